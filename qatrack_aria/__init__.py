@@ -1,0 +1,31 @@
+"""RT Images from Varian ARIA, complete and verified, inside QATrack+ composite tests.
+
+Importing this package costs nothing: neither pynetdicom nor Django is imported before
+:func:`fetch_images` is first used, so that a composite test may import it on one line and
+``INSTALLED_APPS`` may name it without slowing the start of QATrack+.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from qatrack_aria.composite import fetch_images as fetch_images
+
+__version__ = "0.1.0"
+
+__all__ = ["fetch_images"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "fetch_images":
+        from qatrack_aria.composite import fetch_images
+
+        return fetch_images
+    if name == "default_app_config":
+        # Django before 3.2 does not find the AppConfig by itself; later ones warn about the name.
+        import django
+
+        if django.VERSION < (3, 2):
+            return "qatrack_aria.apps.QatrackAriaConfig"
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
