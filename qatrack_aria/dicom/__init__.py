@@ -1,0 +1,1 @@
+"""DICOM, and nothing of Django or QATrack+."""

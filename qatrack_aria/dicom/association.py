@@ -1,0 +1,317 @@
+"""One association with a node: opened with every wait bounded, and named when it fails."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Sequence
+
+from pynetdicom import build_context, build_role, evt
+from pynetdicom.association import Association
+from pynetdicom.presentation import PresentationContext
+from pynetdicom.sop_class import (
+    PatientRootQueryRetrieveInformationModelFind,
+    PatientRootQueryRetrieveInformationModelGet,
+    PatientRootQueryRetrieveInformationModelMove,
+    StudyRootQueryRetrieveInformationModelFind,
+    StudyRootQueryRetrieveInformationModelGet,
+    StudyRootQueryRetrieveInformationModelMove,
+)
+
+from qatrack_aria.deadline import Deadline
+from qatrack_aria.dicom import compat
+from qatrack_aria.dicom.headers import (
+    CT_IMAGE_STORAGE,
+    PLAN_CLASSES,
+    RT_IMAGE_STORAGE,
+    SPATIAL_REGISTRATION_STORAGE,
+    VARIAN_PLAN_CLASSES,
+)
+from qatrack_aria.errors import AssociationRejectedError, NodeUnreachableError
+
+C_MOVE = "C-MOVE"
+C_GET = "C-GET"
+STUDY_ROOT = "STUDY"
+PATIENT_ROOT = "PATIENT"
+ACCEPTED = 0  # the result of an A-ASSOCIATE-AC (PS3.8 table 9-17)
+
+MODELS = {
+    (STUDY_ROOT, "C-FIND"): StudyRootQueryRetrieveInformationModelFind,
+    (STUDY_ROOT, C_MOVE): StudyRootQueryRetrieveInformationModelMove,
+    (STUDY_ROOT, C_GET): StudyRootQueryRetrieveInformationModelGet,
+    (PATIENT_ROOT, "C-FIND"): PatientRootQueryRetrieveInformationModelFind,
+    (PATIENT_ROOT, C_MOVE): PatientRootQueryRetrieveInformationModelMove,
+    (PATIENT_ROOT, C_GET): PatientRootQueryRetrieveInformationModelGet,
+}
+
+#: What may be sent to us. All in the uncompressed transfer syntaxes, which every peer must offer.
+STORAGE_CLASSES = (
+    RT_IMAGE_STORAGE,
+    *PLAN_CLASSES,
+    CT_IMAGE_STORAGE,
+    SPATIAL_REGISTRATION_STORAGE,
+)
+TRANSFER_SYNTAXES = ("1.2.840.10008.1.2.1", "1.2.840.10008.1.2")
+
+#: Larger than any image's usual PDU: fewer pieces to put together (measured; 16382 is the default).
+MAX_PDU = 131072
+
+for _number, _uid in enumerate(VARIAN_PLAN_CLASSES):
+    compat.register_private_storage(_uid, f"VarianRTPlanStorage{_number}")
+
+
+@dataclass(frozen=True)
+class Peer:
+    """Who is called, how, and how long each wait may be.
+
+    Hosts are names or IPv4 or IPv6 addresses, times are seconds.
+    """
+
+    name: str
+    remote_ae_title: str
+    remote_host: str
+    remote_port: int
+    local_ae_title: str
+    local_host: str
+    local_port: int
+    retrieve_method: str = C_MOVE
+    query_model: str = STUDY_ROOT
+    extra_hosts: tuple[str, ...] = ()
+    connect_timeout: float = 5.0
+    response_timeout: float = 100.0
+    quiet_timeout: float = 60.0
+    grace: float = 5.0
+
+    def __str__(self) -> str:
+        return f"node '{self.name}' ({self.remote_ae_title} at {self.where})"
+
+    @property
+    def where(self) -> str:
+        """Host and port as one writes them."""
+        host = f"[{self.remote_host}]" if ":" in self.remote_host else self.remote_host
+        return f"{host}:{self.remote_port}"
+
+
+def storage_contexts() -> list[PresentationContext]:
+    """The presentation contexts of everything that may be sent to us."""
+    return [build_context(uid, list(TRANSFER_SYNTAXES)) for uid in STORAGE_CLASSES]
+
+
+def addresses(host: str, port: int) -> list[str]:
+    """The IPv4 and IPv6 addresses of a host, in the order to try them.
+
+    Raises
+    ------
+    OSError, UnicodeError
+        The name does not resolve.
+    """
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(where[0]) for _, _, _, _, where in found))
+
+
+class Session:
+    """A conversation with one node: the association, opened at first need and again if it breaks.
+
+    Parameters
+    ----------
+    peer : Peer
+        The node.
+    deadline : Deadline
+        No wait goes beyond it.
+    on_store : callable, optional
+        Takes the C-STORE event of a C-GET and returns its status.
+
+    Raises
+    ------
+    NodeUnreachableError, AssociationRejectedError
+        By whatever needs the association.
+    """
+
+    def __init__(self, peer: Peer, deadline: Deadline, on_store: Any = None) -> None:
+        self.peer = peer
+        self.deadline = deadline
+        self._on_store = on_store
+        self._association: Association | None = None
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def association(self) -> Association:
+        """An established association."""
+        if self._association is None or not self._association.is_established:
+            self.close()
+            self._association = self._open()
+        return self._association
+
+    def close(self) -> None:
+        """Release the association, or abort it where the peer does not answer."""
+        association, self._association = self._association, None
+        if association is None:
+            return
+        if association.is_established:
+            association.acse_timeout = self.deadline.at_most(2.0)
+            association.release()
+        if association.is_alive():
+            compat.abort(association)
+            association.join(2.0)
+
+    def abort(self) -> None:
+        """Break off at once."""
+        association, self._association = self._association, None
+        if association is not None:
+            compat.abort(association)
+
+    def context(self, service: str) -> Any:
+        """The SOP class of the node's information model for "C-FIND", "C-MOVE" or "C-GET"."""
+        model = MODELS[self.peer.query_model, service]
+        if model not in [cx.abstract_syntax for cx in self.association.accepted_contexts]:
+            root = self.peer.query_model.title()
+            raise AssociationRejectedError(
+                f"Association: {self.peer} takes our calls but does not offer {service} in the "
+                f"{root} Root model: choose another query model or retrieve method for this node."
+            )
+        return model
+
+    def lost(self, during: str, waited: float) -> NodeUnreachableError:
+        """The error for a conversation that ended in the midst.
+
+        Parameters
+        ----------
+        during : str
+            The step.
+        waited : float
+            Seconds since the node was last heard of.
+        """
+        if self.deadline.expired:
+            what = f"did not finish within the {self.deadline.seconds:g} s allowed in total"
+            cure = "raise the node's deadline, or ask again"
+        elif waited >= self.peer.response_timeout:
+            what = f"was silent for {self.peer.response_timeout:g} s"
+            cure = "ask again; if it stays so, ask whoever runs it"
+        else:
+            what = "broke off the association"
+            cure = "ask again; if it stays so, ask whoever runs it to look into its log"
+        return NodeUnreachableError(f"{during}: {self.peer} {what}: {cure}.")
+
+    def _open(self) -> Association:
+        try:
+            targets = addresses(self.peer.remote_host, self.peer.remote_port)
+        except (OSError, UnicodeError) as error:
+            raise NodeUnreachableError(
+                f"Connection: the host name '{self.peer.remote_host}' of {self.peer} does not "
+                f"resolve ({getattr(error, 'strerror', None) or error}): check its spelling, or "
+                "give the IP address."
+            ) from error
+        reasons = []
+        for address in targets:
+            association, connected = self._request(address)
+            if association.is_established:
+                return association
+            if connected:
+                raise self._rejection(association)
+            reasons.append(f"{address}: {self._why_not(address)}")
+        raise NodeUnreachableError(
+            f"Connection: nothing answers for {self.peer} ({'; '.join(reasons)}): check host and "
+            "port, that the service runs, and the firewalls between."
+        )
+
+    def _request(self, address: str) -> tuple[Association, bool]:
+        connected: list[Any] = []
+        ae = compat.application_entity(self.peer.local_ae_title, address)
+        # pynetdicom's own default, none, waits for as long as the system does: over two minutes.
+        ae.connection_timeout = self.deadline.at_most(self.peer.connect_timeout)
+        ae.acse_timeout = self.deadline.at_most(self.peer.response_timeout)
+        ae.dimse_timeout = self.deadline.at_most(self.peer.response_timeout)
+        ae.network_timeout = None  # a quiet association is no failure; every wait has its own end
+        handlers: list[Any] = [
+            (evt.EVT_CONN_OPEN, compat.without_delay),
+            (evt.EVT_CONN_OPEN, lambda event: connected.append(event.address)),
+        ]
+        contexts, roles = self._contexts()
+        if self._on_store is not None:
+            handlers.append((evt.EVT_C_STORE, self._on_store))
+        association = ae.associate(
+            address,
+            self.peer.remote_port,
+            contexts=contexts,
+            ae_title=self.peer.remote_ae_title,
+            max_pdu=MAX_PDU,
+            ext_neg=roles,
+            evt_handlers=handlers,
+        )
+        compat.keep_responses(association)
+        return association, bool(connected)
+
+    def _contexts(self) -> tuple[list[PresentationContext], list[Any]]:
+        services: Sequence[str] = ("C-FIND", self.peer.retrieve_method)
+        contexts = [build_context(MODELS[self.peer.query_model, service]) for service in services]
+        if self.peer.retrieve_method != C_GET:
+            return contexts, []
+        # In a C-GET the images come back on this association: we are the SCP of Storage.
+        roles = [build_role(uid, scp_role=True) for uid in STORAGE_CLASSES]
+        return contexts + storage_contexts(), roles
+
+    def _rejection(self, association: Association) -> Exception:
+        answer = association.acceptor.primitive
+        if answer is not None and answer.result == ACCEPTED:
+            root = self.peer.query_model.title()
+            return AssociationRejectedError(
+                f"Association: {self.peer} takes our calls but offers nothing of what is needed "
+                f"({root} Root C-FIND and {self.peer.retrieve_method}): choose another query "
+                "model or retrieve method for this node."
+            )
+        if answer is None or not association.is_rejected:
+            return NodeUnreachableError(
+                f"Association: {self.peer} is connected and then does not answer, or hangs up: is "
+                "this port a DICOM service? Check the port; ask again if it was only busy."
+            )
+        source, reason = answer.result_source, answer.diagnostic
+        why, cure = _REJECTIONS.get(
+            (source, reason), ("without a reason that we know", "ask whoever runs it")
+        )
+        return AssociationRejectedError(
+            f"Association: {self.peer} rejected our call as '{self.peer.local_ae_title}' {why} "
+            f"(source {source}, reason {reason}): {cure}."
+        )
+
+    def _why_not(self, address: str) -> str:
+        """Ask the system once more, briefly: pynetdicom only logs why a connection failed."""
+        if self.deadline.expired:
+            return "no time left"
+        wait = self.deadline.at_most(1.0)
+        try:
+            socket.create_connection((address, self.peer.remote_port), timeout=wait).close()
+        except socket.timeout:
+            return f"no answer within {self.peer.connect_timeout:g} s"
+        except OSError as error:
+            return error.strerror or str(error)
+        return "connected only at the second try"
+
+
+#: PS3.8 table 9-21: (source, reason) of an A-ASSOCIATE-RJ, in words and with the likely cure.
+_REJECTIONS = {
+    (1, 3): (
+        "because it does not know that AE title",
+        "add it, with this machine's address and port, to the trusted application entities in "
+        "ARIA's DICOM Services Configuration, or correct the node's local AE title",
+    ),
+    (1, 7): (
+        "because it is not the AE title we called",
+        "correct the node's remote AE title",
+    ),
+    (1, 1): ("without giving a reason", "ask whoever runs it to look into its association log"),
+    (2, 1): ("without giving a reason", "ask whoever runs it to look into its association log"),
+    (2, 2): ("because it speaks another protocol version", "ask whoever runs it"),
+    (3, 1): ("because it is too busy for now", "ask again in a minute"),
+    (3, 2): ("because its limit of associations is reached", "ask again in a minute"),
+}

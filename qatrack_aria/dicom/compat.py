@@ -1,0 +1,125 @@
+"""Where pynetdicom differs between the versions that are supported, and where it needs a hand."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from socketserver import BaseServer
+from typing import Any
+
+import pynetdicom
+from pynetdicom import evt, sop_class
+from pynetdicom.ae import ApplicationEntity
+from pynetdicom.association import Association
+from pynetdicom.service_class import StorageServiceClass
+from pynetdicom.transport import AssociationSocket, ThreadedAssociationServer
+
+# pynetdicom writes whole identifiers and data sets (patient and staff names) at level INFO.
+if logging.getLogger("pynetdicom").level == logging.NOTSET:
+    logging.getLogger("pynetdicom").setLevel(logging.CRITICAL)
+
+_HAS_IPV6 = int(pynetdicom.__version__.split(".")[0]) >= 3
+
+
+# --- SOP classes ------------------------------------------------------------------------------
+
+
+def register_private_storage(uid: str, keyword: str) -> None:
+    """Make pynetdicom treat a private SOP class as one of Storage.
+
+    Without it a C-STORE of that class is accepted in the negotiation and then refused.
+    """
+    if uid in sop_class._STORAGE_CLASSES.values():
+        return
+    register = getattr(sop_class, "register_uid", None)
+    if register is not None:
+        register(uid, keyword, StorageServiceClass)
+    else:  # pynetdicom 2.0
+        sop_class._STORAGE_CLASSES[keyword] = uid
+
+
+# --- calling ----------------------------------------------------------------------------------
+
+
+class _IPv6Socket(AssociationSocket):
+    """The socket of a requestor that calls an IPv6 address."""
+
+    def _create_socket(self, address: Any = ("", 0)) -> socket.socket:
+        sock = socket.socket(socket.AF_INET6, socket.SOCK_STREAM)
+        if self.assoc.network_timeout is not None:
+            sock.settimeout(self.assoc.network_timeout)
+        self._is_connected = False
+        return sock
+
+
+class _IPv6Entity(ApplicationEntity):
+    """pynetdicom before 3 makes IPv4 sockets only; the rest of it does not mind the family."""
+
+    def _create_socket(self, assoc: Any, address: Any, tls_args: Any) -> AssociationSocket:
+        sock = _IPv6Socket(assoc, address=address)
+        sock.tls_args = tls_args
+        return sock
+
+
+def application_entity(ae_title: str, address: str) -> ApplicationEntity:
+    """An application entity that can call `address`, an IPv4 or an IPv6 one."""
+    if ":" in address and not _HAS_IPV6:
+        return _IPv6Entity(ae_title=ae_title)
+    return ApplicationEntity(ae_title=ae_title)
+
+
+def keep_responses(association: Association) -> None:
+    """Give a response back to who waits for it; for associations that we requested.
+
+    pynetdicom (2.0 to 3.0) pauses a requestor's reactor while it waits for a response. Under load
+    that reactor may just have passed its stop, and takes the response away as "unexpected".
+    """
+
+    def give_back(message: Any, context_id: int) -> None:
+        association.dimse.msg_queue.put((context_id, message))
+
+    setattr(association, "_serve_request", give_back)  # noqa: B010
+
+
+def abort(association: Association) -> None:
+    """Abort, and wake the thread that waits for a response, as a lost connection would."""
+    association.abort()
+    association.dimse.msg_queue.put((None, None))
+
+
+def without_delay(event: evt.Event) -> None:
+    """Send small messages at once (EVT_CONN_OPEN): Nagle's algorithm costs 40 ms for each."""
+    connection: Any = event.assoc.dul.socket
+    if connection is not None and connection.socket is not None:
+        connection.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+# --- listening --------------------------------------------------------------------------------
+
+
+class Listener(ThreadedAssociationServer):
+    """An association server that can be stopped though ``AE.start_server`` did not start it."""
+
+    # An association that has not ended must not keep the interpreter from ending.
+    daemon_threads = True
+
+    def shutdown(self) -> None:
+        """Stop listening; pynetdicom's own looks for itself among the AE's servers."""
+        BaseServer.shutdown(self)
+        self.server_close()
+
+    def service_actions(self) -> None:
+        """Do without a full garbage collection every 60 polls."""
+
+
+def listener_class(base: type[Listener], host: str) -> type[Listener]:
+    """`base`, able to listen on `host` (an address; empty for all IPv4 addresses)."""
+    if ":" in host and not _HAS_IPV6:
+        return type(base.__name__, (base,), {"address_family": socket.AF_INET6})
+    return base
+
+
+def peer_address(client_address: tuple[Any, ...] | None) -> str:
+    """The bare address of a TCP peer, an IPv4 one also where it came in mapped into IPv6."""
+    address = str(client_address[0]) if client_address else ""
+    return address[7:] if address.startswith("::ffff:") else address

@@ -1,0 +1,240 @@
+"""Our own storage SCP: it lives as long as one retrieval and takes what that one expects.
+
+Two parts: the :class:`Inbox` decides what becomes of each C-STORE, whether it comes to our port
+(C-MOVE) or back on the association we opened (C-GET); the :class:`Receiver` is the port.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from types import TracebackType
+from typing import Any, Callable, Collection, NamedTuple
+
+from pynetdicom import AE, evt
+
+from qatrack_aria.dicom import compat
+from qatrack_aria.dicom.association import MAX_PDU, Peer, addresses, storage_contexts
+from qatrack_aria.errors import ArchiveError, AriaError, ReceiverError
+
+logger = logging.getLogger(__name__)
+
+# Statuses of a C-STORE response (PS3.4 B.2.3 and PS3.7 C).
+SUCCESS = 0x0000
+NOT_AUTHORIZED = 0x0124
+OUT_OF_RESOURCES = 0xA700
+DOES_NOT_MATCH = 0xA900
+
+POLL = 0.01  # s: socketserver looks this often whether it shall stop; it can wait on nothing else
+
+
+class Incoming(NamedTuple):
+    """One instance as it came from the wire; nothing of it is checked yet."""
+
+    sop_uid: str
+    sop_class: str
+    transfer_syntax: str
+    data: bytes
+
+
+class Unacceptable(Exception):
+    """An instance that is not what was asked for."""
+
+
+class Inbox:
+    """What is expected, what has arrived, and what was turned away.
+
+    Parameters
+    ----------
+    keep : callable
+        Takes an :class:`Incoming` and files it; raises :class:`Unacceptable` or
+        :class:`~qatrack_aria.errors.ArchiveError`.
+
+    Attributes
+    ----------
+    changed : threading.Condition
+        Notified whenever anything below changes.
+    arrived : dict of str to int
+        SOP Instance UID and size in bytes of what was filed.
+    refused : list of str
+        Why each other C-STORE or connection was turned away.
+    failure : AriaError or None
+        The first failure of this machine, after which waiting is in vain.
+    """
+
+    def __init__(self, keep: Callable[[Incoming], None]) -> None:
+        self.changed = threading.Condition()
+        self.arrived: dict[str, int] = {}
+        self.refused: list[str] = []
+        self.failure: AriaError | None = None
+        self._keep = keep
+        self._expected: set[str] = set()
+        self._filing = threading.Lock()
+
+    def expect(self, uids: Collection[str]) -> None:
+        """From now on these SOP Instance UIDs are taken too."""
+        with self.changed:
+            self._expected.update(uids)
+
+    def missing(self, uids: Collection[str]) -> list[str]:
+        """Those that have not arrived."""
+        with self.changed:
+            return [uid for uid in uids if uid not in self.arrived]
+
+    def take(self, event: evt.Event) -> int:
+        """Answer one C-STORE request.
+
+        Returns
+        -------
+        int
+            The status of the response.
+        """
+        request = event.request
+        uid = str(request.AffectedSOPInstanceUID or "")
+        with self.changed:
+            expected, here = uid in self._expected, uid in self.arrived
+        if not expected:
+            return self._refuse("an instance that nobody asked for", NOT_AUTHORIZED)
+        if here:
+            return SUCCESS  # sent twice
+        incoming = Incoming(
+            uid,
+            str(request.AffectedSOPClassUID or ""),
+            str(event.context.transfer_syntax),
+            request.DataSet.getvalue() if request.DataSet else b"",
+        )
+        try:
+            with self._filing:
+                self._keep(incoming)
+        except Unacceptable as error:
+            return self._refuse(str(error), DOES_NOT_MATCH)
+        except ArchiveError as error:
+            with self.changed:
+                self.failure = self.failure or error
+            return self._refuse("the disk did not take it", OUT_OF_RESOURCES)
+        with self.changed:
+            self.arrived[uid] = len(incoming.data)
+            self.changed.notify_all()
+        return SUCCESS
+
+    def turned_away(self, reason: str) -> None:
+        """Note a connection or a C-STORE that was not let in."""
+        with self.changed:
+            self.refused.append(reason)
+            self.changed.notify_all()
+
+    def _refuse(self, reason: str, status: int) -> int:
+        self.turned_away(reason)
+        return status
+
+
+class _Server(compat.Listener):
+    """Lets in only the addresses of the node."""
+
+    allowed: Collection[str] = ()
+    inbox: Inbox
+
+    def verify_request(self, request: Any, client_address: Any) -> bool:
+        address = compat.peer_address(client_address)
+        if address in self.allowed:
+            return True
+        self.inbox.turned_away(f"a connection from {address}, which is no address of the node")
+        return False
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        logger.warning("receiver: a connection from %s failed", client_address[0], exc_info=True)
+
+
+class Receiver:
+    """The storage SCP of one retrieval, listening while the ``with`` block lasts.
+
+    Parameters
+    ----------
+    peer : Peer
+        Gives our AE title, address and port, and who may call.
+    inbox : Inbox
+        Decides about each C-STORE.
+
+    Raises
+    ------
+    ReceiverError
+        On entering: the port cannot be had, or the node's addresses cannot be found.
+    """
+
+    def __init__(self, peer: Peer, inbox: Inbox) -> None:
+        self.peer = peer
+        self.inbox = inbox
+        self._server: _Server | None = None
+        self._thread: threading.Thread | None = None
+
+    def __enter__(self) -> Receiver:
+        ae = AE(ae_title=self.peer.local_ae_title)
+        ae.require_called_aet = True
+        ae.require_calling_aet = [self.peer.remote_ae_title]
+        ae.maximum_pdu_size = MAX_PDU
+        ae.acse_timeout = ae.dimse_timeout = self.peer.quiet_timeout
+        ae.network_timeout = self.peer.quiet_timeout
+        host = self.peer.local_host
+        try:
+            self._server = ae.make_server(
+                (host, self.peer.local_port),
+                contexts=storage_contexts(),
+                evt_handlers=[
+                    (evt.EVT_CONN_OPEN, compat.without_delay),
+                    (evt.EVT_REJECTED, self._rejected),
+                    (evt.EVT_C_STORE, self.inbox.take),
+                ],
+                server_class=compat.listener_class(_Server, host),
+            )
+        except (OSError, UnicodeError) as error:
+            raise ReceiverError(
+                f"Receiver: our storage SCP '{self.peer.local_ae_title}' cannot listen on "
+                f"{host or 'any address'} port {self.peer.local_port} "
+                f"({getattr(error, 'strerror', None) or error}): another program may use the "
+                "port, or the node's local host is no address of this machine."
+            ) from error
+        self._server.inbox = self.inbox
+        self._server.allowed = self._allowed()
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(POLL,), name="aria-receiver", daemon=True
+        )
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._server is None or self._thread is None:
+            return
+        running = self._server.active_associations
+        self._server.shutdown()
+        self._thread.join()
+        for association in running:
+            # Released ones are on their way out; the others are cut off.
+            if association.is_established:
+                association.abort()
+            association.join(2.0)
+
+    def _allowed(self) -> set[str]:
+        found: set[str] = set()
+        for host in (self.peer.remote_host, *self.peer.extra_hosts):
+            try:
+                found.update(addresses(host, self.peer.remote_port))
+            except (OSError, UnicodeError):
+                continue
+        return found
+
+    def _rejected(self, event: evt.Event) -> None:
+        requestor = event.assoc.requestor
+        self.inbox.turned_away(
+            f"a call from '{requestor.ae_title.strip()}' to '{_called(event)}' (expected: "
+            f"'{self.peer.remote_ae_title}' to '{self.peer.local_ae_title}')"
+        )
+
+
+def _called(event: evt.Event) -> str:
+    primitive = event.assoc.requestor.primitive
+    return str(primitive.called_ae_title).strip() if primitive else "?"

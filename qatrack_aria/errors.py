@@ -1,0 +1,150 @@
+"""The named failures.
+
+Every failure is an :class:`AriaError`. Its message is one line that says which step failed, what
+was asked, what came back and what to do: QATrack+ shows a user nothing but the last exception's
+message. Its ``outcome`` is what a record and an exit code say of it, and ``temporary`` whether
+the same call may succeed later without anybody changing anything.
+"""
+
+from __future__ import annotations
+
+import enum
+
+
+class Outcome(enum.Enum):
+    """What became of a retrieval."""
+
+    RUNNING = "running"
+    DONE = "done"
+    USAGE = "usage"
+    NOT_FOUND = "not_found"
+    INCOMPLETE = "incomplete"
+    AMBIGUOUS = "ambiguous"
+    REFUSED = "refused"
+    UNREACHABLE = "unreachable"
+    BUSY = "busy"
+    LOCAL = "local"
+    FAILED = "failed"
+
+
+class AriaError(Exception):
+    """Any failure of this app; the message is meant to be read by a physicist."""
+
+    outcome = Outcome.FAILED
+    temporary = False
+
+
+# --- before anything is sent ------------------------------------------------------------------
+
+
+class RequestError(AriaError):
+    """The request makes no sense as it stands: nothing was sent."""
+
+    outcome = Outcome.USAGE
+
+
+class UnknownNodeError(RequestError):
+    """No node of that name is configured."""
+
+
+class InactiveNodeError(RequestError):
+    """The node is switched off in the admin."""
+
+
+class PatientNotAllowedError(RequestError):
+    """The node does not list this patient ID among those it may fetch."""
+
+    outcome = Outcome.REFUSED
+
+
+class ConfigurationError(AriaError):
+    """A setting of this app cannot work."""
+
+    outcome = Outcome.LOCAL
+
+
+# --- on this machine --------------------------------------------------------------------------
+
+
+class ArchiveError(AriaError):
+    """The disk did not take, or did not give, a file."""
+
+    outcome = Outcome.LOCAL
+
+
+class ReceiverError(AriaError):
+    """Our own storage SCP cannot listen."""
+
+    outcome = Outcome.LOCAL
+
+
+class BusyError(AriaError):
+    """Another retrieval holds the destination for longer than we may wait."""
+
+    outcome = Outcome.BUSY
+    temporary = True
+
+
+# --- talking to the node ----------------------------------------------------------------------
+
+
+class NodeUnreachableError(AriaError):
+    """No answer: the name does not resolve, nothing listens, or the conversation broke off."""
+
+    outcome = Outcome.UNREACHABLE
+    temporary = True
+
+
+class AssociationRejectedError(AriaError):
+    """The node is there and will not talk to us, or not in the way that is needed."""
+
+    outcome = Outcome.REFUSED
+
+
+class QueryError(AriaError):
+    """A C-FIND ended in a failure, in every form in which it could be asked."""
+
+    outcome = Outcome.REFUSED
+
+
+# --- what was found ---------------------------------------------------------------------------
+
+
+class NothingFoundError(AriaError):
+    """The node answered, and what was asked for is not there (or not yet)."""
+
+    outcome = Outcome.NOT_FOUND
+    temporary = True
+
+
+class PlanNotFoundError(NothingFoundError):
+    """The patient has no such RT Plan."""
+
+
+class ImagesNotFoundError(NothingFoundError):
+    """The plan is there; no image of it is what was asked for."""
+
+
+class AmbiguousError(AriaError):
+    """More than one thing answers to the request, and choosing would be guessing."""
+
+    outcome = Outcome.AMBIGUOUS
+
+
+class AmbiguousPlanError(AmbiguousError):
+    """Several RT Plans of the patient carry the label."""
+
+
+class AmbiguousImagesError(AmbiguousError):
+    """The newest images may be one set in several series."""
+
+
+class IncompleteRetrievalError(AriaError):
+    """Images that were found did not all arrive: nothing is handed over."""
+
+    outcome = Outcome.INCOMPLETE
+    temporary = True
+
+
+class TooFewImagesError(IncompleteRetrievalError):
+    """Fewer images are there than ``count`` asked for."""
