@@ -1,0 +1,169 @@
+"""The instances of the simulated archive, found without looking at all of them.
+
+A DB Service answers from a database. So that a query's cost does not grow with the years of history
+under a QA patient, instances are kept by UID, and by date within each patient and modality.
+"""
+
+from __future__ import annotations
+
+import threading
+from bisect import bisect_left, bisect_right
+from typing import Iterable, Mapping
+
+from pydicom.dataelem import DataElement
+from pydicom.dataset import Dataset
+from pydicom.uid import UID
+
+from .matching import date_range, matches, texts
+
+DATES = ("ContentDate", "AcquisitionDate")
+
+# What every instance of a series has in common, so that one of them answers for all.
+COMMON_TO_A_SERIES = frozenset(
+    {
+        "PatientID",
+        "PatientName",
+        "PatientBirthDate",
+        "PatientSex",
+        "StudyInstanceUID",
+        "StudyID",
+        "StudyDate",
+        "StudyTime",
+        "AccessionNumber",
+        "Modality",
+        "SeriesInstanceUID",
+        "SeriesNumber",
+        "SeriesDate",
+        "SeriesTime",
+        "SeriesDescription",
+    }
+)
+
+Keys = Mapping[str, DataElement]
+
+
+class _Group:
+    """The instances of one patient and modality."""
+
+    def __init__(self, first: Dataset) -> None:
+        self.example = first
+        self.instances: list[Dataset] = []
+        self.series: dict[str, Dataset] = {}
+        # (date, order of arrival, instance): the order settles ties, data sets cannot be compared.
+        self.dates: dict[str, list[tuple[str, int, Dataset]]] = {date: [] for date in DATES}
+
+    def add(self, dataset: Dataset) -> None:
+        order = len(self.instances)
+        self.instances.append(dataset)
+        self.series.setdefault(str(dataset.SeriesInstanceUID), dataset)
+        for keyword, entries in self.dates.items():
+            date = str(dataset.get(keyword) or "")
+            if date:
+                entries.append((date, order, dataset))
+
+    def sort(self) -> None:
+        for entries in self.dates.values():
+            entries.sort(key=lambda entry: entry[:2])
+
+    def dated(self, keyword: str, key: DataElement) -> list[Dataset]:
+        first, last = date_range(key)
+        entries = self.dates[keyword]
+        begin = bisect_left(entries, (first,))
+        end = (
+            bisect_right(entries, (last + "~",)) if last else len(entries)
+        )  # "~" is after any digit
+        return [dataset for _, _, dataset in entries[begin:end]]
+
+
+class Index:
+    """The archive's index; adding and asking are safe from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._instances: dict[str, Dataset] = {}
+        self._series: dict[str, list[Dataset]] = {}
+        self._studies: dict[str, dict[str, None]] = {}  # study to its series, in order
+        self._groups: dict[tuple[str, str], _Group] = {}
+
+    def __len__(self) -> int:
+        return len(self._instances)
+
+    def add(self, datasets: Iterable[Dataset]) -> None:
+        """Add instances; one whose SOP Instance UID is there already is left out."""
+        with self._lock:
+            touched = set()
+            for dataset in datasets:
+                uid = str(dataset.SOPInstanceUID)
+                if uid in self._instances:
+                    continue
+                series = str(dataset.SeriesInstanceUID)
+                self._instances[uid] = dataset
+                self._series.setdefault(series, []).append(dataset)
+                self._studies.setdefault(str(dataset.StudyInstanceUID), {})[series] = None
+                group = (str(dataset.PatientID), str(dataset.Modality))
+                self._groups.setdefault(group, _Group(dataset)).add(dataset)
+                touched.add(group)
+            for group in touched:
+                self._groups[group].sort()
+
+    def storage_contexts(self) -> dict[str, list[str | UID]]:
+        """Return the transfer syntaxes of each SOP class that is stored."""
+        with self._lock:
+            contexts: dict[str, list[str | UID]] = {}
+            for dataset in self._instances.values():
+                syntaxes = contexts.setdefault(str(dataset.SOPClassUID), [])
+                if dataset.file_meta.TransferSyntaxUID not in syntaxes:
+                    syntaxes.append(dataset.file_meta.TransferSyntaxUID)
+            return contexts
+
+    def candidates(self, level: str, keys: Keys) -> list[Dataset]:
+        """Return a small superset of the instances that match.
+
+        Parameters
+        ----------
+        level : str
+            The Query/Retrieve Level. Above IMAGE one instance of each series is enough, unless a
+            key (such as ContentDate) tells the instances of a series apart.
+        keys : mapping of str to pydicom.dataelem.DataElement
+            The keys with a value, by keyword.
+
+        Returns
+        -------
+        list of pydicom.dataset.Dataset
+            The candidates, still to be matched.
+        """
+        one_of_each_series = level != "IMAGE" and COMMON_TO_A_SERIES.issuperset(keys)
+        with self._lock:
+            if "SOPInstanceUID" in keys:
+                uids = texts(keys["SOPInstanceUID"])
+                return [self._instances[uid] for uid in uids if uid in self._instances]
+            if "SeriesInstanceUID" in keys:
+                return self._of_series(texts(keys["SeriesInstanceUID"]), one_of_each_series)
+            dated = next((keyword for keyword in DATES if keyword in keys), None)
+            if dated is None and "StudyInstanceUID" in keys:
+                series = [
+                    uid
+                    for study in texts(keys["StudyInstanceUID"])
+                    for uid in self._studies.get(study, ())
+                ]
+                return self._of_series(series, one_of_each_series)
+            found: list[Dataset] = []
+            for group in self._groups.values():
+                if all(
+                    matches(group.example.get(keys[keyword].tag), keys[keyword])
+                    for keyword in ("PatientID", "Modality")
+                    if keyword in keys
+                ):
+                    if dated:
+                        found += group.dated(dated, keys[dated])
+                    else:
+                        found += group.series.values() if one_of_each_series else group.instances
+            return found
+
+    def _of_series(self, uids: Iterable[str], only_one: bool) -> list[Dataset]:
+        series = [self._series.get(uid, []) for uid in dict.fromkeys(uids)]
+        return [
+            dataset
+            for instances in series
+            for dataset in (instances[:1] if only_one else instances)
+        ]

@@ -1,0 +1,133 @@
+"""The listening side of the simulator: sockets, threads and presentation contexts."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import Any, Callable, Mapping
+
+from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pynetdicom import evt
+from pynetdicom.association import Association
+from pynetdicom.presentation import PresentationContext, build_context
+from pynetdicom.transport import RequestHandler
+
+from qatrack_aria.dicom import compat
+
+from .exchange import KINDS, PATIENT_ROOT, STUDY_ROOT, Exchange
+
+LOGGER = logging.getLogger(__name__)
+
+POLL_INTERVAL = 0.01  # s; stopping waits for it
+JOIN_TIMEOUT = 10  # s, far above what an aborted association needs to end
+
+# An acceptor chooses by its own order: implicit VR first, as a DB Service 16.1 was seen to choose.
+_QUERY_SYNTAXES: list[str | UID] = [ImplicitVRLittleEndian, ExplicitVRLittleEndian]
+
+_VERIFICATION = "1.2.840.10008.1.1"
+
+
+def supported_contexts(
+    patient_root: bool, c_get: bool, storage: Mapping[str, list[str | UID]]
+) -> list[PresentationContext]:
+    """Return what the simulator supports as an acceptor.
+
+    Parameters
+    ----------
+    patient_root, c_get : bool
+        Whether Patient Root and C-GET are offered.
+    storage : mapping of str to list of UID
+        The transfer syntaxes of each SOP class it holds, private ones among them. With C-GET they
+        are accepted in the reversed role only: the client is the SCP (PS3.4 C.5.3.1.1).
+    """
+    models = (STUDY_ROOT, PATIENT_ROOT) if patient_root else (STUDY_ROOT,)
+    operations = ("1", "2", "3") if c_get else ("1", "2")
+    classes = [f"{model}.{operation}" for model in models for operation in operations]
+    contexts = [build_context(uid, _QUERY_SYNTAXES) for uid in (_VERIFICATION, *classes)]
+    if c_get:
+        for sop_class, syntaxes in storage.items():
+            context = build_context(sop_class, syntaxes)
+            context.scu_role, context.scp_role = False, True
+            contexts.append(context)
+    return contexts
+
+
+class _Handler(RequestHandler):
+    """Prepare the association of a client that has just connected."""
+
+    server: Listener
+
+    def _create_association(self) -> Association:
+        association = super()._create_association()
+        association.acceptor.supported_contexts = self.server.contexts_now()
+        pynetdicom_serves = association._serve_request
+
+        def serve_request(request: Any, context_id: int) -> None:
+            if type(request) not in KINDS or not request.is_valid_request:
+                pynetdicom_serves(request, context_id)
+                return
+            association.dimse.cancel_req = {}
+            association._is_paused = True  # C-GET sends on this association, see send_c_store()
+            try:
+                self.server.serve(Exchange(association, request, context_id, self.server.send))
+            except Exception:
+                LOGGER.exception("The simulator failed to answer %s", KINDS[type(request)])
+                association.abort()
+            finally:
+                association._is_paused = False
+
+        # Behind pynetdicom's back; why is told in `exchange`.
+        setattr(association, "_serve_request", serve_request)  # noqa: B010
+        return association
+
+
+class Listener(compat.Listener):
+    """An association server that starts and stops at once, and whose offer may change meanwhile.
+
+    Parameters
+    ----------
+    contexts_now : callable
+        Returns the presentation contexts to support, asked for each association.
+    serve : callable
+        Answers an `Exchange`.
+    """
+
+    def __init__(
+        self,
+        *args: Any,
+        contexts_now: Callable[[], list[PresentationContext]],
+        serve: Callable[[Exchange], None],
+        **kwargs: Any,
+    ) -> None:
+        self.contexts_now = contexts_now
+        self.serve = serve
+        kwargs["request_handler"] = _Handler
+        super().__init__(*args, **kwargs)
+        self.bind(evt.EVT_CONN_OPEN, compat.without_delay)
+        self._answering = threading.Lock()
+        self._ending = False
+        self._thread = threading.Thread(
+            target=self.serve_forever, args=(POLL_INTERVAL,), name="simulated ARIA", daemon=True
+        )
+
+    def begin(self) -> None:
+        """Accept connections, in a thread."""
+        self._thread.start()
+
+    def send(self, association: Association, response: Any, context_id: int) -> None:
+        """Send a response, unless its association is being aborted: it may not follow the abort."""
+        with self._answering:
+            if not self._ending:
+                association.dimse.send_msg(response, context_id)
+
+    def end(self) -> None:
+        """Abort the associations that are left, and wait for their threads."""
+        self._thread.join(JOIN_TIMEOUT)
+        with self._answering:
+            self._ending = True
+        for association in self.active_associations:
+            if association.is_established:
+                compat.abort(association)
+            else:
+                association.kill()
+            association.join(JOIN_TIMEOUT)

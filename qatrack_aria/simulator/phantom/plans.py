@@ -1,0 +1,104 @@
+"""RT Plans of QA patients."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Sequence
+
+from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence as Items
+from pydicom.uid import RTPlanStorage, generate_uid
+
+from .files import as_file
+
+HALCYON_PLAN = "1.2.246.352.70.1.70"
+"""The private SOP class in which ARIA keeps the plans of a Halcyon."""
+
+OPERATOR = "FAKE_STAFF_LOGIN"
+"""The Operators' Name in every phantom: whoever finds it in a log or a summary has found a leak."""
+
+BEAMS = ("G0", "G90", "G180", "G270", "C90", "C270", "T90", "T270")
+
+
+def plan(
+    patient_id: str,
+    label: str,
+    *,
+    course: str = "C1",
+    created: datetime = datetime(2025, 1, 15, 9, 30),
+    machine: str = "TB1",
+    sop_class: str = RTPlanStorage,
+    specific_character_set: str = "ISO_IR 192",
+    beams: Sequence[str] = BEAMS,
+) -> Dataset:
+    """Make an RT Plan.
+
+    Parameters
+    ----------
+    patient_id : str
+        (0010,0020) Patient ID.
+    label : str
+        (300A,0002) RT Plan Label.
+    course : str
+        The Eclipse course, which ARIA gives as (0020,0010) Study ID.
+    created : datetime.datetime
+        When the plan was made; its study begins then.
+    machine : str
+        (300A,00B2) Treatment Machine Name of every beam.
+    sop_class : str
+        (0008,0016) SOP Class UID: RT Plan Storage, or `HALCYON_PLAN`.
+    specific_character_set : str
+        (0008,0005) Specific Character Set.
+    beams : sequence of str
+        (300A,00C2) Beam Names; the beams are numbered from 1.
+
+    Returns
+    -------
+    pydicom.dataset.Dataset
+        The plan, in a study and a series of its own.
+    """
+    ds = Dataset()
+    ds.SpecificCharacterSet = specific_character_set
+    ds.InstanceCreationDate = created.strftime("%Y%m%d")
+    ds.InstanceCreationTime = created.strftime("%H%M%S")
+    ds.SOPClassUID = sop_class
+    ds.SOPInstanceUID = generate_uid()
+    ds.StudyDate = created.strftime("%Y%m%d")
+    ds.StudyTime = created.strftime("%H%M%S")
+    ds.AccessionNumber = ""
+    ds.Modality = "RTPLAN"
+    ds.Manufacturer = "Varian Medical Systems"
+    ds.ReferringPhysicianName = ""
+    ds.OperatorsName = OPERATOR
+    ds.ManufacturerModelName = "ARIA RadOnc"
+    ds.PatientName = "PHANTOM^QA"
+    ds.PatientID = patient_id
+    ds.PatientBirthDate = ""
+    ds.PatientSex = "O"
+    ds.StudyInstanceUID = generate_uid()
+    ds.SeriesInstanceUID = generate_uid()
+    ds.StudyID = course
+    ds.SeriesNumber = 1
+    ds.InstanceNumber = 1
+    ds.FrameOfReferenceUID = generate_uid()
+    ds.RTPlanLabel = label
+    ds.RTPlanDate = created.strftime("%Y%m%d")
+    ds.RTPlanTime = created.strftime("%H%M%S")
+    ds.RTPlanGeometry = "TREATMENT_DEVICE"
+    ds.BeamSequence = Items(
+        _beam(number, name, machine) for number, name in enumerate(beams, start=1)
+    )
+    ds.ApprovalStatus = "APPROVED"
+    return as_file(ds)
+
+
+def _beam(number: int, name: str, machine: str) -> Dataset:
+    beam = Dataset()
+    beam.TreatmentMachineName = machine
+    beam.PrimaryDosimeterUnit = "MU"
+    beam.BeamNumber = number
+    beam.BeamName = name
+    beam.BeamType = "STATIC"
+    beam.RadiationType = "PHOTON"
+    beam.TreatmentDeliveryType = "TREATMENT"
+    return beam

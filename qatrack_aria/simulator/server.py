@@ -1,0 +1,336 @@
+"""The simulated DB Service itself: listens, answers, sends, and keeps a log of it."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from typing import Any, Callable, Iterable, Mapping, Sequence
+
+from pydicom.dataset import Dataset
+from pynetdicom import evt
+from pynetdicom.ae import ApplicationEntity as AE
+from pynetdicom.association import Association
+from pynetdicom.presentation import PresentationContext
+
+from qatrack_aria.dicom import compat
+
+from . import find, retrieve
+from .behaviour import Behaviour
+from .exchange import PENDING, Exchange
+from .index import Index
+from .listener import Listener, supported_contexts
+from .matching import has_value
+from .operation import Operation, operation
+
+MAXIMUM_PDU = 64234  # bytes, from the association log of a DB Service 16.1
+TRANSACTION_TIMEOUT = 100  # s, ARIA's default
+RESPONSE_LIMIT_REACHED = 0xB001
+
+
+class Simulator:
+    """A simulated ARIA DB Service.
+
+    Parameters
+    ----------
+    datasets : iterable of pydicom.dataset.Dataset
+        The instances it holds; each needs file meta information with its transfer syntax.
+    ae_title : str
+        Its AE title, which clients have to call it by.
+    host : str
+        The address to listen on.
+    port : int
+        The TCP port; 0 for any free one, see `port`.
+    peers : mapping of str to (str, int)
+        The trusted AE titles, and the address and port that a C-MOVE to each sends to.
+    behaviour : Behaviour
+        How it behaves; may be replaced at any time.
+    on_operation : callable, optional
+        Called with each `Operation` when it is over.
+
+    Attributes
+    ----------
+    log : list of Operation
+        What it was asked and has sent, in the order in which it was finished.
+    peers : dict
+        As above; may be edited while running.
+    """
+
+    def __init__(
+        self,
+        datasets: Iterable[Dataset] = (),
+        ae_title: str = "VMSDBD",
+        host: str = "127.0.0.1",
+        port: int = 0,
+        peers: Mapping[str, tuple[str, int]] | None = None,
+        behaviour: Behaviour | None = None,
+        on_operation: Callable[[Operation], None] | None = None,
+    ) -> None:
+        self.ae_title = ae_title
+        self.host = host
+        self.port = port
+        default = {"QATRACK": ("127.0.0.1", 11112)}
+        self.peers: dict[str, tuple[str, int]] = dict(default if peers is None else peers)
+        self.behaviour = behaviour or Behaviour()
+        self.log: list[Operation] = []
+        self._on_operation = on_operation
+        self._index = Index()
+        self._index.add(datasets)
+        self._listener: Listener | None = None
+        self._sending: set[Association] = set()
+        self._late: list[threading.Thread] = []
+        self._stopping = False
+
+    @property
+    def behaviour(self) -> Behaviour:
+        """How it behaves; setting it starts the count of `Behaviour.find_failures` anew."""
+        return self._behaviour
+
+    @behaviour.setter
+    def behaviour(self, behaviour: Behaviour) -> None:
+        self._behaviour = behaviour
+        self._failing_finds = itertools.repeat(True, behaviour.find_failures)
+
+    def __enter__(self) -> Simulator:
+        self.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.stop()
+
+    def __len__(self) -> int:
+        return len(self._index)
+
+    def add(self, datasets: Iterable[Dataset]) -> None:
+        """Add instances, also while running; one that is held already is left out."""
+        self._index.add(datasets)
+
+    def operations(self, kind: str) -> list[Operation]:
+        """Return the operations of one kind from the log."""
+        return [done for done in self.log if done.kind == kind]
+
+    def start(self) -> None:
+        """Listen.
+
+        Raises
+        ------
+        OSError
+            If the address or port cannot be used.
+        """
+        self._stopping = False
+        ae = AE(ae_title=self.ae_title)
+        ae.maximum_pdu_size = MAXIMUM_PDU
+        ae.dimse_timeout = TRANSACTION_TIMEOUT
+        ae.network_timeout = TRANSACTION_TIMEOUT
+        ae.maximum_associations = 100
+        ae.supported_contexts = self._contexts()
+        handlers: list[Any] = [
+            (evt.EVT_REQUESTED, self._check_titles),
+            (evt.EVT_C_ECHO, self._echo),
+        ]
+        listener: Any = ae.make_server(
+            (self.host, self.port),
+            evt_handlers=handlers,
+            server_class=compat.listener_class(Listener, self.host),
+            contexts_now=self._contexts,
+            serve=self._serve,
+        )
+        self.port = listener.server_address[1]
+        listener.begin()
+        self._listener = listener
+
+    def stop(self) -> None:
+        """Stop listening, abort what is under way and wait for every thread to end."""
+        listener, self._listener = self._listener, None
+        if listener is None:
+            return
+        self._stopping = True
+        listener.shutdown()
+        for association in list(self._sending):
+            compat.abort(association)
+        listener.end()
+        for thread in self._late:
+            thread.join()
+        self._late.clear()
+
+    def _contexts(self) -> list[PresentationContext]:
+        behaviour = self.behaviour
+        return supported_contexts(
+            behaviour.patient_root, behaviour.c_get, self._index.storage_contexts()
+        )
+
+    def _check_titles(self, event: evt.Event) -> None:
+        """Reject a client that is not trusted, or that calls somebody else (PS3.8 9.3.4)."""
+        association = event.assoc
+        request: Any = association.requestor.primitive
+        if request.called_ae_title.strip() != self.ae_title:
+            diagnostic = 0x07  # called AE title not recognised
+        elif self.behaviour.trusted_only and request.calling_ae_title.strip() not in self.peers:
+            diagnostic = 0x03  # calling AE title not recognised
+        else:
+            return
+        association.acse.send_reject(0x01, 0x01, diagnostic)
+        association.kill()
+
+    def _echo(self, event: evt.Event) -> int:
+        peer = event.assoc.requestor.ae_title.strip()
+        self._record(Operation("C-ECHO", "", {}, 0, retrieve.SUCCESS, peer))
+        return retrieve.SUCCESS
+
+    def _serve(self, exchange: Exchange) -> None:
+        refused = find.refusal(self.behaviour, exchange.patient_root, exchange.identifier)
+        if refused is not None:
+            self._finish(exchange, refused)
+        elif exchange.kind == "C-FIND":
+            self._find(exchange)
+        else:
+            self._retrieve(exchange)
+
+    def _find(self, exchange: Exchange) -> None:
+        behaviour = self.behaviour
+        keys = {key.keyword for key in exchange.identifier if has_value(key)}
+        if behaviour.refused_keys & keys:
+            return self._finish(exchange, find.IDENTIFIER_DOES_NOT_MATCH)
+        if next(self._failing_finds, False):
+            return self._finish(exchange, retrieve.SUCCESS)
+        sent, status = 0, retrieve.SUCCESS
+        for answer in find.find(self._index, behaviour, exchange.identifier):
+            if exchange.is_cancelled:
+                status = retrieve.CANCELLED
+                break
+            if sent == behaviour.answer_limit:
+                status = RESPONSE_LIMIT_REACHED
+                break
+            exchange.respond(PENDING, answer)
+            sent += 1
+        return self._finish(exchange, status, answers=sent)
+
+    def _retrieve(self, exchange: Exchange) -> None:
+        behaviour = self.behaviour
+        refused = retrieve.refusal(behaviour, exchange.identifier)
+        if refused is not None:
+            return self._finish(exchange, refused)
+        wanted = retrieve.select(self._index, exchange.identifier)
+        if behaviour.uid_list_success and retrieve.is_list(exchange.identifier):
+            wanted = []
+        if exchange.kind == "C-GET":
+            return self._get(exchange, wanted, behaviour)
+        if exchange.destination not in self.peers:
+            return self._finish(exchange, retrieve.DESTINATION_UNKNOWN)
+        return self._move(exchange, wanted, behaviour)
+
+    def _get(self, exchange: Exchange, wanted: list[Dataset], behaviour: Behaviour) -> None:
+        store = self._storer(exchange.association, exchange.calling_ae_title, None)
+        status, progress = retrieve.perform(exchange, wanted, behaviour, store)
+        self._conclude(exchange, behaviour, status, progress)
+
+    def _move(self, exchange: Exchange, wanted: list[Dataset], behaviour: Behaviour) -> None:
+        if behaviour.after_final:
+            progress = retrieve.Progress(completed=len(wanted))
+            self._conclude(exchange, behaviour, retrieve.SUCCESS, progress)
+            late = threading.Thread(
+                target=self._send_late, args=(exchange, wanted, behaviour), name="late C-STOREs"
+            )
+            self._late.append(late)
+            late.start()
+            return
+        association = self._associate(exchange, wanted, behaviour)
+        try:
+            store = self._storer(association, exchange.destination, exchange)
+            status, progress = retrieve.perform(exchange, wanted, behaviour, store)
+        finally:
+            self._release(association)
+        self._conclude(exchange, behaviour, status, progress)
+
+    def _send_late(self, exchange: Exchange, wanted: list[Dataset], behaviour: Behaviour) -> None:
+        association = self._associate(exchange, wanted, behaviour)
+        try:
+            store = self._storer(association, exchange.destination, exchange)
+            retrieve.send_all(wanted, behaviour, store)
+        finally:
+            self._release(association)
+
+    def _associate(
+        self, exchange: Exchange, wanted: Sequence[Dataset], behaviour: Behaviour
+    ) -> Association | None:
+        """Associate with the destination of a C-MOVE; None if there is nothing to send."""
+        outgoing = (*behaviour.extra, *wanted)
+        if not outgoing or self._stopping:
+            return None
+        host, port = self.peers[exchange.destination]
+        ae = compat.application_entity(behaviour.store_ae_title or self.ae_title, host)
+        ae.dimse_timeout = TRANSACTION_TIMEOUT
+        ae.network_timeout = TRANSACTION_TIMEOUT
+        pairs = {(str(ds.SOPClassUID), str(ds.file_meta.TransferSyntaxUID)) for ds in outgoing}
+        for sop_class, syntax in sorted(pairs):
+            ae.add_requested_context(sop_class, syntax)
+        association = ae.associate(
+            host,
+            port,
+            ae_title=exchange.destination,
+            max_pdu=MAXIMUM_PDU,
+            evt_handlers=[(evt.EVT_CONN_OPEN, compat.without_delay)],
+        )
+        compat.keep_responses(association)
+        self._sending.add(association)
+        return association
+
+    def _release(self, association: Association | None) -> None:
+        if association is None:
+            return
+        self._sending.discard(association)  # first: stop() is not to abort what is being released
+        if association.is_established:
+            association.release()
+
+    def _storer(
+        self, association: Association | None, destination: str, originator: Exchange | None
+    ) -> retrieve.Store:
+        """Return what sends one instance by this association, and logs it."""
+        message_ids = itertools.cycle(range(1, 65536))
+
+        def store(dataset: Dataset) -> int:
+            status = retrieve.NO_RESPONSE
+            if association is not None:
+                status = retrieve.c_store(association, dataset, next(message_ids), originator)
+            identifier = {
+                keyword: str(dataset.get(keyword, ""))
+                for keyword in ("SOPClassUID", "SOPInstanceUID")
+            }
+            self._record(Operation("C-STORE", "", identifier, 1, status, destination))
+            return status
+
+        return store
+
+    def _conclude(
+        self, exchange: Exchange, behaviour: Behaviour, status: int, progress: retrieve.Progress
+    ) -> None:
+        """End a retrieval: with its final response, or by aborting."""
+        if behaviour.abort_after is not None and status == PENDING:
+            self._record(operation(exchange, progress.completed, status))
+            exchange.association.abort()
+            return
+        if behaviour.final_status is not None:
+            status = behaviour.final_status
+        self._finish(
+            exchange,
+            status,
+            retrieve.failed_list(progress),
+            progress.completed,
+            **retrieve.counts(progress, pending=status == retrieve.CANCELLED),
+        )
+
+    def _finish(
+        self,
+        exchange: Exchange,
+        status: int,
+        identifier: Dataset | None = None,
+        answers: int = 0,
+        **counts: int,
+    ) -> None:
+        # Logged first: who has the final response can look it up in the log.
+        self._record(operation(exchange, answers, status))
+        exchange.respond(status, identifier, **counts)
+
+    def _record(self, done: Operation) -> None:
+        self.log.append(done)
+        if self._on_operation is not None:
+            self._on_operation(done)
