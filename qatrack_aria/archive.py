@@ -1,0 +1,199 @@
+"""Received instances on disk: the meeting place of all processes.
+
+An instance is written beside the archive, checked there, and renamed into it under its
+SOP Instance UID. What is in the archive is therefore whole, and whoever waits for an image waits
+for its file. Paths are short: Windows ends at 260 characters.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import stat
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, Iterator, cast
+
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.filewriter import write_file_meta_info
+from pydicom.uid import UID
+
+from qatrack_aria.dicom.headers import UnreadableError, read_file, text, valid_uid
+from qatrack_aria.dicom.receiver import Incoming, Unacceptable
+from qatrack_aria.errors import ArchiveError
+
+PREAMBLE = b"\0" * 128 + b"DICM"
+PRIVATE = 0o700
+READ_ONLY = 0o400
+#: Seconds after which a file still being written belongs to a process that died.
+ABANDONED = 3600
+
+
+class Archive:
+    """The folder of received instances, and what else lives beside them.
+
+    Parameters
+    ----------
+    root : Path
+        Made if it is not there, readable by its owner only.
+
+    Raises
+    ------
+    ArchiveError
+        The folder cannot be made.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.instances = root / "instances"
+        self.incoming = root / "incoming"
+        self.sets = root / "sets"
+        self.locks = root / "locks"
+        for folder in (root, self.instances, self.incoming, self.sets, self.locks):
+            make_private(folder)
+        self._forget_abandoned()
+
+    def path(self, sop_uid: str) -> Path:
+        """Where the instance of that SOP Instance UID lies, or would lie.
+
+        Raises
+        ------
+        ArchiveError
+            It is no UID, and so no file name.
+        """
+        if not valid_uid(sop_uid):
+            raise ArchiveError(
+                f"Archive: {sop_uid[:70]!r} is no SOP Instance UID; nothing was filed."
+            )
+        # 256 folders keep each listing short; a UID's own first digits are all alike.
+        return self.instances / hashlib.md5(sop_uid.encode()).hexdigest()[:2] / f"{sop_uid}.dcm"
+
+    def header(self, sop_uid: str, patient_id: str) -> Dataset | None:
+        """The header of an instance that is here whole, and is that patient's.
+
+        Parameters
+        ----------
+        sop_uid : str
+            SOP Instance UID.
+        patient_id : str
+            Patient ID that it must have.
+
+        Returns
+        -------
+        Dataset or None
+            Everything before the pixel data; ``None`` if it has to be fetched (again).
+        """
+        if not valid_uid(sop_uid):
+            return None
+        path = self.path(sop_uid)
+        try:
+            return checked(path, sop_uid, patient_id)
+        except FileNotFoundError:
+            return None
+        except (Unacceptable, UnreadableError):
+            # Damaged since it was filed: out of the way, so that the next transfer heals it.
+            discard(path)
+            return None
+        except OSError as error:
+            raise _trouble("read", path, error) from error
+
+    def keep(self, incoming: Incoming, patient_id: str) -> None:
+        """File an instance that came from the network.
+
+        Raises
+        ------
+        Unacceptable
+            It is not readable, not whole, or not what it was announced as.
+        ArchiveError
+            The disk did not take it.
+        """
+        path = self.path(incoming.sop_uid)
+        if not (valid_uid(incoming.sop_class) and valid_uid(incoming.transfer_syntax)):
+            raise Unacceptable("an instance without a SOP class or a transfer syntax")
+        try:
+            with self._partial() as partial:
+                _write(partial, incoming)
+                try:
+                    checked(partial, incoming.sop_uid, patient_id)
+                except UnreadableError as error:
+                    raise Unacceptable(f"an image that arrived damaged: {error}") from error
+                os.chmod(partial, READ_ONLY)
+                make_private(path.parent)
+                os.replace(partial, path)
+        except OSError as error:
+            raise _trouble("write", path, error) from error
+
+    @contextlib.contextmanager
+    def _partial(self) -> Iterator[Path]:
+        handle, name = tempfile.mkstemp(suffix=".part", dir=self.incoming)
+        os.close(handle)
+        try:
+            yield Path(name)
+        finally:
+            discard(Path(name))
+
+    def _forget_abandoned(self) -> None:
+        limit = time.time() - ABANDONED
+        for path in self.incoming.glob("*.part"):
+            with contextlib.suppress(OSError):
+                if path.stat().st_mtime < limit:
+                    discard(path)
+
+
+def checked(path: Path, sop_uid: str, patient_id: str) -> Dataset:
+    """Read a file's header and make sure of whose and which it is.
+
+    Raises
+    ------
+    Unacceptable
+        Another instance, or another patient's; neither is named, both may be secrets.
+    UnreadableError
+        Not a whole DICOM instance.
+    OSError
+        The disk did not give it.
+    """
+    ds = read_file(path)
+    if text(ds, "SOPInstanceUID") != sop_uid:
+        raise Unacceptable("an instance whose own SOP Instance UID is not the announced one")
+    if text(ds, "PatientID") != patient_id:
+        raise Unacceptable("an instance of another patient")
+    return ds
+
+
+def make_private(folder: Path) -> None:
+    """Make a folder that only its owner may enter; one that is there stays as it is."""
+    try:
+        folder.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
+    except OSError as error:
+        raise _trouble("make", folder, error) from error
+
+
+def discard(path: Path) -> None:
+    """Remove a file, a read-only one too (Windows minds), if it is there."""
+    with contextlib.suppress(OSError):
+        path.chmod(stat.S_IRUSR | stat.S_IWUSR)
+        path.unlink()
+
+
+def _write(path: Path, incoming: Incoming) -> None:
+    meta = FileMetaDataset()
+    meta.MediaStorageSOPClassUID = UID(incoming.sop_class)
+    meta.MediaStorageSOPInstanceUID = UID(incoming.sop_uid)
+    meta.TransferSyntaxUID = UID(incoming.transfer_syntax)
+    with open(path, "wb") as file:
+        file.write(PREAMBLE)
+        write_file_meta_info(cast(Any, file), meta, enforce_standard=True)
+        file.write(incoming.data)
+
+
+def _trouble(doing: str, path: Path, error: OSError) -> ArchiveError:
+    reason = error.strerror or str(error)
+    cure = {
+        errno.ENOSPC: "free some space on that disk",
+        errno.EDQUOT: "raise the quota or free some space",
+        errno.EROFS: "choose another place by QATRACK_ARIA_ARCHIVE",
+    }.get(error.errno or 0, "let the account that runs QATrack+ write there")
+    return ArchiveError(f"Archive: cannot {doing} {path} ({reason}): {cure}.")

@@ -1,0 +1,81 @@
+"""The settings, read when they are needed, so that tests and a late ``local_settings`` count.
+
+Each is looked for as ``QATRACK_ARIA_<NAME>`` in Django's settings, then in the environment.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import environ
+from django.conf import settings
+
+from qatrack_aria.errors import ConfigurationError
+
+PREFIX = "QATRACK_ARIA_"
+
+
+class Settings:
+    """Typed access to this app's settings."""
+
+    @property
+    def ARCHIVE(self) -> Path:
+        """Folder of the received images; default: ``aria-archive`` beside QATrack+'s own data.
+
+        Never inside ``MEDIA_ROOT``, which the web server gives to anyone who asks.
+        """
+        given = self._get("ARCHIVE", environ.Env.str)
+        if given:
+            # Unlike Path.expanduser, this leaves a home that nobody has as it is: no full path.
+            path = Path(os.path.expanduser(str(given)))
+            if not path.is_absolute():
+                raise ConfigurationError(
+                    f"{PREFIX}ARCHIVE is '{given}', a relative path, which would mean another "
+                    "folder for the web server than for the command line: give the full path."
+                )
+            return path
+        return self._data_root() / "aria-archive"
+
+    @property
+    def KEEP_SETS_DAYS(self) -> int:
+        """Age in days after which the folder of an image set may be removed."""
+        given = self._get("KEEP_SETS_DAYS", environ.Env.int)
+        days = 7 if given is None else given
+        if isinstance(days, bool) or not isinstance(days, int) or days < 1:
+            raise ConfigurationError(
+                f"{PREFIX}KEEP_SETS_DAYS is {days!r}: give a whole number of days, 1 or more."
+            )
+        return days
+
+    @staticmethod
+    def _get(name: str, cast: Any) -> Any:
+        value = getattr(settings, PREFIX + name, None)
+        if value is not None:
+            return value
+        env = environ.Env()
+        try:
+            return cast(env, PREFIX + name, default=None)
+        except ValueError as error:
+            raise ConfigurationError(
+                f"The environment variable {PREFIX}{name} cannot be read: {error}."
+            ) from error
+
+    @staticmethod
+    def _data_root() -> Path:
+        # QATrack+ keeps logs/ and db/ beside PROJECT_ROOT (its package); newer Django projects
+        # call the folder of the project BASE_DIR.
+        project = getattr(settings, "PROJECT_ROOT", None)
+        if project:
+            return Path(str(project)).resolve().parent
+        base = getattr(settings, "BASE_DIR", None)
+        if base:
+            return Path(str(base)).resolve()
+        raise ConfigurationError(
+            f"No place for the archive: set {PREFIX}ARCHIVE to the full path of a folder, in "
+            "local_settings.py or in the environment."
+        )
+
+
+conf = Settings()

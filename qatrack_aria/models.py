@@ -1,0 +1,394 @@
+"""The configuration of nodes, and the record of every retrieval."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from fnmatch import translate
+from typing import TYPE_CHECKING, Any
+
+from django.core.exceptions import ValidationError
+from django.core.validators import (
+    MaxValueValidator,
+    MinValueValidator,
+    RegexValidator,
+    validate_ipv4_address,
+    validate_ipv6_address,
+)
+from django.db import models, transaction
+
+from qatrack_aria.errors import (
+    ConfigurationError,
+    InactiveNodeError,
+    Outcome,
+    PatientNotAllowedError,
+    UnknownNodeError,
+)
+
+if TYPE_CHECKING:
+    from qatrack_aria.dicom.association import Peer
+
+
+# --- validation where it is typed -------------------------------------------------------------
+
+
+def validate_ae_title(value: str) -> None:
+    """Check an application entity title (PS3.5 section 6.2, VR AE).
+
+    Raises
+    ------
+    ValidationError
+        Not 1 to 16 ASCII characters without backslash and control characters, or only spaces.
+    """
+    if not value.strip(" "):
+        raise ValidationError("An AE title cannot consist of spaces only.", code="blank")
+    if value != value.strip(" "):
+        raise ValidationError(
+            "Spaces before or after an AE title do not count: leave them out.", code="padded"
+        )
+    if not re.fullmatch(r"[\x20-\x5b\x5d-\x7e]{1,16}", value):
+        raise ValidationError(
+            "An AE title has 1 to 16 plain characters, without backslash, accents or control "
+            "characters.",
+            code="characters",
+        )
+
+
+def validate_host(value: str) -> None:
+    """Check that something can be a host name, an IPv4 or an IPv6 address.
+
+    Raises
+    ------
+    ValidationError
+        It holds something that none of them has, such as a port or a scheme.
+    """
+    if re.search(r"[\s/\\\[\]@]", value) or "://" in value:
+        raise ValidationError(
+            "Give a name or an address alone, without spaces, brackets, http:// or slashes.",
+            code="host",
+        )
+    if value.count(":") == 1:
+        raise ValidationError("Give the port in its own field, not with the host.", code="port")
+    if ":" in value:
+        validate_ipv6_address(re.sub(r"%\w+\Z", "", value))  # %eth0 names the interface
+    elif re.fullmatch(r"[0-9.]+", value):
+        validate_ipv4_address(value)
+    elif not re.fullmatch(r"\w([\w-]{0,61}\w)?(\.\w([\w-]{0,61}\w)?)*\.?", value):
+        raise ValidationError("This is no host name and no IPv4 address.", code="host")
+
+
+def validate_hosts(value: str) -> None:
+    """Check a list of hosts, one a line."""
+    for line in _lines(value):
+        validate_host(line)
+
+
+validate_name = RegexValidator(
+    r"\A[A-Za-z][A-Za-z0-9_-]*\Z",
+    "A name that is used in code: letters, digits, - and _, beginning with a letter.",
+)
+PORT = (MinValueValidator(1), MaxValueValidator(65535))
+SECONDS = (MinValueValidator(0.1), MaxValueValidator(3600))
+
+
+# --- nodes ------------------------------------------------------------------------------------
+
+
+class AriaNodeManager(models.Manager):
+    """Finds nodes by what people write."""
+
+    def named(self, name: str | None = None) -> AriaNode:
+        """The active node of that name, or the default one where no name is given.
+
+        Raises
+        ------
+        UnknownNodeError
+            There is none; near names are offered.
+        InactiveNodeError
+            It is switched off.
+        """
+        if name is None:
+            return self._default()
+        # What no name can be need not be looked up; databases refuse some of it (NUL).
+        possible = isinstance(name, str) and name.isprintable() and len(name) < 200
+        node = self.filter(name=name).first() if possible else None
+        if node is None:
+            raise UnknownNodeError(self._unknown(name))
+        if not node.is_active:
+            raise InactiveNodeError(
+                f"Node: '{node.name}' is switched off: tick 'is active' in the admin under ARIA "
+                "nodes, or name another node. Nothing was sent."
+            )
+        return node
+
+    def get_by_natural_key(self, name: str) -> AriaNode:
+        """For fixtures that name a node."""
+        return self.get(name=name)
+
+    def _default(self) -> AriaNode:
+        node = self.filter(is_active=True, is_default=True).first()
+        if node is None:
+            raise UnknownNodeError(
+                "Node: none was named and none is the default: name one, or tick 'is default' for "
+                "one in the admin under ARIA nodes. Nothing was sent."
+            )
+        return node
+
+    def _unknown(self, name: Any) -> str:
+        names = list(self.filter(is_active=True).values_list("name", flat=True)[:100])
+        folded = {known.lower(): known for known in names}
+        near = difflib.get_close_matches(str(name)[:80].lower(), folded, n=3, cutoff=0.5)
+        if near:
+            hint = "did you mean " + " or ".join(f"'{folded[key]}'" for key in near) + "?"
+        elif names:
+            hint = "there are " + ", ".join(f"'{known}'" for known in names[:10]) + "."
+        else:
+            hint = "none is configured; add one in the admin under ARIA nodes."
+        return f"Node: there is no node {str(name)[:80]!r}: {hint} Nothing was sent."
+
+
+class AriaNode(models.Model):
+    """One DICOM query/retrieve service, and how it is to be used."""
+
+    C_MOVE = "C-MOVE"
+    C_GET = "C-GET"
+    STUDY_ROOT = "STUDY"
+    PATIENT_ROOT = "PATIENT"
+
+    name = models.CharField(
+        max_length=50,
+        unique=True,
+        validators=[validate_name],
+        help_text="The name by which tests and commands call this node, such as aria.",
+    )
+    is_active = models.BooleanField(default=True, help_text="Untick to stop all retrievals.")
+    is_default = models.BooleanField(
+        default=False, help_text="Used where no node is named; only one node can be the default."
+    )
+
+    remote_ae_title = models.CharField(
+        max_length=16,
+        validators=[validate_ae_title],
+        help_text="AE title of the service, as in ARIA's DICOM Services Configuration.",
+    )
+    remote_host = models.CharField(
+        max_length=253,
+        validators=[validate_host],
+        help_text="Name, IPv4 or IPv6 address of the machine that runs it.",
+    )
+    remote_port = models.PositiveIntegerField(validators=PORT, help_text="Its port, 1 to 65535.")
+    extra_hosts = models.TextField(
+        blank=True,
+        validators=[validate_hosts],
+        help_text="More machines that may send its images to us, one a line; usually none.",
+    )
+
+    local_ae_title = models.CharField(
+        max_length=16,
+        validators=[validate_ae_title],
+        help_text="Our AE title. ARIA must list it as a trusted application entity, with this "
+        "machine's address and the port below.",
+    )
+    local_host = models.CharField(
+        max_length=253,
+        blank=True,
+        validators=[validate_host],
+        help_text="Address of this machine to listen on; empty for all of its IPv4 addresses.",
+    )
+    local_port = models.PositiveIntegerField(
+        default=11112, validators=PORT, help_text="Port that images are sent to (C-MOVE only)."
+    )
+
+    retrieve_method = models.CharField(
+        max_length=6,
+        choices=[(C_MOVE, "C-MOVE"), (C_GET, "C-GET")],
+        default=C_MOVE,
+        help_text="C-MOVE for ARIA. C-GET needs no port of ours, where the service has it.",
+    )
+    query_model = models.CharField(
+        max_length=7,
+        choices=[(STUDY_ROOT, "Study Root"), (PATIENT_ROOT, "Patient Root")],
+        default=STUDY_ROOT,
+    )
+    allowed_patients = models.TextField(
+        blank=True,
+        help_text="Patient IDs that may be fetched, one pattern a line; * stands for any "
+        "characters, ? for one. Empty allows none: anyone who is logged in to QATrack+ can ask.",
+    )
+
+    connect_timeout = models.FloatField(
+        default=5, validators=SECONDS, help_text="Seconds to wait for a connection."
+    )
+    response_timeout = models.FloatField(
+        default=100, validators=SECONDS, help_text="Seconds to wait for the answer to a query."
+    )
+    quiet_timeout = models.FloatField(
+        default=60, validators=SECONDS, help_text="Seconds to wait for the next image."
+    )
+    grace = models.FloatField(
+        default=5,
+        validators=SECONDS,
+        help_text="Seconds in which images may still arrive after the node has said it is done.",
+    )
+    deadline = models.FloatField(
+        default=25,
+        validators=SECONDS,
+        help_text="Seconds that a composite test may take in all; web servers end a request "
+        "after 30.",
+    )
+    command_deadline = models.FloatField(
+        default=300, validators=SECONDS, help_text="Seconds that fetch_aria may take in all."
+    )
+    notes = models.TextField(blank=True, help_text="For people: who runs it, whom to call.")
+
+    objects = AriaNodeManager()
+
+    class Meta:
+        verbose_name = "ARIA node"
+        verbose_name_plural = "ARIA nodes"
+        ordering = ("name",)
+
+    def __str__(self) -> str:
+        return self.name
+
+    def natural_key(self) -> Any:
+        """For fixtures."""
+        return (self.name,)
+
+    def clean(self) -> None:
+        """Check what no field can know alone."""
+        if not self.is_active and self.is_default:
+            raise ValidationError(
+                {"is_default": "A node that is switched off cannot be the default."}
+            )
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save; a new default takes the place of the old one."""
+        with transaction.atomic():
+            if self.is_default:
+                AriaNode.objects.exclude(pk=self.pk).filter(is_default=True).update(
+                    is_default=False
+                )
+            super().save(*args, **kwargs)
+
+    def require_allowed(self, patient_id: str) -> None:
+        """Make sure that this patient's images may be fetched.
+
+        Raises
+        ------
+        PatientNotAllowedError
+            No pattern of the node matches.
+        """
+        patterns = _lines(self.allowed_patients)
+        if not any(_matches(pattern, patient_id) for pattern in patterns):
+            listed = ", ".join(patterns[:5]) if patterns else "none yet"
+            raise PatientNotAllowedError(
+                f"Patient: '{patient_id}' is not among the patients of node '{self.name}' "
+                f"(allowed: {listed}): correct the ID, or add it in the admin under ARIA nodes. "
+                "Nothing was sent."
+            )
+
+    def peer(self) -> Peer:
+        """The node as the DICOM floor takes it.
+
+        Raises
+        ------
+        ConfigurationError
+            A value that the admin would not have let pass.
+        """
+        from qatrack_aria.dicom.association import Peer
+
+        try:
+            self.clean_fields()
+        except ValidationError as error:
+            wrong = "; ".join(f"{field}: {' '.join(m)}" for field, m in error.message_dict.items())
+            raise ConfigurationError(
+                f"Node: '{self.name}' is not set up right ({wrong}): correct it in the admin under "
+                "ARIA nodes. Nothing was sent."
+            ) from error
+        return Peer(
+            name=self.name,
+            remote_ae_title=self.remote_ae_title,
+            remote_host=self.remote_host,
+            remote_port=self.remote_port,
+            local_ae_title=self.local_ae_title,
+            local_host=self.local_host,
+            local_port=self.local_port,
+            retrieve_method=self.retrieve_method,
+            query_model=self.query_model,
+            extra_hosts=tuple(_lines(self.extra_hosts)),
+            connect_timeout=self.connect_timeout,
+            response_timeout=self.response_timeout,
+            quiet_timeout=self.quiet_timeout,
+            grace=self.grace,
+        )
+
+
+def _lines(value: str) -> Any:
+    return [line.strip() for line in value.splitlines() if line.strip()]
+
+
+def _matches(pattern: str, patient_id: str) -> bool:
+    # Only * and ? are special; fnmatch would take [ ] too.
+    return re.match(translate(pattern.replace("[", "[[]")), patient_id) is not None
+
+
+# --- retrievals -------------------------------------------------------------------------------
+
+
+class Retrieval(models.Model):
+    """One attempt to fetch images: what was asked, by whom, and what came of it."""
+
+    COMPOSITE = "composite"
+    COMMAND = "command"
+
+    STATUSES = [
+        (Outcome.RUNNING.value, "running, or killed"),
+        (Outcome.DONE.value, "done"),
+        (Outcome.USAGE.value, "wrong usage"),
+        (Outcome.NOT_FOUND.value, "nothing found"),
+        (Outcome.INCOMPLETE.value, "incomplete"),
+        (Outcome.AMBIGUOUS.value, "ambiguous"),
+        (Outcome.REFUSED.value, "refused"),
+        (Outcome.UNREACHABLE.value, "node unreachable"),
+        (Outcome.BUSY.value, "busy"),
+        (Outcome.LOCAL.value, "trouble on this machine"),
+        (Outcome.FAILED.value, "failed"),
+    ]
+
+    started = models.DateTimeField(db_index=True)
+    # The name stays when the node is renamed or removed.
+    node = models.ForeignKey(AriaNode, null=True, blank=True, on_delete=models.SET_NULL)
+    node_name = models.CharField(max_length=80, blank=True)
+    source = models.CharField(
+        max_length=10, choices=[(COMPOSITE, "composite test"), (COMMAND, "command")]
+    )
+    user = models.CharField(max_length=150, blank=True, help_text="Who asked, if known.")
+    patient_id = models.CharField("patient ID", max_length=80, blank=True)
+    plan = models.CharField(max_length=80, blank=True)
+    request = models.TextField(default="{}", help_text="All that was asked (JSON).")
+
+    status = models.CharField(max_length=12, choices=STATUSES, db_index=True)
+    message = models.TextField(blank=True)
+    found = models.PositiveIntegerField(default=0, help_text="Images that were meant.")
+    already_here = models.PositiveIntegerField(default=0, help_text="Of these, fetched before.")
+    moved = models.PositiveIntegerField(default=0, help_text="Of these, fetched now.")
+    refused = models.PositiveIntegerField(
+        default=0, help_text="Instances and connections that were turned away."
+    )
+    bytes = models.BigIntegerField(default=0, help_text="Bytes received.")
+    seconds = models.FloatField(null=True, blank=True, help_text="Time it took.")
+    folder = models.CharField(max_length=500, blank=True, help_text="Where the images were laid.")
+
+    class Meta:
+        verbose_name = "retrieval"
+        ordering = ("-started", "-pk")
+
+    def __str__(self) -> str:
+        return f"{self.patient_id} / {self.plan} from {self.node_name}: {self.get_status_display()}"
+
+    @property
+    def asked(self) -> Any:
+        """`request` as a dict."""
+        return json.loads(self.request)

@@ -1,0 +1,131 @@
+"""Keeping the record of an attempt, without ever losing the images over it.
+
+QATrack+ logs nothing of what composite tests do: these rows are the only trace.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import json
+import logging
+import time
+from dataclasses import dataclass, field
+from typing import Any, Iterator
+
+from django.db import Error, transaction
+from django.utils import timezone
+
+from qatrack_aria.errors import AriaError, Outcome
+from qatrack_aria.models import AriaNode, Retrieval
+
+logger = logging.getLogger("qatrack_aria")
+
+
+@dataclass
+class Record:
+    """What is known of an attempt so far; the fields are those of :class:`Retrieval`."""
+
+    node_name: str
+    patient_id: str
+    plan: str
+    source: str
+    user: str
+    node: AriaNode | None = None
+    request: dict[str, Any] = field(default_factory=dict)
+    found: int = 0
+    already_here: int = 0
+    moved: int = 0
+    refused: int = 0
+    bytes: int = 0
+    folder: str = ""
+    message: str = ""
+
+
+@contextlib.contextmanager
+def recorded(
+    node_name: Any, patient_id: Any, plan: Any, *, source: str, user: str
+) -> Iterator[Record]:
+    """Keep a row of everything that happens in the block, however it ends.
+
+    Parameters
+    ----------
+    node_name, patient_id, plan : Any
+        As given, unchecked; what is too long is cut.
+    source : str
+        ``Retrieval.COMPOSITE`` or ``Retrieval.COMMAND``.
+    user : str
+        Who asked; empty if not known.
+    """
+    asked = (_cut(node_name, 80), _cut(patient_id, 80), _cut(plan, 80))
+    record = Record(*asked, source=source, user=_cut(user, 150))
+    started = time.monotonic()
+    row = _insert(record)
+    outcome = Outcome.FAILED
+    try:
+        yield record
+        outcome = Outcome.DONE
+    except AriaError as error:
+        outcome, record.message = error.outcome, str(error)
+        raise
+    except BaseException as error:
+        record.message = f"{type(error).__name__}: {error}"
+        raise
+    finally:
+        seconds = time.monotonic() - started
+        _finish(row, record, outcome, seconds)
+        logger.info(
+            "retrieval from %s: %s, %d found, %d moved, %d bytes, %.1f s",
+            record.node_name,
+            outcome.value,
+            record.found,
+            record.moved,
+            record.bytes,
+            seconds,
+        )
+
+
+def _insert(record: Record) -> Retrieval | None:
+    row = Retrieval(started=timezone.now(), status=Outcome.RUNNING.value)
+    return _save(row, record)
+
+
+def _finish(row: Retrieval | None, record: Record, outcome: Outcome, seconds: float) -> None:
+    if row is None:
+        row = Retrieval(started=timezone.now() - dt.timedelta(seconds=seconds))
+    row.status = outcome.value
+    row.seconds = seconds
+    _save(row, record)
+
+
+def _save(row: Retrieval, record: Record) -> Retrieval | None:
+    row.node = record.node
+    row.node_name, row.source, row.user = record.node_name, record.source, record.user
+    row.patient_id, row.plan = record.patient_id, record.plan
+    row.request = json.dumps(record.request)
+    row.found, row.already_here, row.moved = record.found, record.already_here, record.moved
+    row.refused, row.bytes = record.refused, record.bytes
+    row.folder, row.message = _plain(record.folder)[:500], _plain(record.message)
+    try:
+        # A savepoint: a failure here must not break a transaction of the web request.
+        with transaction.atomic():
+            row.save()
+    except Error as error:
+        logger.warning("the record of a retrieval could not be written: %s", error)
+        return None
+    return row
+
+
+def _cut(value: Any, length: int) -> str:
+    if value is None:
+        return ""
+    try:
+        text = value if isinstance(value, str) else repr(value)
+    except Exception:  # lists too deep, numbers too long
+        text = f"<{type(value).__name__}>"
+    return _plain(text[: 2 * length])[:length]
+
+
+def _plain(text: str) -> str:
+    """What every database takes: PostgreSQL refuses NUL, and no encoding has half a surrogate."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")

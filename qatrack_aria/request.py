@@ -1,0 +1,294 @@
+"""What a person asks for, checked before anything is sent.
+
+Values come from composite tests (a test that nobody filled in is ``None`` or ``""``), from the
+command line and from browsers that may lie. Whatever passes here is safe to put into a C-FIND
+identifier: no wildcard, no backslash, no control character.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import difflib
+import numbers
+import re
+from dataclasses import dataclass
+from typing import Any, Mapping
+
+from qatrack_aria.errors import RequestError
+
+#: Short names of the two image types that portal imagers send.
+PRESETS = {
+    "portal": ("ORIGINAL", "PRIMARY", "PORTAL"),
+    "portal_dose": ("ORIGINAL", "PRIMARY", "PORTAL", "ACQUIRED_DOSE"),
+}
+
+#: The defined terms of Image Type value 1 to 3 (PS3.3 C.7.6.1.1.2 and C.8.8.2.1.1).
+TERMS = (
+    ("ORIGINAL", "DERIVED"),
+    ("PRIMARY", "SECONDARY"),
+    ("PORTAL", "DRR", "SIMULATOR", "RADIOGRAPH", "BLANK", "FLUENCE"),
+)
+
+SELECTIONS = ("series", "day", "all")
+
+#: What QATrack+'s date and date-time tests give as text, ISO 8601 and DICOM's own form.
+DATE_FORMATS = (
+    "%Y-%m-%d",
+    "%Y%m%d",
+    "%d %b %Y",
+    "%Y-%m-%d %H:%M",
+    "%Y-%m-%d %H:%M:%S",
+    "%Y-%m-%dT%H:%M:%S",
+    "%d %b %Y %H:%M",
+    "%d %b %Y %H:%M:%S",
+)
+
+MAX_LENGTH = 64  # characters of a Patient ID (LO); plan labels are shorter, but padding is seen
+MAX_COUNT = 10_000
+
+
+@dataclass(frozen=True)
+class Request:
+    """One checked request for images.
+
+    Attributes
+    ----------
+    patient_id : str
+        Patient ID, exactly.
+    plan : str
+        RT Plan Label, or the SOP Instance UID of an RT Plan.
+    image_type : tuple of str
+        Image Type (0008,0008) that each image must have, value by value.
+    date : datetime.date, optional
+        The day of acquisition; without it the newest images are meant.
+    count : int, optional
+        At least this many images, else an error.
+    machine : str, optional
+        Radiation Machine Name (or Station Name) that each image must have.
+    course : str, optional
+        The course (Study ID) of the plan.
+    select : {"series", "day", "all"}, optional
+        The newest series, its day, or everything. ``None``: the newest series, unless that
+        looks like a part of a session.
+    kv : bool
+        Whether kV images are taken too.
+    """
+
+    patient_id: str
+    plan: str
+    image_type: tuple[str, ...]
+    date: dt.date | None = None
+    count: int | None = None
+    machine: str | None = None
+    course: str | None = None
+    select: str | None = None
+    kv: bool = False
+
+    @classmethod
+    def parse(
+        cls,
+        patient_id: Any,
+        plan: Any,
+        image_type: Any = "portal",
+        *,
+        date: Any = None,
+        count: Any = None,
+        machine: Any = None,
+        course: Any = None,
+        select: Any = None,
+        kv: Any = False,
+        today: dt.date | None = None,
+    ) -> Request:
+        """Check what was given and put it in one form.
+
+        Parameters
+        ----------
+        today : datetime.date, optional
+            The day that dates may not lie after; default: this machine's.
+
+        Raises
+        ------
+        RequestError
+            Something given cannot be asked for; the message names it.
+        """
+        return cls(
+            patient_id=_text("patient ID", patient_id),
+            plan=_text("plan label", plan),
+            image_type=_image_type(image_type),
+            date=_date(date, today or dt.date.today()),
+            count=_count(count),
+            machine=_optional_text("machine", machine),
+            course=_optional_text("course", course),
+            select=_select(select),
+            kv=_flag("kv", kv),
+        )
+
+    @property
+    def names_plan_uid(self) -> bool:
+        """Whether ``plan`` is a SOP Instance UID rather than a label."""
+        return len(self.plan) > 16 and re.fullmatch(r"[0-9]+(\.[0-9]+){4,}", self.plan) is not None
+
+    @property
+    def as_dict(self) -> Mapping[str, Any]:
+        """The request in JSON's types, without what was not asked."""
+        given = {
+            "patient_id": self.patient_id,
+            "plan": self.plan,
+            "image_type": "\\".join(self.image_type),
+            "date": self.date.isoformat() if self.date else None,
+            "count": self.count,
+            "machine": self.machine,
+            "course": self.course,
+            "select": self.select,
+            "kv": self.kv or None,
+        }
+        return {key: value for key, value in given.items() if value is not None}
+
+
+def parse_deadline(value: Any) -> float | None:
+    """The seconds that somebody allows, or ``None`` for the node's own.
+
+    Raises
+    ------
+    RequestError
+        It is no number of seconds up to an hour.
+    """
+    if value is None:
+        return None
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value <= 3600:
+        return float(value)
+    raise RequestError(
+        f"The deadline {_shown(value)} is no time: give seconds, more than 0 and at most 3600. "
+        "Nothing was sent."
+    )
+
+
+def _text(what: str, value: Any) -> str:
+    if value is None or (isinstance(value, str) and not value.strip()):
+        raise RequestError(
+            f"The {what} is empty: fill in the test that gives it. Nothing was sent."
+        )
+    if not isinstance(value, str):
+        raise RequestError(
+            f"The {what} must be text, not {_shown(value)} ({type(value).__name__}): "
+            "use a string test for it. Nothing was sent."
+        )
+    text = value.strip()
+    if len(text) > MAX_LENGTH:
+        raise RequestError(
+            f"The {what} has {len(text)} characters; DICOM allows {MAX_LENGTH} at most. "
+            "Nothing was sent."
+        )
+    # A wildcard would match other patients' or other plans' images; a backslash separates values.
+    bad = sorted({c for c in text if c in "*?\\" or not c.isprintable()})
+    if bad:
+        raise RequestError(
+            f"The {what} {_shown(text)} holds {' and '.join(_shown(c) for c in bad)}, which means "
+            "something else in a DICOM query: give it exactly, without wildcards. Nothing was sent."
+        )
+    return text
+
+
+def _optional_text(what: str, value: Any) -> str | None:
+    if value is None or value == "":
+        return None
+    return _text(what, value)
+
+
+def _image_type(value: Any) -> tuple[str, ...]:
+    if isinstance(value, str) and value.strip().lower() in PRESETS:
+        return PRESETS[value.strip().lower()]
+    if isinstance(value, str):
+        parts = tuple(part.strip() for part in value.split("\\"))
+    elif isinstance(value, (list, tuple)) and all(isinstance(part, str) for part in value):
+        parts = tuple(part.strip() for part in value)
+    else:
+        parts = ()
+    known = len(parts) >= 3 and all(part in terms for part, terms in zip(parts, TERMS))
+    if not known or not all(re.fullmatch(r"[A-Z0-9_ ]{1,16}", part) for part in parts):
+        near = difflib.get_close_matches(_shown(value).strip("'").lower(), PRESETS, n=1)
+        hint = f"did you mean '{near[0]}'?" if near else "give 'portal' or 'portal_dose', or"
+        raise RequestError(
+            f"The image type {_shown(value)} is none that RT Images have: {hint} "
+            r"a full one is like ORIGINAL\PRIMARY\PORTAL. Nothing was sent."
+        )
+    return parts
+
+
+def _date(value: Any, today: dt.date) -> dt.date | None:
+    if value is None or value == "":
+        return None
+    if isinstance(value, dt.datetime):
+        day = value.date()
+    elif isinstance(value, dt.date):
+        day = value
+    else:
+        day = _parse_date(value)
+    if day.year < 1900:
+        raise RequestError(
+            f"The date {day.isoformat()} lies before all images: give the year in four digits. "
+            "Nothing was sent."
+        )
+    if day > today:
+        raise RequestError(
+            f"The date {day.isoformat()} is in the future (today is {today.isoformat()}): "
+            "no image can have it. Nothing was sent."
+        )
+    return day
+
+
+def _parse_date(value: Any) -> dt.date:
+    if isinstance(value, str):
+        text = value.strip()
+        for form in DATE_FORMATS:
+            if form == "%Y%m%d" and len(text) != 8:
+                continue  # 2026112 would be read as one of two days
+            try:
+                return dt.datetime.strptime(text, form).date()
+            except ValueError:
+                continue
+    raise RequestError(
+        f"The date {_shown(value)} is not understood: give a date, or text like 2026-11-22 or "
+        "22 Nov 2026. Nothing was sent."
+    )
+
+
+def _count(value: Any) -> int | None:
+    if value is None or value == "":
+        return None
+    # QATrack+'s numerical tests give 8.0 for 8, numpy its own numbers; True is none.
+    if not isinstance(value, bool) and isinstance(value, (numbers.Real, str)):
+        try:
+            number = float(value)
+        except (ValueError, OverflowError):
+            number = 0.5
+        if number.is_integer() and 1 <= number <= MAX_COUNT:
+            return int(number)
+    raise RequestError(
+        f"The count {_shown(value)} is not a number of images: give a whole number from 1 to "
+        f"{MAX_COUNT}. Nothing was sent."
+    )
+
+
+def _select(value: Any) -> str | None:
+    if value is None or value in SELECTIONS:
+        return value
+    raise RequestError(
+        f"select={_shown(value)} is not known: give one of {', '.join(SELECTIONS)}. "
+        "Nothing was sent."
+    )
+
+
+def _flag(what: str, value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    raise RequestError(f"{what}={_shown(value)} must be True or False. Nothing was sent.")
+
+
+def _shown(value: Any) -> str:
+    """A value in one short line, whatever was posted."""
+    try:
+        text = repr(value)
+    except Exception:  # lists too deep, numbers too long
+        text = f"<{type(value).__name__}>"
+    return text if len(text) <= 70 else text[:60] + "…" + text[-1]

@@ -1,0 +1,308 @@
+"""Which images are meant: decided here, image by image, whatever the server filtered.
+
+Each image is judged by what is known of it. What a C-FIND answer does not tell leaves the verdict
+open: such an image has to be fetched, and its header decides. So choosing and fetching take turns
+until nothing chosen is open any more (:mod:`qatrack_aria.retrieval`).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from collections import Counter
+from typing import (
+    Collection,
+    Iterable,
+    NamedTuple,
+    Sequence,
+)
+
+from qatrack_aria.dicom.headers import PLAN_CLASSES, ImageRef, PlanRef
+from qatrack_aria.errors import AmbiguousImagesError, AmbiguousPlanError
+from qatrack_aria.request import Request
+
+
+class Verdict(NamedTuple):
+    """Whether an image is meant: ``None`` while not known; if not, why."""
+
+    meant: bool | None
+    reason: str = ""
+
+
+YES = Verdict(True)
+OPEN = Verdict(None)
+UNDATED = "without a date of acquisition"
+
+
+# --- plans ------------------------------------------------------------------------------------
+
+
+def match_plan(plan: PlanRef, request: Request) -> bool | None:
+    """Whether a plan is the one named; ``None`` if its header has to be seen."""
+    if plan.from_file and not (plan.modality == "RTPLAN" or plan.sop_class in PLAN_CLASSES):
+        return False
+    if request.names_plan_uid:
+        return plan.sop_uid == request.plan
+    if plan.label is None:
+        return None
+    if plan.label != request.plan:
+        return False
+    if request.course is None:
+        return True
+    return None if plan.course is None else plan.course == request.course
+
+
+def require_one_plan(plans: Collection[PlanRef], request: Request) -> None:
+    """Refuse to guess between plans of the same label.
+
+    Raises
+    ------
+    AmbiguousPlanError
+        There are several; the message lists them with course and date.
+    """
+    if len(plans) < 2:
+        return
+    listed = "; ".join(
+        str(plan) for plan in sorted(plans, key=lambda p: (p.course or "", p.sop_uid))
+    )
+    raise AmbiguousPlanError(
+        f"Plan: {len(plans)} plans of patient '{request.patient_id}' are labelled "
+        f"'{request.plan}': {listed}. Say which by course=, by machine= if they are of different "
+        "machines, or give the plan's UID instead of its label."
+    )
+
+
+# --- images -----------------------------------------------------------------------------------
+
+
+def judge(image: ImageRef, request: Request, plan_uids: frozenset[str]) -> Verdict:
+    """Whether one image is meant.
+
+    Parameters
+    ----------
+    image : ImageRef
+        From an answer or, better, from a file.
+    request : Request
+        What was asked.
+    plan_uids : frozenset of str
+        SOP Instance UIDs of the plans that are meant.
+    """
+    verdicts = (
+        _judge_patient(image, request),
+        _judge_plan(image, plan_uids),
+        _judge_type(image, request),
+        _judge_kv(image, request),
+        _judge_machine(image, request),
+        _judge_date(image, request),
+    )
+    for verdict in verdicts:
+        if verdict.meant is False:
+            return verdict
+    return OPEN if any(verdict.meant is None for verdict in verdicts) else YES
+
+
+def _judge_patient(image: ImageRef, request: Request) -> Verdict:
+    return YES if image.patient_id == request.patient_id else Verdict(False, "of another patient")
+
+
+def _judge_plan(image: ImageRef, plan_uids: frozenset[str]) -> Verdict:
+    if image.plan_uids is None:
+        return OPEN
+    return YES if image.plan_uids & plan_uids else Verdict(False, "of another plan or of none")
+
+
+def _judge_date(image: ImageRef, request: Request) -> Verdict:
+    if image.acquired is None and not image.from_file:
+        return OPEN
+    if request.date is None or _day(image) == request.date:
+        return YES
+    if image.acquired is None:
+        return Verdict(False, UNDATED)
+    return Verdict(False, "of another day")
+
+
+def _judge_machine(image: ImageRef, request: Request) -> Verdict:
+    if request.machine is None:
+        return YES
+    if image.machines is None:
+        return OPEN
+    if request.machine in image.machines:
+        return YES
+    return Verdict(False, f"of machine {image.machine or 'unnamed'}")
+
+
+def _judge_kv(image: ImageRef, request: Request) -> Verdict:
+    if request.kv:
+        return YES
+    if image.is_kv is None:
+        # The unit is left empty by some imagers: only the file can tell. An answer without the
+        # attribute is as open as one without the key.
+        return OPEN
+    return Verdict(False, "kV") if image.is_kv else YES
+
+
+def _judge_type(image: ImageRef, request: Request) -> Verdict:
+    if image.image_type is None:
+        return OPEN
+    if image.image_type == request.image_type:
+        return YES
+    return Verdict(False, type_name(image.image_type))
+
+
+def type_name(image_type: Sequence[str]) -> str:
+    """An image type as one says it: the leading ORIGINAL and PRIMARY go without saying."""
+    values = list(image_type)
+    return "\\".join(values[2:] if values[:2] == ["ORIGINAL", "PRIMARY"] and values[2:] else values)
+
+
+def choose(
+    images: Iterable[ImageRef], request: Request, plan_uids: frozenset[str]
+) -> list[ImageRef]:
+    """The images that are meant, or may be and have to be looked at first.
+
+    Returns
+    -------
+    list of ImageRef
+        If any of them is still open, their headers are needed before choosing again.
+    """
+    possible = [image for image in images if judge(image, request, plan_uids).meant is not False]
+    if not possible or request.select == "all":
+        return possible
+    untold = [image for image in possible if image.acquired is None and not image.from_file]
+    if untold:
+        return untold  # one of these may be the newest: nothing can be ranked before
+    newest = max(possible, key=_rank)
+    if request.select == "day":
+        return [image for image in possible if _day(image) == _day(newest)]
+    return [image for image in possible if series_of(image) == series_of(newest)]
+
+
+def require_certain(
+    chosen: Sequence[ImageRef],
+    images: Collection[ImageRef],
+    request: Request,
+    plan_uids: frozenset[str],
+) -> None:
+    """Refuse where the headers leave it open which images belong together.
+
+    Raises
+    ------
+    AmbiguousImagesError
+        Images lack the date by which they would be told apart, or the newest image is alone in
+        its series while others of its day are alone in theirs.
+    """
+    _require_dates(chosen, images, request, plan_uids)
+    # ``select`` or ``count`` say what is meant.
+    if request.select is not None or request.count is not None or len(chosen) != 1:
+        return
+    day = _day(chosen[0])
+    series = Counter(
+        series_of(image)
+        for image in images
+        if _day(image) == day and judge(image, request, plan_uids).meant is not False
+    )
+    singles = sum(1 for number in series.values() if number == 1)
+    if singles > 1:
+        raise AmbiguousImagesError(
+            f"Images: the newest series of {day} holds one image, and {singles - 1} more series of "
+            "that day hold one each: they may belong together. Say select='day' for all of them, "
+            "or select='series' for the newest one alone."
+        )
+
+
+def _require_dates(
+    chosen: Sequence[ImageRef],
+    images: Collection[ImageRef],
+    request: Request,
+    plan_uids: frozenset[str],
+) -> None:
+    any_day = dataclasses.replace(request, date=None)
+    possible = [image for image in images if judge(image, any_day, plan_uids).meant is not False]
+    # An answer without a date proves nothing: the server may not return that key.
+    undated = {i.sop_uid for i in possible if i.from_file and i.acquired is None}
+    taken = {image.sop_uid for image in chosen}
+    beside = {series_of(image) for image in chosen}
+    in_doubt = {i.sop_uid for i in possible if series_of(i) in beside} & undated - taken
+    # Harmless inside the one series that there is; else nobody knows which is the newest.
+    several = len({series_of(image) for image in possible}) > 1
+    if several and taken <= undated and request.select != "all":
+        in_doubt = undated
+    if in_doubt:
+        raise AmbiguousImagesError(
+            f"Images: {len(in_doubt)} of the images that may be meant carry neither an acquisition "
+            "nor a content date, so nobody can tell whether they belong to the set: say "
+            "select='all' without a date and count=, or sort them out in ARIA."
+        )
+
+
+def _rank(image: ImageRef) -> tuple[dt.datetime, str]:
+    return image.acquired or dt.datetime.min, image.series_uid
+
+
+def _day(image: ImageRef) -> dt.date | None:
+    return image.acquired.date() if image.acquired else None
+
+
+def series_of(image: ImageRef) -> tuple[str, str]:
+    """The study and the series of an image."""
+    return image.study_uid, image.series_uid
+
+
+# --- in words ---------------------------------------------------------------------------------
+
+
+def left_out(
+    images: Iterable[ImageRef], request: Request, plan_uids: frozenset[str]
+) -> dict[str, list[ImageRef]]:
+    """The images that are not meant, by the reason why."""
+    reasons: dict[str, list[ImageRef]] = {}
+    for image in images:
+        verdict = judge(image, request, plan_uids)
+        if verdict.meant is False:
+            reasons.setdefault(verdict.reason, []).append(image)
+    return reasons
+
+
+def explain_none(images: Sequence[ImageRef], request: Request, plan_uids: frozenset[str]) -> str:
+    """Why none of the images is meant, with numbers and days, in one sentence."""
+    if not images:
+        return "the node lists no RT Image of this patient"
+    of_plan = [image for image in images if _judge_plan(image, plan_uids).meant is not False]
+    if not of_plan:
+        return f"{_number(images)} seen, none of which references this plan"
+    verb = "references" if len(of_plan) == 1 else "reference"
+    if any(image.plan_uids is None for image in of_plan):
+        verb = "may reference"
+    reasons = left_out(of_plan, request, plan_uids)
+    counts = [
+        f"all {len(group)} are {reason}"
+        if len(group) == len(of_plan) > 1
+        else f"{len(group)} {reason}"
+        for reason, group in sorted(reasons.items(), key=lambda item: -len(item[1]))
+    ]
+    return (
+        f"{_number(of_plan)}{_days(of_plan)} {verb} this plan, {', '.join(counts)}; "
+        f"you asked for {_asked(request)}"
+    )
+
+
+def _asked(request: Request) -> str:
+    wishes = [type_name(request.image_type)]
+    if request.date:
+        wishes.append(f"of {request.date.isoformat()}")
+    if request.machine:
+        wishes.append(f"on {request.machine}")
+    return " ".join(wishes)
+
+
+def _number(images: Sequence[ImageRef]) -> str:
+    return f"{len(images)} image{'s' if len(images) != 1 else ''}"
+
+
+def _days(images: Sequence[ImageRef]) -> str:
+    days = sorted({image.acquired.date() for image in images if image.acquired})
+    if not days:
+        return ""
+    if len(days) == 1:
+        return f" of {days[0].isoformat()}"
+    return f" of {days[0].isoformat()} to {days[-1].isoformat()}"
