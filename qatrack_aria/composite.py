@@ -1,0 +1,90 @@
+"""What composite tests call."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from django.utils import timezone
+
+from qatrack_aria.imageset import ImageSet
+from qatrack_aria.models import Retrieval
+from qatrack_aria.retrieval import Caller, fetch
+
+
+def fetch_images(
+    node: str | None,
+    patient_id: str,
+    plan: str,
+    image_type: Any = "portal",
+    *,
+    utils: Any = None,
+    date: Any = None,
+    count: Any = None,
+    machine: Any = None,
+    course: Any = None,
+    select: Any = None,
+    kv: bool = False,
+    deadline: float | None = None,
+) -> ImageSet:
+    """Fetch the newest images of a plan: all of them, or an error that says why not.
+
+    Parameters
+    ----------
+    node : str or None
+        Name of an ARIA node as configured in the admin; ``None`` for the default one.
+    patient_id : str
+        Patient ID of the QA patient, exactly.
+    plan : str
+        RT Plan Label, or the SOP Instance UID of an RT Plan.
+    image_type : str or sequence of str
+        ``"portal"``, ``"portal_dose"``, or a full Image Type such as
+        ``"ORIGINAL\\\\PRIMARY\\\\PORTAL"``.
+    utils : object, optional
+        QATrack+'s ``UTILS``; it tells who asks.
+    date : date, datetime or str, optional
+        Only images acquired on that day. What a date test of QATrack+ gives is understood.
+    count : int, optional
+        An error if there are fewer images.
+    machine : str, optional
+        Only images of this machine.
+    course : str, optional
+        Course of the plan, where several plans have the label.
+    select : {"series", "day", "all"}, optional
+        The newest series (the default), all of the newest day, or everything.
+    kv : bool
+        Take kV images too.
+    deadline : float, optional
+        Seconds that this may take in all; default: as configured for the node.
+
+    Returns
+    -------
+    ImageSet
+        With ``.path``, a folder that holds just these images.
+
+    Raises
+    ------
+    AriaError
+        One of :mod:`qatrack_aria.errors`; its message is one line for people.
+    """
+    if isinstance(date, dt.datetime) and timezone.is_aware(date):
+        date = timezone.localtime(date)
+    return fetch(
+        node,
+        patient_id,
+        plan,
+        image_type,
+        caller=Caller(Retrieval.COMPOSITE, _user(utils)),
+        deadline=deadline,
+        date=date,
+        count=count,
+        machine=machine,
+        course=course,
+        select=select,
+        kv=kv,
+    )
+
+
+def _user(utils: Any) -> str:
+    """The login of who asks; a UTILS of another QATrack+ may not tell."""
+    return str(getattr(getattr(utils, "user", None), "username", "") or "")

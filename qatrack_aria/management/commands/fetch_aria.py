@@ -1,0 +1,181 @@
+"""``manage.py fetch_aria``: fetch from the command line, a cron job or a scheduled task."""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import json
+import sys
+from pathlib import Path
+from typing import Any, Callable, Iterator
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from qatrack_aria.errors import AriaError, Outcome
+
+#: What a cron job can tell apart. 1 is Python's own for anything unexpected.
+EXIT_CODES = {
+    Outcome.DONE: 0,
+    Outcome.FAILED: 1,
+    Outcome.USAGE: 2,
+    Outcome.NOT_FOUND: 3,
+    Outcome.INCOMPLETE: 4,
+    Outcome.AMBIGUOUS: 5,
+    Outcome.REFUSED: 6,
+    Outcome.UNREACHABLE: 7,
+    Outcome.BUSY: 8,
+    Outcome.LOCAL: 9,
+}
+
+
+class Command(BaseCommand):
+    """Parse what was typed, call the service, show the outcome."""
+
+    help = (
+        "Fetch the newest RT Images that reference a plan. Exit codes: 0 done, 2 wrong usage, "
+        "3 nothing found, 4 incomplete, 5 ambiguous, 6 refused, 7 node unreachable, 8 another "
+        "retrieval is running, 9 trouble on this machine, 1 anything else."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Say what can be typed."""
+        parser.add_argument("node", metavar="NODE", help="name of an ARIA node in the admin")
+        parser.add_argument("patient", metavar="PATIENT", help="patient ID")
+        parser.add_argument("plan", metavar="PLAN", help="RT plan label (or the plan's UID)")
+        parser.add_argument(
+            "--image-type",
+            default="portal",
+            metavar="TYPE",
+            help=r"portal (default), portal_dose or a full type like ORIGINAL\PRIMARY\PORTAL",
+        )
+        parser.add_argument("--date", help="only images of this day, like 2026-11-22")
+        parser.add_argument("--output", metavar="DIR", help="copy the images to an empty folder")
+        parser.add_argument("--zip", metavar="FILE", help="pack the images into a zip file")
+        parser.add_argument("--count", metavar="N", help="an error if there are fewer images")
+        parser.add_argument("--machine", help="only images of this machine")
+        parser.add_argument("--course", help="course of the plan")
+        parser.add_argument(
+            "--select", metavar="WHAT", help="series (newest; default), day (newest) or all"
+        )
+        parser.add_argument("--kv", action="store_true", help="take kV images too")
+        parser.add_argument("--deadline", type=float, metavar="S", help="seconds allowed in all")
+        parser.add_argument(
+            "--list", action="store_true", help="show what would be fetched, move nothing"
+        )
+        parser.add_argument("--json", action="store_true", help="print the outcome as JSON")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Fetch or list; a failure ends with its exit code and one line on stderr."""
+        try:
+            if options["list"]:
+                self._list(options)
+            else:
+                self._fetch(options)
+        except AriaError as error:
+            if options["json"]:
+                failure = {"status": error.outcome.value, "error": type(error).__name__}
+                self._print_json({**failure, "message": str(error)})
+            self.stderr.write(str(error))
+            raise SystemExit(EXIT_CODES[error.outcome]) from None
+
+    def _fetch(self, options: dict[str, Any]) -> None:
+        # Here, so that the command's --help needs no DICOM.
+        from qatrack_aria.imageset import require_empty, require_folder_of
+        from qatrack_aria.retrieval import fetch
+
+        output = Path(options["output"]) if options["output"] else None
+        if output is not None:
+            require_empty(output)
+        if options["zip"]:
+            require_folder_of(Path(options["zip"]))
+        with self._progress(options) as progress:
+            images = fetch(*_named(options), **_asked(options), progress=progress)
+        if options["zip"]:
+            images.zip(options["zip"])
+        files = list(images)
+        if output is not None:
+            files = [str(file) for file in images.copy_to(output)]
+        if options["json"]:
+            self._print_json(
+                {
+                    "status": Outcome.DONE.value,
+                    "message": images.status,
+                    "path": str(output) if output is not None else images.path,
+                    "files": files,
+                    "zip": options["zip"],
+                    **images.summary,
+                }
+            )
+        elif options["verbosity"] > 0:
+            for line in (images.status, *files):
+                self.stdout.write(line)
+
+    def _list(self, options: dict[str, Any]) -> None:
+        from qatrack_aria.retrieval import look
+
+        found = look(*_named(options), **_asked(options))
+        images = [
+            {
+                "acquired": image.acquired.isoformat(" ") if image.acquired else None,
+                "machine": image.machine or None,
+                "image_type": "\\".join(image.image_type) if image.image_type else None,
+                "sop_uid": image.sop_uid,
+            }
+            for image in sorted(found.images, key=lambda i: (str(i.acquired), i.sop_uid))
+        ]
+        if options["json"]:
+            self._print_json(
+                {
+                    "status": Outcome.DONE.value,
+                    "plan_uid": found.plan.sop_uid,
+                    "images": images,
+                    "left_out": found.left_out,
+                }
+            )
+        elif options["verbosity"] > 0:
+            self.stdout.write(f"Plan {found.plan}: {len(images)} images would be fetched.")
+            for image in images:
+                self.stdout.write("  ".join(value or "not told" for value in image.values()))
+            for reason, number in sorted(found.left_out.items()):
+                self.stdout.write(f"Left out of the same series: {number} {reason}")
+
+    @contextlib.contextmanager
+    def _progress(self, options: dict[str, Any]) -> Iterator[Callable[..., None] | None]:
+        """A progress bar, on a terminal only."""
+        quiet = options["json"] or options["verbosity"] == 0
+        if quiet or not sys.stderr.isatty():
+            yield None
+            return
+        from tqdm import tqdm
+
+        tqdm.monitor_interval = 0  # no thread to watch a bar that is only drawn when images come
+        with tqdm(unit=" images", mininterval=0, file=sys.stderr) as bar:
+
+            def show(arrived: int, wanted: int, size: int) -> None:
+                bar.total = wanted
+                bar.set_postfix_str(f"{size / 1e6:.1f} MB", refresh=False)
+                bar.update(arrived - bar.n)
+
+            yield show
+
+    def _print_json(self, outcome: dict[str, Any]) -> None:
+        self.stdout.write(json.dumps(outcome, indent=2))
+
+
+def _named(options: dict[str, Any]) -> tuple[str, str, str, str]:
+    return options["node"], options["patient"], options["plan"], options["image_type"]
+
+
+def _asked(options: dict[str, Any]) -> dict[str, Any]:
+    from qatrack_aria.models import Retrieval
+    from qatrack_aria.retrieval import Caller
+
+    keys = ("date", "count", "machine", "course", "select", "kv", "deadline")
+    return {**{key: options[key] for key in keys}, "caller": Caller(Retrieval.COMMAND, _login())}
+
+
+def _login() -> str:
+    try:
+        return getpass.getuser()
+    except (ImportError, KeyError, OSError):  # no such account, as in some containers
+        return ""

@@ -1,0 +1,310 @@
+"""One stay at a node: find the plan, find its images, bring what is not here.
+
+Choosing and bringing take turns: what an answer does not tell, the header of the fetched file
+does, and the last word is always the file's (:mod:`qatrack_aria.selection`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import datetime as dt
+from types import TracebackType
+from typing import Any, Collection, Iterator, Sequence, TypeVar
+
+from qatrack_aria import selection
+from qatrack_aria.archive import Archive
+from qatrack_aria.deadline import Deadline
+from qatrack_aria.dicom.association import C_GET, C_MOVE, Peer, Session
+from qatrack_aria.dicom.find import Finder
+from qatrack_aria.dicom.headers import ImageRef, PlanRef, image_ref, plan_ref, valid_uid
+from qatrack_aria.dicom.move import SUCCESS, Mover, Progress, Wanted
+from qatrack_aria.dicom.receiver import Inbox, Receiver
+from qatrack_aria.errors import (
+    ArchiveError,
+    ImagesNotFoundError,
+    IncompleteRetrievalError,
+    PlanNotFoundError,
+    QueryError,
+    TooFewImagesError,
+)
+from qatrack_aria.request import Request
+
+#: Days back from today that are searched one after the other; ``None``: the whole history.
+WINDOWS: tuple[int | None, ...] = (14, 120, None)
+
+Ref = TypeVar("Ref", ImageRef, PlanRef)
+
+
+@dataclasses.dataclass
+class Found:
+    """What a request comes down to.
+
+    Attributes
+    ----------
+    plan : PlanRef
+        The plan, as far as it is certain before any image was fetched.
+    images : list of ImageRef
+        The images that are meant; in a mere look some may still be open.
+    left_out : dict of str to int
+        How many other images of the same series there are, by the reason why they are not meant.
+    """
+
+    plan: PlanRef
+    images: list[ImageRef]
+    left_out: dict[str, int]
+
+
+class Visit:
+    """One stay at a node, during which nobody else of us uses the destination.
+
+    Attributes
+    ----------
+    inbox : Inbox
+        What came over the network.
+    chosen : list of ImageRef
+        The images that are meant, as far as is known by now.
+    """
+
+    def __init__(
+        self,
+        peer: Peer,
+        request: Request,
+        archive: Archive,
+        deadline: Deadline,
+        progress: Progress | None,
+    ) -> None:
+        self.peer = peer
+        self.request = request
+        self.archive = archive
+        self.inbox = Inbox(lambda incoming: archive.keep(incoming, request.patient_id))
+        on_store = self.inbox.take if peer.retrieve_method == C_GET else None
+        self._stack = contextlib.ExitStack()
+        self._session = self._stack.enter_context(Session(peer, deadline, on_store))
+        self._finder = Finder(self._session, request.patient_id)
+        self._mover = Mover(self._session, self.inbox, progress)
+        self._receiver: Receiver | None = None
+        self._listed: dict[str, ImageRef] = {}
+        self.chosen: list[ImageRef] = []
+        self._complete: list[tuple[str, str]] = []  # series of which every image is listed
+
+    def __enter__(self) -> Visit:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+
+    # --- the sentence -------------------------------------------------------------------------
+
+    def find(self, *, bring: bool) -> Found:
+        """The plan and its images; with `bring`, all of them here and judged by their headers."""
+        plans = {plan.sop_uid: plan for plan in self._find_plans(bring)}
+        images = self._find_images(frozenset(plans), bring)
+        referenced = [plans[uid] for uid in plans if any(_references(i, uid) for i in images)]
+        selection.require_one_plan(referenced, self.request)
+        series = {selection.series_of(image) for image in images}
+        beside = [i for i in self._listed.values() if selection.series_of(i) in series]
+        reasons = selection.left_out(beside, self.request, frozenset(plans))
+        left_out = {reason: len(group) for reason, group in reasons.items()}
+        return Found((referenced or list(plans.values()))[0], images, left_out)
+
+    # --- plans --------------------------------------------------------------------------------
+
+    def _find_plans(self, bring: bool) -> Sequence[PlanRef]:
+        label = None if self.request.names_plan_uid else self.request.plan
+        listed = list({plan.sop_uid: plan for plan in self._finder.plans(label)}.values())
+        untold = [plan for plan in listed if selection.match_plan(plan, self.request) is None]
+        if untold and bring:
+            known = self._headers(untold)
+            self._require(untold, known, whole=())
+            known = self._headers(untold)
+            listed = [known.get(plan.sop_uid, plan) for plan in listed]
+        plans = [plan for plan in listed if selection.match_plan(plan, self.request)]
+        if not plans:
+            raise PlanNotFoundError(self._no_plan(listed))
+        _require_uids(plans)
+        if self.request.machine is None:
+            selection.require_one_plan(plans, self.request)
+        return plans
+
+    def _no_plan(self, listed: Sequence[PlanRef]) -> str:
+        wanted = f"plan '{self.request.plan}'"
+        if self.request.course and any(plan.label == self.request.plan for plan in listed):
+            courses = sorted({f"'{p.course}'" for p in listed if p.label == self.request.plan})
+            return (
+                f"Plan: {self.peer} has {wanted} of patient '{self.request.patient_id}' in course "
+                f"{', '.join(courses)}, not in '{self.request.course}': correct the course."
+            )
+        labels = sorted({plan.label for plan in listed if plan.label})
+        untold = sum(1 for plan in listed if plan.label is None)
+        if labels:
+            more = f" and {len(labels) - 12} more" if len(labels) > 12 else ""
+            seen = f"it lists {', '.join(repr(label) for label in labels[:12])}{more}"
+            cure = "check the label; if the plan is new, ask again in a minute"
+        elif untold:
+            seen = f"it lists {untold} plans without telling their labels"
+            cure = "only fetching can tell: ask without --list"
+        else:
+            tail = "; ".join(str(asked) for asked in self._finder.asked[-3:])
+            seen = f"it lists no RT Plan ({tail})"
+            cure = "check the patient ID; ARIA answers nothing for a while at times: ask again"
+        patient = f"patient '{self.request.patient_id}'"
+        return f"Plan: {self.peer} has no {wanted} of {patient}: {seen}; {cure}."
+
+    # --- images -------------------------------------------------------------------------------
+
+    def _find_images(self, plan_uids: frozenset[str], bring: bool) -> list[ImageRef]:
+        for since, until in self._windows():
+            self._complete = []
+            self._listed = {i.sop_uid: i for i in self._finder.images(since, until)}
+            whole_history = since is None and until is None
+            chosen = self._settle(plan_uids, bring, whole_history)
+            if chosen:
+                selection.require_certain(
+                    chosen, list(self._listed.values()), self.request, plan_uids
+                )
+                return chosen
+        images = list(self._listed.values())
+        why = selection.explain_none(images, self.request, plan_uids)
+        raise ImagesNotFoundError(
+            f"Images: nothing to fetch for plan '{self.request.plan}' of patient "
+            f"'{self.request.patient_id}' from {self.peer}: {why}. If they were taken a moment "
+            "ago, ask again in a minute."
+        )
+
+    def _windows(self) -> Iterator[tuple[dt.date | None, dt.date | None]]:
+        """The days to search, newest first."""
+        if self.request.date is not None:
+            yield self.request.date, self.request.date
+        elif self.request.select != "all" and self._finder.relational:
+            for days in WINDOWS:
+                if days is not None:
+                    yield dt.date.today() - dt.timedelta(days=days), None
+        yield None, None
+
+    def _settle(self, plan_uids: frozenset[str], bring: bool, whole: bool) -> list[ImageRef]:
+        """Choose and bring in turns, until what is chosen is here and its headers agree."""
+        while True:
+            chosen = selection.choose(self._listed.values(), self.request, plan_uids)
+            self.chosen = chosen
+            if not whole and self._complete_series(chosen):
+                continue
+            known = self._headers([image for image in chosen if not image.from_file])
+            if known:
+                self._listed.update(known)
+                continue
+            missing = [image for image in chosen if not image.from_file]
+            if not any(self._is_open(image, plan_uids) for image in missing):
+                self._require_count(chosen)
+            if not missing or not bring:
+                return chosen
+            self._require(missing, {}, whole=self._whole_series(missing, whole))
+
+    def _complete_series(self, chosen: Sequence[ImageRef]) -> bool:
+        """List the whole of the chosen series: a window of days may have cut it in two."""
+        if self.request.select in ("day", "all"):
+            return False
+        keys = {selection.series_of(image) for image in chosen if image.acquired}
+        added = False
+        for key in keys.difference(self._complete):
+            self._complete.append(key)
+            for image in self._finder.series(*key):
+                if image.sop_uid not in self._listed:
+                    self._listed[image.sop_uid] = image
+                    added = True
+        return added
+
+    def _whole_series(self, missing: Sequence[ImageRef], whole: bool) -> list[str]:
+        """The series that consist of nothing but what is missing."""
+        uids = {image.sop_uid for image in missing}
+        complete = {selection.series_of(i) for i in missing} if whole else set(self._complete)
+        split = {
+            selection.series_of(image)
+            for image in self._listed.values()
+            if image.sop_uid not in uids
+        }
+        return [series for study, series in complete if (study, series) not in split]
+
+    def _is_open(self, image: ImageRef, plan_uids: frozenset[str]) -> bool:
+        return selection.judge(image, self.request, plan_uids).meant is None
+
+    def _require_count(self, chosen: Sequence[ImageRef]) -> None:
+        count = self.request.count
+        if count is not None and 0 < len(chosen) < count:
+            days = sorted({image.acquired.date() for image in chosen if image.acquired})
+            of = f" of {days[-1].isoformat()}" if days else ""
+            raise TooFewImagesError(
+                f"Images: {len(chosen)} image{'s' if len(chosen) > 1 else ''}{of} found for plan "
+                f"'{self.request.plan}', you asked for at least {count}: is the session still "
+                "under way? If its images lie in several series, say select='day'."
+            )
+
+    # --- transfer -----------------------------------------------------------------------------
+
+    def _headers(self, refs: Sequence[Ref]) -> dict[str, Ref]:
+        """What the headers say of those that are in the archive."""
+        known = {}
+        for ref in refs:
+            header = self.archive.header(ref.sop_uid, self.request.patient_id)
+            if header is not None:
+                read: Any = image_ref if isinstance(ref, ImageRef) else plan_ref
+                known[ref.sop_uid] = read(header, from_file=True)
+        return known
+
+    def _require(self, refs: Sequence[Ref], known: dict[str, Ref], whole: Collection[str]) -> None:
+        """Bring what is not known yet into the archive, all of it."""
+        _require_uids(refs)
+        wanted = [
+            Wanted(ref.study_uid, ref.series_uid, ref.sop_uid)
+            for ref in refs
+            if ref.sop_uid not in known
+        ]
+        if self.peer.retrieve_method == C_MOVE and self._receiver is None:
+            self._receiver = self._stack.enter_context(Receiver(self.peer, self.inbox))
+        missing = self._mover.bring(self.request.patient_id, wanted, whole)
+        if missing:
+            raise IncompleteRetrievalError(self._incomplete(len(wanted), len(missing)))
+        if len(self._headers(refs)) < len(refs):
+            raise ArchiveError(
+                f"Archive: images that had arrived are gone from {self.archive.root}: is something "
+                "clearing that folder?"
+            )
+
+    def _incomplete(self, wanted: int, missing: int) -> str:
+        attempts = "; ".join(str(attempt) for attempt in self._mover.attempts[-2:])
+        said = f" ({attempts})" if attempts else ""
+        refused = f"; turned away: {self.inbox.refused[0]}" if self.inbox.refused else ""
+        nothing_came = not self.inbox.arrived and not self.inbox.refused
+        if nothing_came and any(a.status == SUCCESS for a in self._mover.attempts):
+            cure = (
+                "it reports success and nothing came: it knows another address or port for our AE "
+                f"title '{self.peer.local_ae_title}' than this machine's port "
+                f"{self.peer.local_port}, or a firewall is between"
+            )
+        else:
+            cure = "what has arrived is kept: ask again"
+        return (
+            f"Transfer: {missing} of {wanted} images did not arrive from {self.peer}{said}"
+            f"{refused}; {cure}. No set is handed over."
+        )
+
+
+def _references(image: ImageRef, plan_uid: str) -> bool:
+    return image.plan_uids is not None and plan_uid in image.plan_uids
+
+
+def _require_uids(refs: Sequence[Any]) -> None:
+    """Leaving out an answer that cannot be fetched would make a partial set."""
+    for ref in refs:
+        for uid in (ref.study_uid, ref.series_uid, ref.sop_uid):
+            if not valid_uid(uid):
+                raise QueryError(
+                    f"C-FIND: the node answered with {uid[:70]!r} where a UID belongs, for "
+                    "something that is wanted: it can be neither fetched nor left out. Whoever "
+                    "runs the node must correct it."
+                )
