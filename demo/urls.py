@@ -1,0 +1,8 @@
+"""The admin, at the root."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.urls import path
+
+urlpatterns = [path("", admin.site.urls)]
