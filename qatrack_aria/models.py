@@ -71,7 +71,8 @@ def validate_host(value: str) -> None:
     if value.count(":") == 1:
         raise ValidationError("Give the port in its own field, not with the host.", code="port")
     if ":" in value:
-        validate_ipv6_address(re.sub(r"%\w+\Z", "", value))  # %eth0 names the interface
+        # %eth0 names the interface; Python before 3.9 does not know that.
+        validate_ipv6_address(re.sub(r"\A([^%]+)%\w+\Z", r"\1", value))
     elif re.fullmatch(r"[0-9.]+", value):
         validate_ipv4_address(value)
     elif not re.fullmatch(r"\w([\w-]{0,61}\w)?(\.\w([\w-]{0,61}\w)?)*\.?", value):

@@ -98,15 +98,29 @@ def without_delay(event: evt.Event) -> None:
 
 
 class Listener(ThreadedAssociationServer):
-    """An association server that can be stopped though ``AE.start_server`` did not start it."""
-
-    # An association that has not ended must not keep the interpreter from ending.
-    daemon_threads = True
+    """An association server that can be stopped at once, with all that it has accepted."""
 
     def shutdown(self) -> None:
-        """Stop listening; pynetdicom's own looks for itself among the AE's servers."""
+        """Stop listening; pynetdicom's own looks for itself among those of ``AE.start_server``."""
         BaseServer.shutdown(self)
         self.server_close()
+
+    def end_associations(self, patience: float) -> None:
+        """Cut off what is still open after :meth:`shutdown`, and wait for the threads to end.
+
+        Parameters
+        ----------
+        patience : float
+            Seconds to wait for each of them.
+        """
+        for association in self.active_associations:
+            if association.is_established:
+                abort(association)
+            elif association.dul.socket is not None:
+                # Connected, and silent: it waits for an A-ASSOCIATE; None is what a timeout gives.
+                association.dul.socket.close()
+                association.dul.to_user_queue.put(None)
+            association.join(patience)
 
     def service_actions(self) -> None:
         """Do without a full garbage collection every 60 polls."""

@@ -25,6 +25,7 @@ NOT_AUTHORIZED = 0x0124
 OUT_OF_RESOURCES = 0xA700
 DOES_NOT_MATCH = 0xA900
 
+PATIENCE = 5.0  # s: far above what an aborted association needs to end
 POLL = 0.01  # s: socketserver looks this often whether it shall stop; it can wait on nothing else
 
 
@@ -209,14 +210,9 @@ class Receiver:
     ) -> None:
         if self._server is None or self._thread is None:
             return
-        running = self._server.active_associations
         self._server.shutdown()
         self._thread.join()
-        for association in running:
-            # Released ones are on their way out; the others are cut off.
-            if association.is_established:
-                association.abort()
-            association.join(2.0)
+        self._server.end_associations(PATIENCE)
 
     def _allowed(self) -> set[str]:
         found: set[str] = set()

@@ -125,9 +125,4 @@ class Listener(compat.Listener):
         self._thread.join(JOIN_TIMEOUT)
         with self._answering:
             self._ending = True
-        for association in self.active_associations:
-            if association.is_established:
-                compat.abort(association)
-            else:
-                association.kill()
-            association.join(JOIN_TIMEOUT)
+        self.end_associations(JOIN_TIMEOUT)

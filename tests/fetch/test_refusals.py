@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import socket
+from pathlib import Path
 
 import pytest
 
@@ -54,12 +55,15 @@ WRONG = {
 
 
 @pytest.mark.parametrize(("given", "options", "error", "says"), WRONG.values(), ids=WRONG)
-def test_a_wrong_request_is_refused_before_anything_is_sent(serve, given, options, error, says):
+def test_a_wrong_request_is_refused_before_anything_is_sent(
+    serve, settings, given, options, error, says
+):
     sim = serve(plan())
     with pytest.raises(error, match=says) as raised:
         fetch_images("aria", *given, **options)
     assert "\n" not in str(raised.value)
     assert sim.log == []
+    assert not Path(settings.QATRACK_ARIA_ARCHIVE).exists()
     assert Retrieval.objects.get().message == str(raised.value)
 
 
@@ -251,8 +255,6 @@ def test_an_archive_that_cannot_be_made(serve, settings, tmp_path):
 
 
 def test_a_second_retrieval_waits_and_then_says_who_holds_the_port(serve, node, settings):
-    from pathlib import Path
-
     wl = plan()
     serve(wl, winston_lutz(wl))
     archive = Archive(Path(settings.QATRACK_ARIA_ARCHIVE))
