@@ -21,7 +21,8 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filewriter import write_file_meta_info
 from pydicom.uid import UID
 
-from qatrack_aria.dicom.headers import UnreadableError, read_file, text, valid_uid
+from qatrack_aria.dicom.files import UnreadableError, read_file
+from qatrack_aria.dicom.headers import text, valid_uid
 from qatrack_aria.dicom.receiver import Incoming, Unacceptable
 from qatrack_aria.errors import ArchiveError
 

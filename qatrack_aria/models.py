@@ -9,13 +9,6 @@ from fnmatch import translate
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ValidationError
-from django.core.validators import (
-    MaxValueValidator,
-    MinValueValidator,
-    RegexValidator,
-    validate_ipv4_address,
-    validate_ipv6_address,
-)
 from django.db import models, transaction
 
 from qatrack_aria.errors import (
@@ -25,72 +18,18 @@ from qatrack_aria.errors import (
     PatientNotAllowedError,
     UnknownNodeError,
 )
+from qatrack_aria.validators import (
+    PORT,
+    SECONDS,
+    lines,
+    validate_ae_title,
+    validate_host,
+    validate_hosts,
+    validate_name,
+)
 
 if TYPE_CHECKING:
     from qatrack_aria.dicom.association import Peer
-
-
-# --- validation where it is typed -------------------------------------------------------------
-
-
-def validate_ae_title(value: str) -> None:
-    """Check an application entity title (PS3.5 section 6.2, VR AE).
-
-    Raises
-    ------
-    ValidationError
-        Not 1 to 16 ASCII characters without backslash and control characters, or only spaces.
-    """
-    if not value.strip(" "):
-        raise ValidationError("An AE title cannot consist of spaces only.", code="blank")
-    if value != value.strip(" "):
-        raise ValidationError(
-            "Spaces before or after an AE title do not count: leave them out.", code="padded"
-        )
-    if not re.fullmatch(r"[\x20-\x5b\x5d-\x7e]{1,16}", value):
-        raise ValidationError(
-            "An AE title has 1 to 16 plain characters, without backslash, accents or control "
-            "characters.",
-            code="characters",
-        )
-
-
-def validate_host(value: str) -> None:
-    """Check that something can be a host name, an IPv4 or an IPv6 address.
-
-    Raises
-    ------
-    ValidationError
-        It holds something that none of them has, such as a port or a scheme.
-    """
-    if re.search(r"[\s/\\\[\]@]", value) or "://" in value:
-        raise ValidationError(
-            "Give a name or an address alone, without spaces, brackets, http:// or slashes.",
-            code="host",
-        )
-    if value.count(":") == 1:
-        raise ValidationError("Give the port in its own field, not with the host.", code="port")
-    if ":" in value:
-        # %eth0 names the interface; Python before 3.9 does not know that.
-        validate_ipv6_address(re.sub(r"\A([^%]+)%\w+\Z", r"\1", value))
-    elif re.fullmatch(r"[0-9.]+", value):
-        validate_ipv4_address(value)
-    elif not re.fullmatch(r"\w([\w-]{0,61}\w)?(\.\w([\w-]{0,61}\w)?)*\.?", value):
-        raise ValidationError("This is no host name and no IPv4 address.", code="host")
-
-
-def validate_hosts(value: str) -> None:
-    """Check a list of hosts, one a line."""
-    for line in _lines(value):
-        validate_host(line)
-
-
-validate_name = RegexValidator(
-    r"\A[A-Za-z][A-Za-z0-9_-]*\Z",
-    "A name that is used in code: letters, digits, - and _, beginning with a letter.",
-)
-PORT = (MinValueValidator(1), MaxValueValidator(65535))
-SECONDS = (MinValueValidator(0.1), MaxValueValidator(3600))
 
 
 # --- nodes ------------------------------------------------------------------------------------
@@ -281,7 +220,7 @@ class AriaNode(models.Model):
         PatientNotAllowedError
             No pattern of the node matches.
         """
-        patterns = _lines(self.allowed_patients)
+        patterns = lines(self.allowed_patients)
         if not any(_matches(pattern, patient_id) for pattern in patterns):
             listed = ", ".join(patterns[:5]) if patterns else "none yet"
             raise PatientNotAllowedError(
@@ -318,16 +257,12 @@ class AriaNode(models.Model):
             local_port=self.local_port,
             retrieve_method=self.retrieve_method,
             query_model=self.query_model,
-            extra_hosts=tuple(_lines(self.extra_hosts)),
+            extra_hosts=tuple(lines(self.extra_hosts)),
             connect_timeout=self.connect_timeout,
             response_timeout=self.response_timeout,
             quiet_timeout=self.quiet_timeout,
             grace=self.grace,
         )
-
-
-def _lines(value: str) -> Any:
-    return [line.strip() for line in value.splitlines() if line.strip()]
 
 
 def _matches(pattern: str, patient_id: str) -> bool:

@@ -8,15 +8,11 @@ that lacks an attribute tells nothing (the server may not return that key), so i
 from __future__ import annotations
 
 import datetime as dt
-import os
 import re
-import struct
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, BinaryIO, Sequence
+from typing import Any, Sequence
 
 import pydicom
-from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
 
@@ -31,13 +27,6 @@ VARIAN_PLAN_CLASSES = (
     "1.2.246.352.70.1.72",
 )
 PLAN_CLASSES = (RT_PLAN_STORAGE, *VARIAN_PLAN_CLASSES)
-
-PIXEL_DATA = b"\xe0\x7f\x10\x00"
-UNDEFINED_LENGTH = 0xFFFFFFFF
-
-
-class UnreadableError(Exception):
-    """A file that is not a whole DICOM instance."""
 
 
 @dataclass(frozen=True)
@@ -156,94 +145,6 @@ def image_ref(ds: Dataset, *, from_file: bool = False) -> ImageRef:
         peak_kv=_peak_kv(ds),
         from_file=from_file,
     )
-
-
-def read_file(path: Path) -> Dataset:
-    """Read the header of an instance and make sure that all of its pixels are there.
-
-    Parameters
-    ----------
-    path : Path
-        A DICOM file (PS3.10).
-
-    Returns
-    -------
-    Dataset
-        Everything before the pixel data.
-
-    Raises
-    ------
-    UnreadableError
-        The file cannot be read, or ends early; the message says how.
-    OSError
-        The disk did not give it.
-    """
-    with open(path, "rb") as file:
-        try:
-            ds = pydicom.dcmread(file, stop_before_pixels=True)
-            wanted = _pixel_bytes(ds)
-        except Exception as error:  # pydicom raises of every kind on garbage
-            if isinstance(error, OSError) and error.errno:
-                raise  # the disk's own; pydicom's have no number
-            raise UnreadableError(f"it is not readable as DICOM ({error})") from error
-        if wanted:
-            _check_pixels(file, ds, wanted)
-        elif _is_rt_image(ds):
-            raise UnreadableError("it has no pixel data")
-        else:
-            _check_end(file, ds)
-    return ds
-
-
-def _is_rt_image(ds: Dataset) -> bool:
-    # The file meta information, too: a file may end before the data set tells.
-    classes = (text(ds, "SOPClassUID"), text(ds.file_meta, "MediaStorageSOPClassUID"))
-    return RT_IMAGE_STORAGE in classes
-
-
-def _check_end(file: BinaryIO, ds: Dataset) -> None:
-    # pydicom takes a last value that is cut short for a whole one.
-    if not len(ds):
-        raise UnreadableError("it has no data set")
-    last = ds.get_item(max(ds.keys()))
-    if not isinstance(last, RawDataElement) or last.length == UNDEFINED_LENGTH:
-        return
-    if last.value_tell + last.length > file.seek(0, os.SEEK_END):
-        raise UnreadableError("it ends inside an attribute")
-
-
-def _pixel_bytes(ds: Dataset) -> int:
-    """Bytes of uncompressed pixel data that the header promises, 0 where it promises none."""
-    if "Rows" not in ds or "Columns" not in ds:
-        return 0
-    syntax = ds.file_meta.TransferSyntaxUID
-    if syntax.is_compressed:
-        return 1
-    frames = int(ds.get("NumberOfFrames") or 1)
-    samples = int(ds.get("SamplesPerPixel") or 1)
-    bits = int(ds.Rows) * int(ds.Columns) * samples * frames * int(ds.get("BitsAllocated") or 16)
-    return (bits + 7) // 8
-
-
-def _check_pixels(file: BinaryIO, ds: Dataset, wanted: int) -> None:
-    # pydicom stops with the file at the pixel data's tag.
-    start = file.tell()
-    head = file.read(12)
-    if head[:4] != PIXEL_DATA:
-        raise UnreadableError("it has no pixel data")
-    if ds.file_meta.TransferSyntaxUID.is_implicit_VR:
-        value_at, (length,) = start + 8, struct.unpack("<L", head[4:8])
-    elif len(head) == 12:
-        value_at, (length,) = start + 12, struct.unpack("<L", head[8:12])
-    else:
-        raise UnreadableError("it ends inside the pixel data")
-    there = file.seek(0, os.SEEK_END) - value_at
-    if ds.file_meta.TransferSyntaxUID.is_compressed:
-        length = wanted = 1  # of undefined length; only that something is there can be seen here
-    if there < length or length < wanted:
-        raise UnreadableError(
-            f"it has {max(0, min(there, length))} bytes of pixel data where {wanted} belong"
-        )
 
 
 def _identity(ds: Dataset) -> Any:

@@ -4,7 +4,7 @@ import django.core.validators
 import django.db.models.deletion
 from django.db import migrations, models
 
-import qatrack_aria.models
+import qatrack_aria.validators
 
 
 class Migration(migrations.Migration):
@@ -52,7 +52,7 @@ class Migration(migrations.Migration):
                     models.CharField(
                         help_text="AE title of the service, as in ARIA's DICOM Services Configuration.",
                         max_length=16,
-                        validators=[qatrack_aria.models.validate_ae_title],
+                        validators=[qatrack_aria.validators.validate_ae_title],
                     ),
                 ),
                 (
@@ -60,7 +60,7 @@ class Migration(migrations.Migration):
                     models.CharField(
                         help_text="Name, IPv4 or IPv6 address of the machine that runs it.",
                         max_length=253,
-                        validators=[qatrack_aria.models.validate_host],
+                        validators=[qatrack_aria.validators.validate_host],
                     ),
                 ),
                 (
@@ -78,7 +78,7 @@ class Migration(migrations.Migration):
                     models.TextField(
                         blank=True,
                         help_text="More machines that may send its images to us, one a line; usually none.",
-                        validators=[qatrack_aria.models.validate_hosts],
+                        validators=[qatrack_aria.validators.validate_hosts],
                     ),
                 ),
                 (
@@ -86,7 +86,7 @@ class Migration(migrations.Migration):
                     models.CharField(
                         help_text="Our AE title. ARIA must list it as a trusted application entity, with this machine's address and the port below.",
                         max_length=16,
-                        validators=[qatrack_aria.models.validate_ae_title],
+                        validators=[qatrack_aria.validators.validate_ae_title],
                     ),
                 ),
                 (
@@ -95,7 +95,7 @@ class Migration(migrations.Migration):
                         blank=True,
                         help_text="Address of this machine to listen on; empty for all of its IPv4 addresses.",
                         max_length=253,
-                        validators=[qatrack_aria.models.validate_host],
+                        validators=[qatrack_aria.validators.validate_host],
                     ),
                 ),
                 (

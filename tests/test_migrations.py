@@ -1,0 +1,84 @@
+"""The tables: made, unmade, and the same whatever the version of Django."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Iterator
+
+import pytest
+from django.apps import apps
+from django.core.management import call_command
+from django.db import connection
+
+ROOT = Path(__file__).parent.parent
+
+
+def tables() -> set[str]:
+    return {name for name in connection.introspection.table_names() if "qatrack_aria" in name}
+
+
+@pytest.fixture
+def _migrated_again_afterwards(transactional_db: None) -> Iterator[None]:
+    yield
+    call_command("migrate", verbosity=0)
+
+
+@pytest.mark.django_db
+def test_the_models_have_no_changes_that_a_migration_lacks() -> None:
+    call_command("makemigrations", "qatrack_aria", check=True, dry_run=True, verbosity=0)
+
+
+WITH_ANOTHER_KEY = """
+import django
+from django.core.management import call_command
+from tests import settings
+
+settings.DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+django.setup()
+call_command("makemigrations", "qatrack_aria", check=True, dry_run=True)
+"""
+
+
+def test_a_sites_own_kind_of_primary_key_changes_nothing() -> None:
+    """QATrack+ names none, newer projects name BigAutoField; only a start from scratch tells."""
+    run = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", WITH_ANOTHER_KEY],
+        cwd=ROOT,
+        env={**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+
+    assert run.returncode == 0, run.stdout
+
+
+@pytest.mark.usefixtures("_migrated_again_afterwards")
+def test_migrating_back_removes_every_table() -> None:
+    call_command("migrate", "qatrack_aria", "zero", verbosity=0)
+
+    assert tables() == set()
+
+
+@pytest.mark.usefixtures("_migrated_again_afterwards")
+def test_migrating_back_and_forth_makes_every_table_again() -> None:
+    before = tables()
+
+    call_command("migrate", "qatrack_aria", "zero", verbosity=0)
+    call_command("migrate", "qatrack_aria", verbosity=0)
+
+    assert tables() == before == {"qatrack_aria_arianode", "qatrack_aria_retrieval"}
+
+
+@pytest.mark.usefixtures("_migrated_again_afterwards")
+def test_the_tables_made_by_migrating_take_a_row_each() -> None:
+    call_command("migrate", "qatrack_aria", "zero", verbosity=0)
+    call_command("migrate", "qatrack_aria", verbosity=0)
+
+    call_command("loaddata", str(ROOT / "fixtures" / "example_node.json"), verbosity=0)
+    node = apps.get_model("qatrack_aria", "AriaNode").objects.get()
+    assert node.pk is not None

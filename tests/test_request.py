@@ -1,0 +1,387 @@
+"""What a person may ask for, and what is refused before anything is sent."""
+
+from __future__ import annotations
+
+import datetime as dt
+import fractions
+import json
+from typing import Any
+
+import pytest
+
+from qatrack_aria.errors import RequestError
+from qatrack_aria.request import Request, parse_deadline
+
+TODAY = dt.date(2026, 11, 22)
+PLAN_UID = "1.2.246.352.71.5.123456789"
+
+
+def parse(patient_id: Any = "QA_TB1", plan: Any = "WL", *args: Any, **options: Any) -> Request:
+    return Request.parse(patient_id, plan, *args, today=TODAY, **options)
+
+
+def refusal(*args: Any, **options: Any) -> str:
+    """The message of a refusal, which must fit into the tooltip that QATrack+ shows."""
+    with pytest.raises(RequestError) as caught:
+        parse(*args, **options)
+    message = str(caught.value)
+    assert message.isprintable(), "one line, without control characters"
+    assert len(message) < 500
+    assert message.endswith("Nothing was sent.")
+    return message
+
+
+def nested(depth: int) -> list[Any]:
+    value: list[Any] = []
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+HOSTILE = [
+    pytest.param(5, id="int"),
+    pytest.param(5.0, id="float"),
+    pytest.param(float("nan"), id="nan"),
+    pytest.param(True, id="bool"),
+    pytest.param(b"QA_TB1", id="bytes"),
+    pytest.param([], id="empty list"),
+    pytest.param(["QA_TB1"], id="list"),
+    pytest.param({"id": "QA_TB1"}, id="dict"),
+    pytest.param({}, id="empty dict"),
+    pytest.param(object(), id="object"),
+    pytest.param("x" * 10_000_000, id="10 MB"),
+    pytest.param("\n" * 1000 + "x\ny", id="lines"),
+    pytest.param(nested(100_000), id="deep list"),
+    pytest.param(10**5000, id="huge int"),
+]
+
+
+# --- patient and plan -------------------------------------------------------------------------
+
+
+def test_a_plain_request_asks_for_the_newest_portal_images() -> None:
+    assert parse() == Request("QA_TB1", "WL", ("ORIGINAL", "PRIMARY", "PORTAL"))
+
+
+@pytest.mark.parametrize(
+    "name", ["QA TB1", "QA-1/2 (old)", "Jürgen", "患者", "O'Neil", "A^B=C", "[QA]", "x" * 64]
+)
+def test_any_name_that_aria_can_hold_is_taken_as_it_is(name: str) -> None:
+    request = parse(name, name)
+
+    assert (request.patient_id, request.plan) == (name, name)
+
+
+def test_spaces_around_a_name_do_not_count() -> None:
+    """DICOM pads values with spaces, and people paste them."""
+    assert parse(" QA_TB1 \n", "\tWL ") == parse()
+
+
+@pytest.mark.parametrize("empty", [None, "", "  ", "\t\n"])
+def test_a_test_that_nobody_filled_in_is_named(empty: Any) -> None:
+    assert "plan label is empty" in refusal(plan=empty)
+
+
+@pytest.mark.parametrize("value", HOSTILE)
+def test_a_patient_id_that_is_no_short_text_is_refused(value: Any) -> None:
+    assert "patient ID" in refusal(value)
+
+
+@pytest.mark.parametrize("value", HOSTILE)
+def test_a_plan_that_is_no_short_text_is_refused(value: Any) -> None:
+    assert "plan label" in refusal(plan=value)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        pytest.param("*", id="any characters"),
+        pytest.param("?", id="any one character"),
+        pytest.param("\\", id="value separator"),
+        pytest.param("\0", id="NUL"),
+        pytest.param("\x1b", id="escape"),
+        pytest.param("\n", id="line end"),
+        pytest.param("\u200b", id="zero-width space"),
+        pytest.param("\u202e", id="right-to-left override"),
+        pytest.param("\xa0", id="no-break space"),
+        pytest.param("\ud800", id="half a surrogate"),
+    ],
+)
+@pytest.mark.parametrize("field", ["patient_id", "plan", "machine", "course"])
+def test_a_character_that_would_match_other_patients_is_refused(field: str, bad: str) -> None:
+    assert "something else in a DICOM query" in refusal(**{field: f"QA{bad}TB1"})
+
+
+def test_a_name_of_65_characters_is_refused() -> None:
+    assert "65 characters" in refusal("x" * 65)
+
+
+@pytest.mark.parametrize(
+    ("plan", "is_uid"),
+    [
+        pytest.param(PLAN_UID, True, id="UID"),
+        pytest.param("1.2.3.4.5", False, id="a label of digits and dots"),
+        pytest.param("1.2.246.352.71.5.", False, id="unfinished"),
+        pytest.param("WL 1.2.246.352.71.5.1", False, id="label with digits"),
+        pytest.param("١.٢.٣.٤.٥.٦.٧.٨.٩.١.٢.٣.٤", False, id="Arabic digits"),
+    ],
+)
+def test_a_plan_is_taken_for_a_uid_only_if_it_is_one(plan: str, is_uid: bool) -> None:
+    assert parse(plan=plan).names_plan_uid is is_uid
+
+
+# --- image type -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given", "values"),
+    [
+        ("portal", ("ORIGINAL", "PRIMARY", "PORTAL")),
+        (" Portal ", ("ORIGINAL", "PRIMARY", "PORTAL")),
+        ("portal_dose", ("ORIGINAL", "PRIMARY", "PORTAL", "ACQUIRED_DOSE")),
+        ("DERIVED\\SECONDARY\\PORTAL", ("DERIVED", "SECONDARY", "PORTAL")),
+        ("ORIGINAL \\PRIMARY\\ DRR", ("ORIGINAL", "PRIMARY", "DRR")),
+        (["ORIGINAL", "PRIMARY", "SIMULATOR"], ("ORIGINAL", "PRIMARY", "SIMULATOR")),
+        (
+            ("ORIGINAL", "PRIMARY", "PORTAL", "PREDICTED_DOSE"),
+            ("ORIGINAL", "PRIMARY", "PORTAL", "PREDICTED_DOSE"),
+        ),
+    ],
+)
+def test_an_image_type_is_a_preset_or_a_full_type(given: Any, values: tuple[str, ...]) -> None:
+    assert parse("QA_TB1", "WL", given).image_type == values
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        "",
+        "DRR",
+        "ORIGINAL\\PRIMARY",
+        "original\\primary\\portal",
+        "PRIMARY\\ORIGINAL\\PORTAL",
+        "ORIGINAL\\PRIMARY\\PORTAL\\",
+        "ORIGINAL\\PRIMARY\\PORTAL\\*",
+        "ORIGINAL\\PRIMARY\\PORTAL\\" + "X" * 17,
+        "ORIGINAL\\PRIMARY\\PORTAL\\DOSE\0",
+        ["ORIGINAL", "PRIMARY", 3],
+        [None] * 3,
+        *HOSTILE,
+    ],
+)
+def test_an_image_type_that_no_image_has_is_refused(value: Any) -> None:
+    assert "image type" in refusal("QA_TB1", "WL", value)
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"), [("portl", "'portal'"), ("PORTAL-DOSE", "'portal_dose'")]
+)
+def test_a_misspelt_preset_is_corrected(typed: str, meant: str) -> None:
+    assert f"did you mean {meant}?" in refusal("QA_TB1", "WL", typed)
+
+
+# --- date -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        dt.date(2026, 11, 2),
+        dt.datetime(2026, 11, 2, 23, 59),
+        "2026-11-02",
+        "20261102",
+        "02 Nov 2026",
+        "2 Nov 2026",
+        " 2026-11-02 ",
+        "2026-11-02 08:30",
+        "2026-11-02 08:30:15",
+        "2026-11-02T08:30:15",
+        "02 Nov 2026 08:30",
+        "02 Nov 2026 08:30:15",
+    ],
+)
+def test_a_date_is_understood_as_qatrack_and_dicom_write_it(given: Any) -> None:
+    assert parse(date=given).date == dt.date(2026, 11, 2)
+
+
+@pytest.mark.parametrize("empty", [None, ""])
+def test_no_date_means_the_newest_images(empty: Any) -> None:
+    assert parse(date=empty).date is None
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "yesterday",
+        "2026-02-30",
+        "11/02/2026",
+        "02.11.2026",
+        pytest.param("2026112", id="2 November or 12 January"),
+        "20251101-",
+        "2026-11-02\0",
+        20261102,
+        1793577600.0,
+        *HOSTILE,
+    ],
+)
+def test_a_date_that_is_not_understood_is_refused(value: Any) -> None:
+    """Above all, it is never read as another day."""
+    assert "is not understood" in refusal(date=value)
+
+
+def test_today_is_no_future_date() -> None:
+    assert parse(date=TODAY).date == TODAY
+
+
+def test_a_date_in_the_future_is_refused() -> None:
+    assert "2026-11-23 is in the future (today is 2026-11-22)" in refusal(date="2026-11-23")
+
+
+@pytest.mark.parametrize("value", ["0026-11-02", dt.date(26, 11, 2), dt.datetime.min])
+def test_a_year_of_two_digits_is_refused(value: Any) -> None:
+    """DICOM cannot be asked for it: Python writes year 26 with two digits."""
+    assert "year in four digits" in refusal(date=value)
+
+
+def test_without_a_given_today_this_machines_is_meant() -> None:
+    tomorrow = dt.date.today() + dt.timedelta(days=2)
+
+    with pytest.raises(RequestError, match="in the future"):
+        Request.parse("QA_TB1", "WL", date=tomorrow)
+
+
+# --- the other wishes -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("given", [8, 8.0, "8", " 8 ", "8.0", fractions.Fraction(8)])
+def test_a_count_may_be_any_kind_of_number(given: Any) -> None:
+    """QATrack+ gives 8.0 for 8, and text in string tests."""
+    count = parse(count=given).count
+
+    assert (count, type(count)) == (8, int)
+
+
+@pytest.mark.parametrize("empty", [None, ""])
+def test_no_count_means_any_number_of_images(empty: Any) -> None:
+    assert parse(count=empty).count is None
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        0,
+        -1,
+        7.5,
+        10_001,
+        "eight",
+        "nan",
+        "inf",
+        " ",
+        "8\0",
+        float("inf"),
+        float("nan"),
+        True,
+        False,
+        [8],
+        {"n": 8},
+        b"8",
+        pytest.param(10**400, id="beyond float"),
+        pytest.param(10**5000, id="beyond repr"),
+        pytest.param("9" * 1_000_000, id="1 MB"),
+        pytest.param(nested(100_000), id="deep list"),
+    ],
+)
+def test_a_count_that_is_no_number_of_images_is_refused(value: Any) -> None:
+    assert "is not a number of images" in refusal(count=value)
+
+
+@pytest.mark.parametrize("field", ["machine", "course"])
+@pytest.mark.parametrize("empty", [None, ""])
+def test_an_empty_machine_or_course_means_any(field: str, empty: Any) -> None:
+    assert getattr(parse(**{field: empty}), field) is None
+
+
+@pytest.mark.parametrize("field", ["machine", "course"])
+@pytest.mark.parametrize("value", [" ", *HOSTILE])
+def test_a_machine_or_course_that_is_no_short_text_is_refused(field: str, value: Any) -> None:
+    assert field in refusal(**{field: value})
+
+
+@pytest.mark.parametrize("value", [None, "series", "day", "all"])
+def test_the_known_selections_are_taken(value: Any) -> None:
+    assert parse(select=value).select == value
+
+
+@pytest.mark.parametrize("value", ["Series", "newest", "", *HOSTILE])
+def test_an_unknown_selection_is_refused_with_the_known_ones(value: Any) -> None:
+    assert "one of series, day, all" in refusal(select=value)
+
+
+@pytest.mark.parametrize("value", [None, 0, 1, "yes", "", "False", []])
+def test_kv_is_either_true_or_false(value: Any) -> None:
+    """``kv="False"`` from a string test is true in Python."""
+    assert "must be True or False" in refusal(kv=value)
+
+
+# --- the record of it -------------------------------------------------------------------------
+
+
+def test_a_record_names_only_what_was_asked() -> None:
+    assert parse().as_dict == {
+        "patient_id": "QA_TB1",
+        "plan": "WL",
+        "image_type": "ORIGINAL\\PRIMARY\\PORTAL",
+    }
+
+
+def test_a_record_of_everything_can_be_written_as_json() -> None:
+    request = parse(
+        date="2026-11-02", count=8, machine="TB1", course="C1", select="day", kv=True
+    ).as_dict
+
+    assert json.loads(json.dumps(request)) == {
+        "patient_id": "QA_TB1",
+        "plan": "WL",
+        "image_type": "ORIGINAL\\PRIMARY\\PORTAL",
+        "date": "2026-11-02",
+        "count": 8,
+        "machine": "TB1",
+        "course": "C1",
+        "select": "day",
+        "kv": True,
+    }
+
+
+# --- deadline ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("value", [1, 0.5, 3600])
+def test_a_deadline_is_a_number_of_seconds(value: Any) -> None:
+    assert parse_deadline(value) == value
+
+
+def test_without_a_deadline_the_nodes_own_counts() -> None:
+    assert parse_deadline(None) is None
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        0,
+        -1,
+        3600.1,
+        float("nan"),
+        float("inf"),
+        True,
+        "25",
+        "",
+        [25],
+        {},
+        b"25",
+        pytest.param(10**400, id="beyond float"),
+    ],
+)
+def test_a_deadline_that_is_no_time_is_refused(value: Any) -> None:
+    with pytest.raises(RequestError, match="is no time: give seconds"):
+        parse_deadline(value)
