@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import TextField
 from django.http import HttpRequest
-from django.utils.html import format_html
+from django.utils import timezone
+from django.utils.html import format_html_join
+from django.utils.safestring import mark_safe
+from django.utils.text import Truncator
 
 from qatrack_aria.models import AriaNode, Retrieval
 
@@ -27,7 +30,6 @@ class AriaNodeAdmin(admin.ModelAdmin):
     )
     list_filter = ("is_active", "retrieve_method")
     search_fields = ("name", "remote_ae_title", "remote_host", "notes")
-    save_as = True
     fieldsets = (
         (None, {"fields": ("name", "is_active", "is_default")}),
         (
@@ -53,8 +55,15 @@ class AriaNodeAdmin(admin.ModelAdmin):
                 "classes": ("collapse",),
             },
         ),
-        ("Notes", {"fields": ("notes",)}),
+        ("For people", {"fields": ("notes",)}),
     )
+
+    def formfield_for_dbfield(self, db_field: Any, request: Any, **kwargs: Any) -> Any:
+        """Boxes as high as the lists that are typed into them."""
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if isinstance(db_field, TextField):
+            field.widget.attrs["rows"] = 3
+        return field
 
 
 @admin.register(Retrieval)
@@ -62,17 +71,15 @@ class RetrievalAdmin(admin.ModelAdmin):
     """The record of what was fetched; nobody edits it."""
 
     list_display = (
-        "started",
+        "when",
         "status",
-        "node_name",
         "patient_id",
         "plan",
-        "found",
-        "already_here",
-        "moved",
-        "refused",
+        "node_name",
+        "images",
         "time_taken",
         "user",
+        "in_short",
     )
     list_filter = ("status", "node_name", "source", "user")
     search_fields = ("patient_id", "plan", "message", "user")
@@ -84,7 +91,19 @@ class RetrievalAdmin(admin.ModelAdmin):
         (None, {"fields": ("started", "status", "message")}),
         (
             "Asked",
-            {"fields": ("node_name", "patient_id", "plan", "everything_asked", "source", "user")},
+            {
+                "fields": (
+                    "node_name",
+                    "patient_id",
+                    "plan",
+                    "everything_asked",
+                    "source",
+                    "user",
+                    "unit",
+                    "test_list",
+                    "repeats",
+                )
+            },
         ),
         (
             "What came of it",
@@ -114,6 +133,24 @@ class RetrievalAdmin(admin.ModelAdmin):
         """Nor removed."""
         return False
 
+    def when(self, row: Retrieval) -> str:
+        """To the second: several of one minute are told apart."""
+        return timezone.localtime(row.started).strftime("%Y-%m-%d %H:%M:%S")
+
+    when.admin_order_field = "started"  # type: ignore[attr-defined]
+
+    def images(self, row: Retrieval) -> str:
+        """How many were meant, and how many of them had to be moved."""
+        return f"{row.found}, {row.moved} moved" if row.found else "–"
+
+    images.admin_order_field = "found"  # type: ignore[attr-defined]
+
+    def in_short(self, row: Retrieval) -> str:
+        """The beginning of the message."""
+        return Truncator(row.message).chars(70)
+
+    in_short.short_description = "message"  # type: ignore[attr-defined]
+
     def time_taken(self, row: Retrieval) -> str:
         """Seconds, for people."""
         return "–" if row.seconds is None else f"{row.seconds:.1f} s"
@@ -129,7 +166,6 @@ class RetrievalAdmin(admin.ModelAdmin):
 
     def everything_asked(self, row: Retrieval) -> str:
         """The whole request, readable."""
-        text = json.dumps(row.asked, indent=1, ensure_ascii=False)
-        return format_html('<pre style="margin: 0">{}</pre>', text)
+        return format_html_join(mark_safe("<br>"), "{}: {}", row.asked.items()) or "–"
 
     everything_asked.short_description = "request"  # type: ignore[attr-defined]

@@ -53,9 +53,14 @@ class Archive:
         self.incoming = root / "incoming"
         self.sets = root / "sets"
         self.locks = root / "locks"
-        for folder in (root, self.instances, self.incoming, self.sets, self.locks):
+        self.answers = root / "answers"
+        for folder in (root, *self._folders):
             make_private(folder)
         self._forget_abandoned()
+
+    @property
+    def _folders(self) -> tuple[Path, ...]:
+        return self.instances, self.incoming, self.sets, self.locks, self.answers
 
     def path(self, sop_uid: str) -> Path:
         """Where the instance of that SOP Instance UID lies, or would lie.
@@ -92,9 +97,9 @@ class Archive:
         path = self.path(sop_uid)
         try:
             return checked(path, sop_uid, patient_id)
-        except FileNotFoundError:
+        except (FileNotFoundError, Unacceptable):
             return None
-        except (Unacceptable, UnreadableError):
+        except UnreadableError:
             # Damaged since it was filed: out of the way, so that the next transfer heals it.
             discard(path)
             return None
@@ -123,7 +128,7 @@ class Archive:
                     raise Unacceptable(f"an image that arrived damaged: {error}") from error
                 os.chmod(partial, READ_ONLY)
                 make_private(path.parent)
-                os.replace(partial, path)
+                _move_into_place(partial, path)
         except OSError as error:
             raise _trouble("write", path, error) from error
 
@@ -179,6 +184,14 @@ def discard(path: Path) -> None:
         path.unlink()
 
 
+def _move_into_place(partial: Path, path: Path) -> None:
+    try:
+        os.replace(partial, path)
+    except PermissionError:  # Windows does not replace a read-only file
+        discard(path)
+        os.replace(partial, path)
+
+
 def _write(path: Path, incoming: Incoming) -> None:
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = UID(incoming.sop_class)
@@ -196,5 +209,13 @@ def _trouble(doing: str, path: Path, error: OSError) -> ArchiveError:
         errno.ENOSPC: "free some space on that disk",
         errno.EDQUOT: "raise the quota or free some space",
         errno.EROFS: "choose another place by QATRACK_ARIA_ARCHIVE",
-    }.get(error.errno or 0, "let the account that runs QATrack+ write there")
+    }.get(error.errno or 0, f"let the account that runs QATrack+ write there{_owner(path)}")
     return ArchiveError(f"Archive: cannot {doing} {path} ({reason}): {cure}.")
+
+
+def _owner(path: Path) -> str:
+    """Whose the folder is, where the system tells: mostly of who tried the command first."""
+    for folder in path.parents:
+        with contextlib.suppress(OSError, KeyError, NotImplementedError):
+            return f" ({folder} belongs to {folder.owner()})"
+    return ""

@@ -5,10 +5,9 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from django.utils import timezone
-
 from qatrack_aria.imageset import ImageSet
 from qatrack_aria.models import Retrieval
+from qatrack_aria.qatrack import clinic_day, sitting
 from qatrack_aria.retrieval import Caller, fetch
 
 
@@ -25,6 +24,7 @@ def fetch_images(
     course: Any = None,
     select: Any = None,
     kv: bool = False,
+    max_age: float = 60,
     deadline: float | None = None,
 ) -> ImageSet:
     """Fetch the newest images of a plan: all of them, or an error that says why not.
@@ -41,7 +41,8 @@ def fetch_images(
         ``"portal"``, ``"portal_dose"``, or a full Image Type such as
         ``"ORIGINAL\\\\PRIMARY\\\\PORTAL"``.
     utils : object, optional
-        QATrack+'s ``UTILS``; it tells who asks.
+        QATrack+'s ``UTILS``: it tells who asks, and when the session was: "newest" then means
+        the newest up to its end, so that opening an old list brings the images of its day.
     date : date, datetime or str, optional
         Only images acquired on that day. What a date test of QATrack+ gives is understood.
     count : int, optional
@@ -54,6 +55,8 @@ def fetch_images(
         The newest series (the default), all of the newest day, or everything.
     kv : bool
         Take kV images too.
+    max_age : float
+        Seconds for which the last answer to the same request will do; 0 asks the node anyhow.
     deadline : float, optional
         Seconds that this may take in all; default: as configured for the node.
 
@@ -67,24 +70,22 @@ def fetch_images(
     AriaError
         One of :mod:`qatrack_aria.errors`; its message is one line for people.
     """
-    if isinstance(date, dt.datetime) and timezone.is_aware(date):
-        date = timezone.localtime(date)
+    if isinstance(date, dt.datetime):
+        date = clinic_day(date)
+    now = sitting(utils)
     return fetch(
         node,
         patient_id,
         plan,
         image_type,
-        caller=Caller(Retrieval.COMPOSITE, _user(utils)),
+        caller=Caller(Retrieval.COMPOSITE, now.user, now.unit, now.test_list),
         deadline=deadline,
+        max_age=max_age,
         date=date,
         count=count,
         machine=machine,
         course=course,
         select=select,
         kv=kv,
+        until=now.until,
     )
-
-
-def _user(utils: Any) -> str:
-    """The login of who asks; a UTILS of another QATrack+ may not tell."""
-    return str(getattr(getattr(utils, "user", None), "username", "") or "")

@@ -43,6 +43,10 @@ class RequestError(AriaError):
     outcome = Outcome.USAGE
 
 
+class WaitingError(RequestError):
+    """The patient or the plan is not filled in yet: nobody has done anything wrong."""
+
+
 class UnknownNodeError(RequestError):
     """No node of that name is configured."""
 

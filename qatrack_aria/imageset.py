@@ -49,7 +49,7 @@ class ImageSet:
         plan: PlanRef,
         images: Sequence[ImageRef],
         moved: int = 0,
-        note: str = "",
+        remark: str = "",
     ) -> None:
         self.path = str(path)
         self.files = [str(file) for file in files]
@@ -59,7 +59,7 @@ class ImageSet:
         self.already_here = len(files) - moved
         self._node = node
         self._request = dict(request)
-        self._note = note
+        self._remark = remark
 
     def __len__(self) -> int:
         return len(self.files)
@@ -94,11 +94,8 @@ class ImageSet:
         count = f"{len(self)} image{'s' if len(self) != 1 else ''}"
         where = f" on {self.machine}" if self.machine else ""
         when = f"acquired {self.acquired:%Y-%m-%d %H:%M}" if self._dated else "without a date"
-        note = f" {self._note}" if self._note else ""
-        return (
-            f"{count} of plan '{self.plan.label or self.plan.sop_uid}', {when}{where} "
-            f"({self.moved} fetched now, {self.already_here} here before).{note}"
-        )
+        remark = f" {self._remark}" if self._remark else ""
+        return f"{count} of plan '{self.plan.label or self.plan.sop_uid}', {when}{where}.{remark}"
 
     @property
     def summary(self) -> dict[str, Any]:
@@ -125,6 +122,44 @@ class ImageSet:
     @property
     def _dated(self) -> bool:
         return any(image.acquired for image in self.images)
+
+    def is_there(self) -> bool:
+        """Whether all of its files still are."""
+        return all(os.path.isfile(file) for file in self.files)
+
+    def as_note(self) -> dict[str, Any]:
+        """All of it in JSON's types, for :meth:`from_note`."""
+        return {
+            "path": self.path,
+            "files": [Path(file).name for file in self.files],
+            "node": self._node,
+            "request": self._request,
+            "plan": self.plan.as_note(),
+            "images": [image.as_note() for image in self.images],
+            "moved": self.moved,
+            "remark": self._remark,
+        }
+
+    @classmethod
+    def from_note(cls, note: Mapping[str, Any]) -> ImageSet:
+        """What :meth:`as_note` was made of.
+
+        Raises
+        ------
+        KeyError, TypeError, ValueError
+            The note is not whole.
+        """
+        path = Path(note["path"])
+        return cls(
+            path,
+            [path / name for name in note["files"]],
+            node=note["node"],
+            request=note["request"],
+            plan=PlanRef.from_note(note["plan"]),
+            images=[ImageRef.from_note(image) for image in note["images"]],
+            moved=note["moved"],
+            remark=note["remark"],
+        )
 
     def zip(self, target: str) -> str:
         """Pack the images into one file.
@@ -193,9 +228,17 @@ def require_empty(folder: Path) -> None:
     RequestError
         It holds something, or is no folder.
     """
-    if folder.exists() and not folder.is_dir():
+    try:
+        is_file = folder.exists() and not folder.is_dir()
+        is_full = folder.is_dir() and any(folder.iterdir())
+    except OSError as error:
+        raise RequestError(
+            f"Output: cannot look into {folder} ({error.strerror or error}): name another folder. "
+            "Nothing was sent."
+        ) from error
+    if is_file:
         raise RequestError(f"Output: {folder} is a file: name a folder. Nothing was sent.")
-    if folder.is_dir() and any(folder.iterdir()):
+    if is_full:
         raise RequestError(
             f"Output: {folder} is not empty, and old images among the new ones would give a wrong "
             "result: name an empty or a new folder. Nothing was sent."
@@ -263,12 +306,19 @@ def prune(archive: Archive, days: int) -> int:
     """
     limit = time.time() - days * 86400
     removed = 0
-    for folder in archive.sets.iterdir():
+    for folder in _entries(archive.sets):
         with contextlib.suppress(OSError):
             if folder.stat().st_mtime < limit:
                 remove_set(folder)
                 removed += not folder.exists()
     return removed
+
+
+def _entries(folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except OSError:  # tidying up never fails a fetch
+        return []
 
 
 def remove_set(folder: Path) -> None:

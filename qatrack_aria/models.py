@@ -9,7 +9,7 @@ from fnmatch import translate
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ValidationError
-from django.db import models, transaction
+from django.db import Error, models, transaction
 
 from qatrack_aria.errors import (
     ConfigurationError,
@@ -18,6 +18,7 @@ from qatrack_aria.errors import (
     PatientNotAllowedError,
     UnknownNodeError,
 )
+from qatrack_aria.request import shown
 from qatrack_aria.validators import (
     PORT,
     SECONDS,
@@ -48,13 +49,14 @@ class AriaNodeManager(models.Manager):
         InactiveNodeError
             It is switched off.
         """
-        if name is None:
-            return self._default()
-        # What no name can be need not be looked up; databases refuse some of it (NUL).
-        possible = isinstance(name, str) and name.isprintable() and len(name) < 200
-        node = self.filter(name=name).first() if possible else None
-        if node is None:
-            raise UnknownNodeError(self._unknown(name))
+        try:
+            node = self._default() if name is None else self._called(name)
+        except Error as error:
+            raise ConfigurationError(
+                f"Node: the nodes cannot be read from the database ({type(error).__name__}): run "
+                "'manage.py migrate qatrack_aria', or see what failed before in the same request. "
+                "Nothing was sent."
+            ) from error
         if not node.is_active:
             raise InactiveNodeError(
                 f"Node: '{node.name}' is switched off: tick 'is active' in the admin under ARIA "
@@ -75,17 +77,25 @@ class AriaNodeManager(models.Manager):
             )
         return node
 
-    def _unknown(self, name: Any) -> str:
+    def _called(self, name: Any) -> AriaNode:
+        # What no name can be need not be looked up; databases refuse some of it (NUL).
+        possible = isinstance(name, str) and name.isprintable() and len(name) < 200
+        node = self.filter(name=name).first() if possible else None
+        if node is None:
+            raise UnknownNodeError(self._unknown(shown(name)))
+        return node
+
+    def _unknown(self, name: str) -> str:
         names = list(self.filter(is_active=True).values_list("name", flat=True)[:100])
         folded = {known.lower(): known for known in names}
-        near = difflib.get_close_matches(str(name)[:80].lower(), folded, n=3, cutoff=0.5)
+        near = difflib.get_close_matches(name.strip("'").lower(), folded, n=3, cutoff=0.5)
         if near:
             hint = "did you mean " + " or ".join(f"'{folded[key]}'" for key in near) + "?"
         elif names:
             hint = "there are " + ", ".join(f"'{known}'" for known in names[:10]) + "."
         else:
             hint = "none is configured; add one in the admin under ARIA nodes."
-        return f"Node: there is no node {str(name)[:80]!r}: {hint} Nothing was sent."
+        return f"Node: there is no node {name}: {hint} Nothing was sent."
 
 
 class AriaNode(models.Model):
@@ -108,6 +118,7 @@ class AriaNode(models.Model):
     )
 
     remote_ae_title = models.CharField(
+        "remote AE title",
         max_length=16,
         validators=[validate_ae_title],
         help_text="AE title of the service, as in ARIA's DICOM Services Configuration.",
@@ -125,6 +136,7 @@ class AriaNode(models.Model):
     )
 
     local_ae_title = models.CharField(
+        "local AE title",
         max_length=16,
         validators=[validate_ae_title],
         help_text="Our AE title. ARIA must list it as a trusted application entity, with this "
@@ -150,6 +162,7 @@ class AriaNode(models.Model):
         max_length=7,
         choices=[(STUDY_ROOT, "Study Root"), (PATIENT_ROOT, "Patient Root")],
         default=STUDY_ROOT,
+        help_text="Study Root for ARIA; the other for servers that have only that.",
     )
     allowed_patients = models.TextField(
         blank=True,
@@ -301,21 +314,30 @@ class Retrieval(models.Model):
         max_length=10, choices=[(COMPOSITE, "composite test"), (COMMAND, "command")]
     )
     user = models.CharField(max_length=150, blank=True, help_text="Who asked, if known.")
+    unit = models.CharField(max_length=150, blank=True, help_text="Unit of QATrack+, if known.")
+    test_list = models.CharField(
+        max_length=150, blank=True, help_text="Test list of QATrack+, if known."
+    )
     patient_id = models.CharField("patient ID", max_length=80, blank=True)
     plan = models.CharField(max_length=80, blank=True)
     request = models.TextField(default="{}", help_text="All that was asked (JSON).")
 
     status = models.CharField(max_length=12, choices=STATUSES, db_index=True)
     message = models.TextField(blank=True)
-    found = models.PositiveIntegerField(default=0, help_text="Images that were meant.")
+    found = models.PositiveIntegerField(
+        default=0, help_text="Images that the request comes down to."
+    )
     already_here = models.PositiveIntegerField(default=0, help_text="Of these, fetched before.")
     moved = models.PositiveIntegerField(default=0, help_text="Of these, fetched now.")
     refused = models.PositiveIntegerField(
         default=0, help_text="Instances and connections that were turned away."
     )
     bytes = models.BigIntegerField(default=0, help_text="Bytes received.")
+    repeats = models.PositiveIntegerField(
+        default=0, help_text="How often the same was asked again and answered from disk."
+    )
     seconds = models.FloatField(null=True, blank=True, help_text="Time it took.")
-    folder = models.CharField(max_length=500, blank=True, help_text="Where the images were laid.")
+    folder = models.CharField(max_length=500, blank=True, help_text="The folder of the set.")
 
     class Meta:
         verbose_name = "retrieval"

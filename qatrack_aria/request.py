@@ -14,7 +14,7 @@ import re
 from dataclasses import dataclass
 from typing import Any, Mapping
 
-from qatrack_aria.errors import RequestError
+from qatrack_aria.errors import RequestError, WaitingError
 
 #: Short names of the two image types that portal imagers send.
 PRESETS = {
@@ -45,6 +45,7 @@ DATE_FORMATS = (
 
 MAX_LENGTH = 64  # characters of a Patient ID (LO); plan labels are shorter, but padding is seen
 MAX_COUNT = 10_000
+MAX_AGE = 3600.0  # s: an answer older than an hour is no answer to "the newest"
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,8 @@ class Request:
         looks like a part of a session.
     kv : bool
         Whether kV images are taken too.
+    until : datetime.datetime, optional
+        Only images acquired up to this moment, by the clock of the imager.
     """
 
     patient_id: str
@@ -83,6 +86,7 @@ class Request:
     course: str | None = None
     select: str | None = None
     kv: bool = False
+    until: dt.datetime | None = None
 
     @classmethod
     def parse(
@@ -97,12 +101,15 @@ class Request:
         course: Any = None,
         select: Any = None,
         kv: Any = False,
+        until: Any = None,
         today: dt.date | None = None,
     ) -> Request:
         """Check what was given and put it in one form.
 
         Parameters
         ----------
+        until : datetime.datetime, optional
+            The end of the session, without time zone.
         today : datetime.date, optional
             The day that dates may not lie after; default: this machine's.
 
@@ -121,6 +128,7 @@ class Request:
             course=_optional_text("course", course),
             select=_select(select),
             kv=_flag("kv", kv),
+            until=_until(until),
         )
 
     @property
@@ -141,6 +149,7 @@ class Request:
             "course": self.course,
             "select": self.select,
             "kv": self.kv or None,
+            "until": self.until.isoformat() if self.until else None,
         }
         return {key: value for key, value in given.items() if value is not None}
 
@@ -158,19 +167,35 @@ def parse_deadline(value: Any) -> float | None:
     if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value <= 3600:
         return float(value)
     raise RequestError(
-        f"The deadline {_shown(value)} is no time: give seconds, more than 0 and at most 3600. "
+        f"The deadline {shown(value)} is no time: give seconds, more than 0 and at most 3600. "
         "Nothing was sent."
+    )
+
+
+def parse_max_age(value: Any) -> float:
+    """The age in seconds that an earlier answer may have.
+
+    Raises
+    ------
+    RequestError
+        It is no number of seconds up to an hour.
+    """
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= MAX_AGE:
+        return float(value)
+    raise RequestError(
+        f"max_age={shown(value)} is no time: give seconds, from 0 (ask the node in any case) to "
+        f"{MAX_AGE:g}. Nothing was sent."
     )
 
 
 def _text(what: str, value: Any) -> str:
     if value is None or (isinstance(value, str) and not value.strip()):
-        raise RequestError(
-            f"The {what} is empty: fill in the test that gives it. Nothing was sent."
+        raise WaitingError(
+            f"Waiting for the {what}: fill in the test that gives it. Nothing was sent."
         )
     if not isinstance(value, str):
         raise RequestError(
-            f"The {what} must be text, not {_shown(value)} ({type(value).__name__}): "
+            f"The {what} must be text, not {shown(value)} ({type(value).__name__}): "
             "use a string test for it. Nothing was sent."
         )
     text = value.strip()
@@ -183,16 +208,15 @@ def _text(what: str, value: Any) -> str:
     bad = sorted({c for c in text if c in "*?\\" or not c.isprintable()})
     if bad:
         raise RequestError(
-            f"The {what} {_shown(text)} holds {' and '.join(_shown(c) for c in bad)}, which means "
+            f"The {what} {shown(text)} holds {' and '.join(shown(c) for c in bad)}, which means "
             "something else in a DICOM query: give it exactly, without wildcards. Nothing was sent."
         )
     return text
 
 
 def _optional_text(what: str, value: Any) -> str | None:
-    if value is None or value == "":
-        return None
-    return _text(what, value)
+    # An empty text is a test that nobody filled in: "any machine" would be a guess.
+    return None if value is None else _text(what, value)
 
 
 def _image_type(value: Any) -> tuple[str, ...]:
@@ -206,10 +230,10 @@ def _image_type(value: Any) -> tuple[str, ...]:
         parts = ()
     known = len(parts) >= 3 and all(part in terms for part, terms in zip(parts, TERMS))
     if not known or not all(re.fullmatch(r"[A-Z0-9_ ]{1,16}", part) for part in parts):
-        near = difflib.get_close_matches(_shown(value).strip("'").lower(), PRESETS, n=1)
+        near = difflib.get_close_matches(shown(value).strip("'").lower(), PRESETS, n=1)
         hint = f"did you mean '{near[0]}'?" if near else "give 'portal' or 'portal_dose', or"
         raise RequestError(
-            f"The image type {_shown(value)} is none that RT Images have: {hint} "
+            f"The image type {shown(value)} is none that RT Images have: {hint} "
             r"a full one is like ORIGINAL\PRIMARY\PORTAL. Nothing was sent."
         )
     return parts
@@ -248,8 +272,17 @@ def _parse_date(value: Any) -> dt.date:
             except ValueError:
                 continue
     raise RequestError(
-        f"The date {_shown(value)} is not understood: give a date, or text like 2026-11-22 or "
+        f"The date {shown(value)} is not understood: give a date, or text like 2026-11-22 or "
         "22 Nov 2026. Nothing was sent."
+    )
+
+
+def _until(value: Any) -> dt.datetime | None:
+    if value is None or (isinstance(value, dt.datetime) and value.tzinfo is None):
+        return value
+    raise RequestError(
+        f"The session was completed at {shown(value)}, which is no date and time, so nobody can "
+        "tell which images were the latest then: open the test list again. Nothing was sent."
     )
 
 
@@ -265,7 +298,7 @@ def _count(value: Any) -> int | None:
         if number.is_integer() and 1 <= number <= MAX_COUNT:
             return int(number)
     raise RequestError(
-        f"The count {_shown(value)} is not a number of images: give a whole number from 1 to "
+        f"The count {shown(value)} is not a number of images: give a whole number from 1 to "
         f"{MAX_COUNT}. Nothing was sent."
     )
 
@@ -274,7 +307,7 @@ def _select(value: Any) -> str | None:
     if value is None or value in SELECTIONS:
         return value
     raise RequestError(
-        f"select={_shown(value)} is not known: give one of {', '.join(SELECTIONS)}. "
+        f"select={shown(value)} is not known: give one of {', '.join(SELECTIONS)}. "
         "Nothing was sent."
     )
 
@@ -282,10 +315,10 @@ def _select(value: Any) -> str | None:
 def _flag(what: str, value: Any) -> bool:
     if isinstance(value, bool):
         return value
-    raise RequestError(f"{what}={_shown(value)} must be True or False. Nothing was sent.")
+    raise RequestError(f"{what}={shown(value)} must be True or False. Nothing was sent.")
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
     """A value in one short line, whatever was posted."""
     try:
         text = repr(value)

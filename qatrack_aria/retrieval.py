@@ -13,12 +13,15 @@ from typing import Any, Iterator
 from qatrack_aria.archive import Archive
 from qatrack_aria.conf import conf
 from qatrack_aria.deadline import Deadline
+from qatrack_aria.dicom.association import Peer
 from qatrack_aria.dicom.move import Progress
+from qatrack_aria.errors import AriaError
 from qatrack_aria.imageset import ImageSet, lay_out, prune
 from qatrack_aria.lock import hold_destination
+from qatrack_aria.memory import Memory, forget_old
 from qatrack_aria.models import AriaNode, Retrieval
 from qatrack_aria.record import Record, recorded
-from qatrack_aria.request import Request, parse_deadline
+from qatrack_aria.request import Request, parse_deadline, parse_max_age
 from qatrack_aria.visit import Found, Visit
 
 
@@ -28,6 +31,8 @@ class Caller:
 
     source: str = Retrieval.COMPOSITE
     user: str = ""
+    unit: str = ""
+    test_list: str = ""
 
 
 COMPOSITE = Caller()
@@ -41,6 +46,7 @@ def fetch(
     *,
     caller: Caller = COMPOSITE,
     deadline: Any = None,
+    max_age: Any = 0,
     progress: Progress | None = None,
     **options: Any,
 ) -> ImageSet:
@@ -54,6 +60,8 @@ def fetch(
         Who asks.
     deadline : float, optional
         Seconds allowed in total; default: the node's, for this kind of caller.
+    max_age : float
+        Seconds for which an earlier answer to the same request will do.
     progress : callable, optional
         Told whenever an image arrives.
 
@@ -67,11 +75,14 @@ def fetch(
     AriaError
         Which one, and its message, say what to do.
     """
-    asked = (node_name, patient_id, plan, image_type)
-    with _attempt(asked, options, caller, deadline, progress) as (record, visit):
-        images = _hand_over(visit, visit.find(bring=True))
-        record.folder, record.message = images.path, images.status
-        prune(visit.archive, conf.KEEP_SETS_DAYS)
+    with _recorded(node_name, patient_id, plan, caller) as record:
+        order = _order(record, node_name, patient_id, plan, image_type, caller, deadline, options)
+        age = parse_max_age(max_age)
+        memory = Memory(order.archive, order.peer, order.request)
+        images = _recall(memory, age, record)
+        if images is None:
+            record.begin()
+            images = _fetch_anew(order, memory, age, record, progress)
     return images
 
 
@@ -92,43 +103,110 @@ def look(
     Found
         Images of which the node does not tell enough are in it as well.
     """
-    asked = (node_name, patient_id, plan, image_type)
-    with _attempt(asked, options, caller, deadline, None) as (record, visit):
-        found = visit.find(bring=False)
+    with _recorded(node_name, patient_id, plan, caller) as record:
+        order = _order(record, node_name, patient_id, plan, image_type, caller, deadline, options)
+        record.begin()
+        with _visit(order, record, None) as visit:
+            found = visit.find(bring=False)
         record.message = f"{len(found.images)} images listed; nothing was to be moved."
     return found
 
 
-@contextlib.contextmanager
-def _attempt(
-    asked: tuple[Any, Any, Any, Any],
-    options: dict[str, Any],
+# --- what is asked ----------------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True)
+class _Order:
+    """A request that has passed all that can be refused before anything is sent."""
+
+    request: Request
+    peer: Peer
+    archive: Archive
+    deadline: Deadline
+    who: str
+    keep_days: int
+
+
+def _recorded(
+    node_name: Any, patient_id: Any, plan: Any, caller: Caller
+) -> contextlib.AbstractContextManager[Record]:
+    return recorded(node_name, patient_id, plan, **dataclasses.asdict(caller))
+
+
+def _order(
+    record: Record,
+    node_name: Any,
+    patient_id: Any,
+    plan: Any,
+    image_type: Any,
     caller: Caller,
     deadline: Any,
-    progress: Progress | None,
-) -> Iterator[tuple[Record, Visit]]:
-    """A visit at the node that was asked for, with a record however it ends."""
-    node_name, patient_id, plan, image_type = asked
-    with recorded(node_name, patient_id, plan, source=caller.source, user=caller.user) as record:
-        # First everything that can be refused before anything is sent.
-        node = record.node = AriaNode.objects.named(node_name)
-        request = Request.parse(patient_id, plan, image_type, **options)
-        record.node_name, record.request = node.name, dict(request.as_dict)
-        node.require_allowed(request.patient_id)
-        seconds = parse_deadline(deadline)
-        if seconds is None:
-            of_command = caller.source == Retrieval.COMMAND
-            seconds = node.command_deadline if of_command else node.deadline
-        peer, archive = node.peer(), Archive(conf.ARCHIVE)
+    options: dict[str, Any],
+) -> _Order:
+    node = record.node = AriaNode.objects.named(node_name)
+    record.node_name = node.name
+    request = Request.parse(patient_id, plan, image_type, **options)
+    record.request = dict(request.as_dict)
+    node.require_allowed(request.patient_id)
+    seconds = parse_deadline(deadline)
+    if seconds is None:
+        of_command = caller.source == Retrieval.COMMAND
+        seconds = node.command_deadline if of_command else node.deadline
+    return _Order(
+        request,
+        node.peer(),
+        Archive(conf.ARCHIVE),
+        Deadline(seconds),
+        f"a retrieval for {caller.user or 'a ' + caller.source}",
+        conf.KEEP_SETS_DAYS,
+    )
 
-        time = Deadline(seconds)
-        who = f"a retrieval for {caller.user or 'a ' + caller.source}"
-        with hold_destination(archive, peer, time, who):
-            with Visit(peer, request, archive, time, progress) as visit:
-                try:
-                    yield record, visit
-                finally:
-                    _count(visit, record)
+
+# --- from memory, or anew ---------------------------------------------------------------------
+
+
+def _recall(memory: Memory, max_age: float, record: Record) -> ImageSet | None:
+    """The images that were handed over lately, or the failure of a few seconds ago."""
+    answer = memory.recall(max_age)
+    if answer is None:
+        return None
+    record.repeat(answer.row)
+    if answer.failure is not None:
+        raise answer.failure
+    return answer.images
+
+
+def _fetch_anew(
+    order: _Order, memory: Memory, max_age: float, record: Record, progress: Progress | None
+) -> ImageSet:
+    row = record.row.pk if record.row else None
+    try:
+        with _visit(order, record, progress) as visit:
+            # Whoever held the destination while we waited may have asked for just this.
+            answer = memory.recall(max_age)
+            if answer is not None and answer.images is not None:
+                images = answer.images
+            else:
+                images = _hand_over(visit, visit.find(bring=True))
+                memory.keep(images, row)
+    except AriaError as failure:
+        memory.keep_failure(failure, row)
+        raise
+    record.folder, record.message = images.path, images.status
+    prune(order.archive, order.keep_days)
+    forget_old(order.archive)
+    return images
+
+
+@contextlib.contextmanager
+def _visit(order: _Order, record: Record, progress: Progress | None) -> Iterator[Visit]:
+    """Our turn at the node."""
+    with hold_destination(order.archive, order.peer, order.deadline, order.who):
+        with Visit(order.peer, order.request, order.archive, order.deadline, progress) as visit:
+            try:
+                yield visit
+            finally:
+                _count(visit, record)
 
 
 def _count(visit: Visit, record: Record) -> None:
@@ -151,12 +229,5 @@ def _hand_over(visit: Visit, found: Found) -> ImageSet:
         plan=found.plan,
         images=images,
         moved=sum(1 for image in images if image.sop_uid in visit.inbox.arrived),
-        note=_note(found),
+        remark=" ".join(found.remarks),
     )
-
-
-def _note(found: Found) -> str:
-    if not found.left_out:
-        return ""
-    counts = ", ".join(f"{number} {reason}" for reason, number in sorted(found.left_out.items()))
-    return f"Left out of the same series: {counts}."

@@ -2,7 +2,7 @@
 
 Each image is judged by what is known of it. What a C-FIND answer does not tell leaves the verdict
 open: such an image has to be fetched, and its header decides. So choosing and fetching take turns
-until nothing chosen is open any more (:mod:`qatrack_aria.retrieval`).
+until nothing chosen is open any more (:mod:`qatrack_aria.visit`).
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ class Verdict(NamedTuple):
 
 YES = Verdict(True)
 OPEN = Verdict(None)
+#: How far apart the images of one session may be; a session may run over midnight.
+SESSION = dt.timedelta(hours=6)
 UNDATED = "without a date of acquisition"
 
 
@@ -114,10 +116,14 @@ def _judge_plan(image: ImageRef, plan_uids: frozenset[str]) -> Verdict:
 def _judge_date(image: ImageRef, request: Request) -> Verdict:
     if image.acquired is None and not image.from_file:
         return OPEN
-    if request.date is None or _day(image) == request.date:
+    if request.date is None and request.until is None:
         return YES
     if image.acquired is None:
         return Verdict(False, UNDATED)
+    if request.until is not None and image.acquired > request.until:
+        return Verdict(False, "acquired after the session")
+    if request.date is None or _day(image) == request.date:
+        return YES
     return Verdict(False, "of another day")
 
 
@@ -189,25 +195,37 @@ def require_certain(
     ------
     AmbiguousImagesError
         Images lack the date by which they would be told apart, or the newest image is alone in
-        its series while others of its day are alone in theirs.
+        its series while others of about its time are alone in theirs.
     """
     _require_dates(chosen, images, request, plan_uids)
     # ``select`` or ``count`` say what is meant.
     if request.select is not None or request.count is not None or len(chosen) != 1:
         return
-    day = _day(chosen[0])
-    series = Counter(
-        series_of(image)
-        for image in images
-        if _day(image) == day and judge(image, request, plan_uids).meant is not False
-    )
+    series = Counter(series_of(image) for image in _of_session(chosen, images, request, plan_uids))
     singles = sum(1 for number in series.values() if number == 1)
     if singles > 1:
         raise AmbiguousImagesError(
-            f"Images: the newest series of {day} holds one image, and {singles - 1} more series of "
-            "that day hold one each: they may belong together. Say select='day' for all of them, "
-            "or select='series' for the newest one alone."
+            f"Images: the newest series of {_day(chosen[0])} holds one image, and {singles - 1} "
+            "more series within six hours hold one each: they may belong together. Say "
+            "select='day' for all of the day, or select='series' for the newest one alone."
         )
+
+
+def _of_session(
+    chosen: Sequence[ImageRef],
+    images: Iterable[ImageRef],
+    request: Request,
+    plan_uids: frozenset[str],
+) -> list[ImageRef]:
+    """The images that are meant and may be of the same session, whatever their series and day."""
+    newest = max(image.acquired or dt.datetime.min for image in chosen)
+    return [
+        image
+        for image in images
+        if image.acquired is not None
+        and abs(image.acquired - newest) <= SESSION
+        and judge(image, dataclasses.replace(request, date=None), plan_uids).meant is not False
+    ]
 
 
 def _require_dates(
@@ -216,7 +234,7 @@ def _require_dates(
     request: Request,
     plan_uids: frozenset[str],
 ) -> None:
-    any_day = dataclasses.replace(request, date=None)
+    any_day = dataclasses.replace(request, date=None, until=None)
     possible = [image for image in images if judge(image, any_day, plan_uids).meant is not False]
     # An answer without a date proves nothing: the server may not return that key.
     undated = {i.sop_uid for i in possible if i.from_file and i.acquired is None}
@@ -263,6 +281,34 @@ def left_out(
     return reasons
 
 
+def remarks(
+    chosen: Sequence[ImageRef],
+    images: Collection[ImageRef],
+    request: Request,
+    plan_uids: frozenset[str],
+) -> list[str]:
+    """What lies beside the chosen images and was left out, as a person would want to know."""
+    said = []
+    series = {series_of(image) for image in chosen}
+    beside = left_out((i for i in images if series_of(i) in series), request, plan_uids)
+    if beside:
+        counts = ", ".join(f"{len(group)} {reason}" for reason, group in sorted(beside.items()))
+        said.append(f"Left out of the same series: {counts}.")
+    taken = {image.sop_uid for image in chosen}
+    more = [
+        image
+        for image in _of_session(chosen, images, request, plan_uids)
+        if image.sop_uid not in taken and series_of(image) not in series
+    ]
+    if more:
+        count = len({series_of(image) for image in more})
+        said.append(
+            f"Within six hours of them there {'is' if len(more) == 1 else 'are'} {_number(more)} "
+            f"more of this plan in {count} other series."
+        )
+    return said
+
+
 def explain_none(images: Sequence[ImageRef], request: Request, plan_uids: frozenset[str]) -> str:
     """Why none of the images is meant, with numbers and days, in one sentence."""
     if not images:
@@ -290,6 +336,8 @@ def _asked(request: Request) -> str:
     wishes = [type_name(request.image_type)]
     if request.date:
         wishes.append(f"of {request.date.isoformat()}")
+    if request.until:
+        wishes.append(f"until {request.until:%Y-%m-%d %H:%M}")
     if request.machine:
         wishes.append(f"on {request.machine}")
     return " ".join(wishes)

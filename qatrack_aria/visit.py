@@ -18,7 +18,7 @@ from qatrack_aria.deadline import Deadline
 from qatrack_aria.dicom.association import C_GET, C_MOVE, Peer, Session
 from qatrack_aria.dicom.find import Finder
 from qatrack_aria.dicom.headers import ImageRef, PlanRef, image_ref, plan_ref, valid_uid
-from qatrack_aria.dicom.move import SUCCESS, Mover, Progress, Wanted
+from qatrack_aria.dicom.move import SUCCESS, Mover, Progress, SeriesKey, Wanted
 from qatrack_aria.dicom.receiver import Inbox, Receiver
 from qatrack_aria.errors import (
     ArchiveError,
@@ -46,13 +46,17 @@ class Found:
         The plan, as far as it is certain before any image was fetched.
     images : list of ImageRef
         The images that are meant; in a mere look some may still be open.
-    left_out : dict of str to int
-        How many other images of the same series there are, by the reason why they are not meant.
+    remarks : list of str
+        What lies beside them and was left out, in sentences.
     """
 
     plan: PlanRef
     images: list[ImageRef]
-    left_out: dict[str, int]
+    remarks: list[str]
+
+
+class _Cut(Exception):
+    """The chosen series cannot be listed whole: only a wider search can tell."""
 
 
 class Visit:
@@ -86,7 +90,7 @@ class Visit:
         self._receiver: Receiver | None = None
         self._listed: dict[str, ImageRef] = {}
         self.chosen: list[ImageRef] = []
-        self._complete: list[tuple[str, str]] = []  # series of which every image is listed
+        self._complete: list[SeriesKey] = []  # series of which every image is listed
 
     def __enter__(self) -> Visit:
         return self
@@ -105,13 +109,12 @@ class Visit:
         """The plan and its images; with `bring`, all of them here and judged by their headers."""
         plans = {plan.sop_uid: plan for plan in self._find_plans(bring)}
         images = self._find_images(frozenset(plans), bring)
-        referenced = [plans[uid] for uid in plans if any(_references(i, uid) for i in images)]
+        uids, listed = frozenset(plans), list(self._listed.values())
+        meant = [i for i in listed if selection.judge(i, self.request, uids).meant is not False]
+        referenced = [plans[uid] for uid in plans if any(_references(i, uid) for i in meant)]
         selection.require_one_plan(referenced, self.request)
-        series = {selection.series_of(image) for image in images}
-        beside = [i for i in self._listed.values() if selection.series_of(i) in series]
-        reasons = selection.left_out(beside, self.request, frozenset(plans))
-        left_out = {reason: len(group) for reason, group in reasons.items()}
-        return Found((referenced or list(plans.values()))[0], images, left_out)
+        remarks = selection.remarks(images, listed, self.request, uids)
+        return Found((referenced or list(plans.values()))[0], images, remarks)
 
     # --- plans --------------------------------------------------------------------------------
 
@@ -159,11 +162,14 @@ class Visit:
     # --- images -------------------------------------------------------------------------------
 
     def _find_images(self, plan_uids: frozenset[str], bring: bool) -> list[ImageRef]:
-        for since, until in self._windows():
+        for since, until in self._windows(len(plan_uids)):
             self._complete = []
-            self._listed = {i.sop_uid: i for i in self._finder.images(since, until)}
+            self._listed = {i.sop_uid or str(id(i)): i for i in self._finder.images(since, until)}
             whole_history = since is None and until is None
-            chosen = self._settle(plan_uids, bring, whole_history)
+            try:
+                chosen = self._settle(plan_uids, bring, whole_history)
+            except _Cut:
+                continue
             if chosen:
                 selection.require_certain(
                     chosen, list(self._listed.values()), self.request, plan_uids
@@ -177,14 +183,22 @@ class Visit:
             "ago, ask again in a minute."
         )
 
-    def _windows(self) -> Iterator[tuple[dt.date | None, dt.date | None]]:
-        """The days to search, newest first."""
-        if self.request.date is not None:
+    def _windows(self, plans: int) -> Iterator[tuple[dt.date | None, dt.date | None]]:
+        """The days to search, newest first.
+
+        Everything at once where the node tells no days apart, and where several plans may be
+        meant: the images of one of them may be older than the days that hold the other's.
+        """
+        if not self._finder.relational or plans > 1:
+            pass
+        elif self.request.date is not None:
             yield self.request.date, self.request.date
-        elif self.request.select != "all" and self._finder.relational:
+        elif self.request.select != "all":
+            # Without an end: an imager's clock may be ahead of ours.
+            until = self.request.until.date() if self.request.until else None
             for days in WINDOWS:
                 if days is not None:
-                    yield dt.date.today() - dt.timedelta(days=days), None
+                    yield (until or dt.date.today()) - dt.timedelta(days=days), until
         yield None, None
 
     def _settle(self, plan_uids: frozenset[str], bring: bool, whole: bool) -> list[ImageRef]:
@@ -194,7 +208,7 @@ class Visit:
             self.chosen = chosen
             if not whole and self._complete_series(chosen):
                 continue
-            known = self._headers([image for image in chosen if not image.from_file])
+            known = self._trusted([image for image in chosen if not image.from_file], plan_uids)
             if known:
                 self._listed.update(known)
                 continue
@@ -205,21 +219,43 @@ class Visit:
                 return chosen
             self._require(missing, {}, whole=self._whole_series(missing, whole))
 
+    def _trusted(
+        self, images: Sequence[ImageRef], plan_uids: frozenset[str]
+    ) -> dict[str, ImageRef]:
+        """Their headers; but where a file of earlier days contradicts the node, it is fetched anew.
+
+        Someone may have corrected the image in ARIA since.
+        """
+        known = self._headers(images)
+        for image in images:
+            header = known.get(image.sop_uid)
+            if header is None or image.sop_uid in self.inbox.arrived:
+                continue
+            answered = selection.judge(image, self.request, plan_uids).meant
+            if answered and not selection.judge(header, self.request, plan_uids).meant:
+                del known[image.sop_uid]
+        return known
+
     def _complete_series(self, chosen: Sequence[ImageRef]) -> bool:
         """List the whole of the chosen series: a window of days may have cut it in two."""
         if self.request.select in ("day", "all"):
             return False
-        keys = {selection.series_of(image) for image in chosen if image.acquired}
+        _require_uids(chosen)
         added = False
-        for key in keys.difference(self._complete):
+        for key in {selection.series_of(i) for i in chosen if i.acquired}.difference(
+            self._complete
+        ):
             self._complete.append(key)
-            for image in self._finder.series(*key):
-                if image.sop_uid not in self._listed:
-                    self._listed[image.sop_uid] = image
-                    added = True
+            series = {image.sop_uid: image for image in self._finder.series(*key)}
+            here = {u for u, image in self._listed.items() if selection.series_of(image) == key}
+            if not here <= series.keys():
+                raise _Cut
+            for uid in series.keys() - here:
+                self._listed[uid] = series[uid]
+                added = True
         return added
 
-    def _whole_series(self, missing: Sequence[ImageRef], whole: bool) -> list[str]:
+    def _whole_series(self, missing: Sequence[ImageRef], whole: bool) -> list[SeriesKey]:
         """The series that consist of nothing but what is missing."""
         uids = {image.sop_uid for image in missing}
         complete = {selection.series_of(i) for i in missing} if whole else set(self._complete)
@@ -228,7 +264,7 @@ class Visit:
             for image in self._listed.values()
             if image.sop_uid not in uids
         }
-        return [series for study, series in complete if (study, series) not in split]
+        return [key for key in complete if key not in split]
 
     def _is_open(self, image: ImageRef, plan_uids: frozenset[str]) -> bool:
         return selection.judge(image, self.request, plan_uids).meant is None
@@ -253,10 +289,14 @@ class Visit:
             header = self.archive.header(ref.sop_uid, self.request.patient_id)
             if header is not None:
                 read: Any = image_ref if isinstance(ref, ImageRef) else plan_ref
-                known[ref.sop_uid] = read(header, from_file=True)
+                known[ref.sop_uid] = dataclasses.replace(
+                    read(header, from_file=True), study_uid=ref.study_uid, series_uid=ref.series_uid
+                )
         return known
 
-    def _require(self, refs: Sequence[Ref], known: dict[str, Ref], whole: Collection[str]) -> None:
+    def _require(
+        self, refs: Sequence[Ref], known: dict[str, Ref], whole: Collection[SeriesKey]
+    ) -> None:
         """Bring what is not known yet into the archive, all of it."""
         _require_uids(refs)
         wanted = [
@@ -279,7 +319,7 @@ class Visit:
         attempts = "; ".join(str(attempt) for attempt in self._mover.attempts[-2:])
         said = f" ({attempts})" if attempts else ""
         refused = f"; turned away: {self.inbox.refused[0]}" if self.inbox.refused else ""
-        nothing_came = not self.inbox.arrived and not self.inbox.refused
+        nothing_came = not self.inbox.arrived and not self.inbox.any_instance_refused
         if nothing_came and any(a.status == SUCCESS for a in self._mover.attempts):
             cure = (
                 "it reports success and nothing came: it knows another address or port for our AE "

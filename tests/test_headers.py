@@ -98,10 +98,12 @@ def test_an_image_of_two_plans_names_both() -> None:
     assert ref.plan_uids == {"1.2.3", "1.2.4"}
 
 
-def test_both_names_of_a_machine_are_known() -> None:
-    ref = image_ref(item(RadiationMachineName="TB1", StationName="BUNKER2"))
+def test_the_station_names_the_machine_where_nothing_else_does() -> None:
+    """The other way round a request would find in files what it does not find in answers."""
+    both = image_ref(item(RadiationMachineName="TB1", StationName="BUNKER2"))
+    station = image_ref(item(RadiationMachineName="", StationName="BUNKER2"))
 
-    assert ref.machines == {"TB1", "BUNKER2"}
+    assert (both.machines, station.machines) == ({"TB1"}, {"BUNKER2"})
 
 
 def test_padding_does_not_count() -> None:
@@ -133,9 +135,11 @@ def test_every_generation_of_imager_is_read(machine_type: str) -> None:
         ("20261120", "0830", dt.datetime(2026, 11, 20, 8, 30)),
         ("20261120", "08", dt.datetime(2026, 11, 20, 8)),
         pytest.param("20261120", "235960", dt.datetime(2026, 11, 20, 23, 59, 59), id="leap second"),
-        ("20261120", "", dt.datetime(2026, 11, 20)),
-        ("20261120", "lunch", dt.datetime(2026, 11, 20)),
-        ("20261120", "246000", dt.datetime(2026, 11, 20)),
+        # A day without its time would rank before all others of that day.
+        ("20261120", "", None),
+        ("20261120", "lunch", None),
+        ("20261120", "246000", None),
+        ("00010101", "0830", None),
         ("20260229", "0830", None),
         ("2026", "0830", None),
         ("", "0830", None),
@@ -150,6 +154,18 @@ def test_a_date_and_time_is_read_as_far_as_it_makes_sense(
     monkeypatch.setattr(pydicom.config.settings, "writing_validation_mode", pydicom.config.IGNORE)
 
     assert image_ref(item(AcquisitionDate=date, AcquisitionTime=time)).acquired == when
+
+
+def test_a_file_without_a_time_is_of_midnight() -> None:
+    ref = image_ref(item(AcquisitionDate="20261120", AcquisitionTime=""), from_file=True)
+
+    assert ref.acquired == dt.datetime(2026, 11, 20)
+
+
+def test_the_content_time_of_the_same_day_stands_in_for_the_acquisition_time() -> None:
+    dates = {"AcquisitionDate": "20261120", "ContentDate": "20261120", "ContentTime": "083000"}
+
+    assert image_ref(item(**dates)).acquired == TAKEN
 
 
 def test_without_an_acquisition_date_the_content_date_counts() -> None:

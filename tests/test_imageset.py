@@ -215,16 +215,14 @@ def test_the_time_is_told_in_dicoms_form(images: ImageSet) -> None:
 
 
 def test_the_status_is_one_line_for_people(images: ImageSet) -> None:
-    assert images.status == (
-        "3 images of plan 'WL', acquired 2026-11-20 08:31 on TB1 (2 fetched now, 1 here before)."
-    )
+    assert images.status == ("3 images of plan 'WL', acquired 2026-11-20 08:31 on TB1.")
 
 
 def test_a_single_image_is_not_called_images(archive: Archive, refs: list[ImageRef]) -> None:
-    images = image_set(archive, refs[:1], datasets.plan(RTPlanLabel=""), note="1 kV left out.")
+    images = image_set(archive, refs[:1], datasets.plan(RTPlanLabel=""), remark="1 kV left out.")
 
     assert images.status.startswith("1 image of plan '1.2.826.")
-    assert images.status.endswith("(0 fetched now, 1 here before). 1 kV left out.")
+    assert images.status.endswith(". 1 kV left out.")
 
 
 def test_machines_are_told_once_each(archive: Archive, refs: list[ImageRef], plan: Dataset) -> None:

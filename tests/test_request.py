@@ -79,7 +79,7 @@ def test_spaces_around_a_name_do_not_count() -> None:
 
 @pytest.mark.parametrize("empty", [None, "", "  ", "\t\n"])
 def test_a_test_that_nobody_filled_in_is_named(empty: Any) -> None:
-    assert "plan label is empty" in refusal(plan=empty)
+    assert "Waiting for the plan label" in refusal(plan=empty)
 
 
 @pytest.mark.parametrize("value", HOSTILE)
@@ -297,13 +297,21 @@ def test_a_count_that_is_no_number_of_images_is_refused(value: Any) -> None:
 
 
 @pytest.mark.parametrize("field", ["machine", "course"])
-@pytest.mark.parametrize("empty", [None, ""])
-def test_an_empty_machine_or_course_means_any(field: str, empty: Any) -> None:
-    assert getattr(parse(**{field: empty}), field) is None
+def test_no_machine_or_course_means_any(field: str) -> None:
+    assert getattr(parse(**{field: None}), field) is None
 
 
 @pytest.mark.parametrize("field", ["machine", "course"])
-@pytest.mark.parametrize("value", [" ", *HOSTILE])
+@pytest.mark.parametrize("empty", ["", "  "])
+def test_a_machine_or_course_that_is_not_filled_in_yet_is_waited_for(
+    field: str, empty: str
+) -> None:
+    """Any machine would be the wrong one."""
+    assert f"Waiting for the {field}" in refusal(**{field: empty})
+
+
+@pytest.mark.parametrize("field", ["machine", "course"])
+@pytest.mark.parametrize("value", HOSTILE)
 def test_a_machine_or_course_that_is_no_short_text_is_refused(field: str, value: Any) -> None:
     assert field in refusal(**{field: value})
 
@@ -322,6 +330,24 @@ def test_an_unknown_selection_is_refused_with_the_known_ones(value: Any) -> None
 def test_kv_is_either_true_or_false(value: Any) -> None:
     """``kv="False"`` from a string test is true in Python."""
     assert "must be True or False" in refusal(kv=value)
+
+
+def test_a_session_ends_at_a_moment_of_the_clinics_clocks() -> None:
+    assert parse(until=dt.datetime(2026, 11, 2, 8, 30)).until == dt.datetime(2026, 11, 2, 8, 30)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        "2026-11-02 08:30",
+        dt.date(2026, 11, 2),
+        pytest.param(dt.datetime(2026, 11, 2, tzinfo=dt.timezone.utc), id="with time zone"),
+        *HOSTILE,
+    ],
+)
+def test_a_session_that_ended_at_no_moment_is_refused(value: Any) -> None:
+    assert "The session was completed at" in refusal(until=value)
 
 
 # --- the record of it -------------------------------------------------------------------------

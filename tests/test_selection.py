@@ -113,6 +113,10 @@ def test_a_plan_without_a_course_can_be_listed() -> None:
         ({"plan_uids": frozenset()}, {}, "of another plan or of none"),
         ({}, {"date": TAKEN - DAY}, "of another day"),
         ({"acquired": None}, {"date": TAKEN}, "without a date of acquisition"),
+        ({"acquired": None}, {"until": TAKEN}, "without a date of acquisition"),
+        ({}, {"until": TAKEN}, "acquired after the session"),
+        ({}, {"until": TAKEN, "date": TAKEN}, "acquired after the session"),
+        ({}, {"until": TAKEN + DAY, "date": TAKEN - DAY}, "of another day"),
         ({}, {"machine": "TB2"}, "of machine TB1"),
         ({}, {"machine": "tb1"}, "of machine TB1"),
         ({"machines": frozenset()}, {"machine": "TB1"}, "of machine unnamed"),
@@ -140,6 +144,7 @@ def test_an_image_that_is_not_meant_is_left_behind_with_a_reason(
         pytest.param({"plan_uids": frozenset({"1.2.9", PLAN_UID})}, {}, id="of two plans"),
         pytest.param({}, {"date": TAKEN}, id="of that day"),
         pytest.param({"acquired": None}, {}, id="undated"),
+        pytest.param({}, {"until": TAKEN + dt.timedelta(seconds=1)}, id="of that instant"),
         pytest.param(
             {"machines": frozenset({"BUNKER2", "TB1"})}, {"machine": "TB1"}, id="of two names"
         ),
@@ -157,6 +162,7 @@ def test_an_image_that_fits_is_meant(changes: dict[str, Any], options: dict[str,
         ("plan_uids", {}),
         ("acquired", {}),
         ("acquired", {"date": TAKEN}),
+        ("acquired", {"until": TAKEN}),
         ("machines", {"machine": "TB1"}),
         ("dose_unit", {}),
         ("image_type", {}),
@@ -234,6 +240,14 @@ def test_a_date_chooses_the_newest_series_of_that_day() -> None:
     assert chosen(asked_day + later, date=TAKEN - DAY) == asked_day
 
 
+def test_a_later_series_does_not_hide_the_one_of_the_session() -> None:
+    """Last month's list, opened again, gives last month's images."""
+    of_the_session, later = series("1", 1, 2), series("2", 11, 12)
+
+    until = TAKEN + dt.timedelta(seconds=5)
+    assert chosen(of_the_session + later, until=until) == of_the_session
+
+
 def test_equal_series_uids_in_two_studies_are_two_series() -> None:
     old, new = series("1", 1, 2, study_uid="1.2.3.8"), series("1", 11, 12, study_uid="1.2.3.9")
 
@@ -297,7 +311,9 @@ def test_a_single_image_is_certain() -> None:
     assert chosen(series("1", 1)) == series("1", 1)
 
 
-@pytest.mark.parametrize("options", [{"date": TAKEN}, {"select": "day"}])
+@pytest.mark.parametrize(
+    "options", [{"date": TAKEN}, {"select": "day"}, {"until": TAKEN + DAY}], ids=str
+)
 def test_an_undated_image_in_the_series_of_a_day_is_not_silently_left_out(
     options: dict[str, Any],
 ) -> None:
@@ -307,7 +323,9 @@ def test_an_undated_image_in_the_series_of_a_day_is_not_silently_left_out(
         chosen(images, **options)
 
 
-@pytest.mark.parametrize("options", [{"date": TAKEN}, {"select": "day"}])
+@pytest.mark.parametrize(
+    "options", [{"date": TAKEN}, {"select": "day"}, {"until": TAKEN + DAY}], ids=str
+)
 def test_an_undated_kv_image_in_the_series_does_no_harm(options: dict[str, Any]) -> None:
     mv, kv = series("1", 1, 2), series("1", 3, acquired=None, **KV)
 

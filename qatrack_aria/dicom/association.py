@@ -214,7 +214,11 @@ class Session:
             ) from error
         reasons = []
         for address in targets:
-            association, connected = self._request(address)
+            try:
+                association, connected = self._request(address)
+            except OSError as error:  # no socket of that family: a machine without IPv6
+                reasons.append(f"{address}: {error.strerror or error}")
+                continue
             if association.is_established:
                 return association
             if connected:

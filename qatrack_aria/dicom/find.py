@@ -15,6 +15,7 @@ from functools import partial
 from typing import (
     Any,
     Callable,
+    Iterable,
     Iterator,
     Mapping,
     NamedTuple,
@@ -59,7 +60,14 @@ EXACT_ID_LENGTH = 16  # longer patient IDs are not always found by an exact matc
 
 
 class Refused(Exception):
-    """The server ended a query with a failure; the next way of asking may do better."""
+    """The server ended a query with a failure; the next way of asking may do better.
+
+    ``answers`` came before: something is there, even if no way of asking tells all of it.
+    """
+
+    def __init__(self, answers: int) -> None:
+        super().__init__(answers)
+        self.answers = answers
 
 
 class Asked(NamedTuple):
@@ -95,9 +103,11 @@ class Finder:
         self._studies: list[str] | None = None
 
     def plans(self, label: str | None) -> list[PlanRef]:
-        """The patient's plans: those that the node finds by `label`, else all it lists.
+        """The patient's plans, all that the node lists; the caller says which one is meant.
 
-        Every answer's patient was checked; whether its label is the one is for the caller.
+        The list comes first: a server's own matching of labels is not ours (padding, capital
+        letters, long labels), and would hide a second plan of the same label. Only a label that
+        is missing from the list is asked for by name, since a list can be short for a while.
 
         Raises
         ------
@@ -107,13 +117,13 @@ class Finder:
         ways: list[Callable[[], list[PlanRef]]] = []
         for patient in self._patient_keys():
             base = {**patient, "Modality": "RTPLAN"}
-            if label is not None and len(label) <= LABEL_LENGTH:
-                named = {**base, "RTPlanLabel": label}
-                ways.append(partial(self._plans, named, PLAN_KEYS, label))
             ways.append(partial(self._plans, base, PLAN_KEYS))
             ways.append(partial(self._plans, base, PLAN_KEYS_FEW))
         ways.append(self._plans_by_level)
-        return self._first_answer("plans", ways)
+        listed: list[PlanRef] = self._first_answer("plans", ways)
+        if label is None or any(plan.label in (label, None) for plan in listed):
+            return listed
+        return listed + self._plans_named(label)
 
     def images(self, since: dt.date | None = None, until: dt.date | None = None) -> list[ImageRef]:
         """The patient's RT Images, or those of some days where the node can tell days apart.
@@ -130,7 +140,7 @@ class Finder:
             The node refused every way of asking.
         """
         if not self.relational:
-            return self._images_by_level()
+            return self._first_answer("images", [self._images_by_level])
         days = _day_range(since, until)
         if days:
             return self._images_of_days(days)
@@ -157,20 +167,21 @@ class Finder:
     # --- ways of asking -----------------------------------------------------------------------
 
     def _first_answer(self, what: str, ways: Sequence[Callable[[], Any]]) -> Any:
-        refusals = 0
+        refusals = []
         for way in ways:
             try:
                 found = way()
-            except Refused:
-                refusals += 1
+            except Refused as refused:
+                refusals.append(refused)
                 continue
             if found:
                 return found
-        if refusals == len(ways):
+        if len(refusals) == len(ways) or any(refused.answers for refused in refusals):
             raise QueryError(
-                f"C-FIND: {self.session.peer} refused every way of asking for the {what} of "
-                f"patient '{self.patient_id}' ({'; '.join(str(a) for a in self.asked[-4:])}): "
-                "check the node's query model; its log says why."
+                f"C-FIND: {self.session.peer} does not list the {what} of patient "
+                f"'{self.patient_id}' in any way of asking "
+                f"({'; '.join(str(a) for a in self.asked[-4:])}): check the node's query model; "
+                "its log says why."
             )
         return []
 
@@ -179,32 +190,46 @@ class Finder:
         if len(self.patient_id) > EXACT_ID_LENGTH:
             yield {"PatientID": self.patient_id[:EXACT_ID_LENGTH] + "*"}
 
-    def _plans(
-        self, keys: Keys, returned: Sequence[str], label: str | None = None
-    ) -> list[PlanRef]:
+    def _plans(self, keys: Keys, returned: Sequence[str]) -> list[PlanRef]:
         answers = self._ask("IMAGE", keys, returned)
-        plans = [plan for plan in self._mine(plan_ref(ds) for ds in answers) if _may_be_plan(plan)]
-        if label is not None:
-            # Answers with other labels only: the server's matching is not ours, so list them all.
-            return [plan for plan in plans if plan.label == label]
-        return plans
+        return [plan for plan in self._mine(keys, map(plan_ref, answers)) if _may_be_plan(plan)]
+
+    def _plans_named(self, label: str) -> list[PlanRef]:
+        if not self.relational or len(label) > LABEL_LENGTH:
+            return []
+        keys = {"PatientID": self.patient_id, "Modality": "RTPLAN", "RTPlanLabel": label}
+        try:
+            return self._plans(keys, PLAN_KEYS)
+        except Refused:
+            return []
 
     def _images(self, keys: Keys, returned: Sequence[str]) -> list[ImageRef]:
-        answers = self._ask("IMAGE", keys, returned)
-        images = self._mine(image_ref(ds) for ds in answers)
+        return self._rt_images(keys, self._ask("IMAGE", keys, returned))
+
+    def _rt_images(self, keys: Keys, answers: Iterable[Dataset]) -> list[ImageRef]:
+        images = self._mine(keys, map(image_ref, answers))
         return [image for image in images if image.modality in (None, "RTIMAGE")]
 
     def _images_of_days(self, days: str) -> list[ImageRef]:
         # An image may have either date alone, so both are asked; each answer counts once.
-        found: dict[str, ImageRef] = {}
-        for keyword in ("ContentDate", "AcquisitionDate"):
+        # Where either is refused, or one misses what the other shows it should have, the key is not
+        # served: half a search could miss the newest, so nothing is told and the next is wider.
+        keywords = ("ContentDate", "AcquisitionDate")
+        answers: dict[str, list[Dataset]] = {}
+        for keyword in keywords:
             keys = {"PatientID": self.patient_id, "Modality": "RTIMAGE", keyword: days}
             try:
-                images = self._images(keys, IMAGE_KEYS)
+                answers[keyword] = self._ask("IMAGE", keys, IMAGE_KEYS)
             except Refused:
-                continue
-            found.update((image.sop_uid, image) for image in images)
-        return list(found.values())
+                return []
+        for one, other in (keywords, keywords[::-1]):
+            there = {text(ds, "SOPInstanceUID") for ds in answers[other]}
+            for ds in answers[one]:
+                if _within(text(ds, other), days) and text(ds, "SOPInstanceUID") not in there:
+                    return []
+        both = (ds for keyword in keywords for ds in answers[keyword])
+        images = self._rt_images({"PatientID": self.patient_id}, both)
+        return list({image.sop_uid or id(image): image for image in images}.values())
 
     def _plans_by_level(self) -> list[PlanRef]:
         plans: list[PlanRef] = []
@@ -233,8 +258,8 @@ class Finder:
             # Without the key where it may be the reason for getting nothing.
             answers = answers or self._ask("SERIES", keys, ("SeriesInstanceUID", "Modality"))
             for series in answers:
-                uid = text(series, "SeriesInstanceUID")
-                if valid_uid(uid) and text(series, "Modality") in (modality, None):
+                if text(series, "Modality") in (modality, None):
+                    uid = _required(text(series, "SeriesInstanceUID"))
                     yield {**keys, "SeriesInstanceUID": uid}
 
     def _list_studies(self) -> list[str]:
@@ -243,8 +268,7 @@ class Finder:
             for keys in self._patient_keys():
                 answers = answers or self._ask("STUDY", keys, ("StudyInstanceUID",))
             mine = [ds for ds in answers if text(ds, "PatientID") in (self.patient_id, None)]
-            uids = [text(ds, "StudyInstanceUID") for ds in mine]
-            self._studies = [uid for uid in uids if uid is not None and valid_uid(uid)]
+            self._studies = [_required(text(ds, "StudyInstanceUID")) for ds in mine]
         return self._studies
 
     def _below_study(self, keys: Keys) -> dict[str, Any]:
@@ -254,17 +278,21 @@ class Finder:
             return {"PatientID": self.patient_id, **keys}
         return dict(keys)
 
-    def _mine(self, refs: Iterator[Any]) -> list[Any]:
+    def _mine(self, keys: Keys, refs: Iterable[Any]) -> list[Any]:
         """Those of this patient; an answer that does not say inherits whom we asked for."""
+        # After a wildcard it may be anybody; below a study it is whose the study is.
+        exact = keys.get("PatientID", self.patient_id) == self.patient_id
         mine = []
         for ref in refs:
-            if ref.patient_id is None:
+            if ref.patient_id is None and exact:
                 ref = dataclasses.replace(ref, patient_id=self.patient_id)
             if ref.patient_id == self.patient_id:
                 mine.append(ref)
         return mine
 
     def _ask(self, level: str, keys: Keys, returned: Sequence[str]) -> list[Dataset]:
+        if not any(keys.values()):
+            raise ValueError("a query without any key would list the whole server")
         identifier = Dataset()
         identifier.QueryRetrieveLevel = level
         for keyword in returned:
@@ -276,7 +304,7 @@ class Finder:
         answers, trouble = find(self.session, identifier)
         self.asked.append(Asked(level, dict(keys), len(answers), trouble))
         if trouble:
-            raise Refused
+            raise Refused(len(answers))
         return answers
 
 
@@ -320,6 +348,16 @@ def find(session: Session, identifier: Dataset) -> tuple[list[Dataset], str]:
     raise session.lost("C-FIND", time.monotonic() - heard)
 
 
+def _required(uid: str | None) -> str:
+    """A UID; what has none cannot be listed, and leaving it out could hide the newest images."""
+    if uid is None or not valid_uid(uid):
+        raise QueryError(
+            f"C-FIND: the node answered with {str(uid)[:70]!r} where the UID of a study or a "
+            "series belongs: what is in it cannot be listed. Whoever runs the node must correct it."
+        )
+    return uid
+
+
 def _trouble(status: int, unreadable: int) -> str:
     if status == LIMIT_REACHED:
         return "cut off at the server's limit (status 0xB001)"
@@ -335,6 +373,11 @@ def _day_range(since: dt.date | None, until: dt.date | None) -> str:
     if first == last:
         return first
     return f"{first}-{last}"
+
+
+def _within(date: str | None, days: str) -> bool:
+    first, dash, last = days.partition("-")
+    return date is not None and first <= date <= ((last or "9") if dash else first)
 
 
 def _may_be_plan(plan: PlanRef) -> bool:

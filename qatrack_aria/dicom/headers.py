@@ -7,10 +7,11 @@ that lacks an attribute tells nothing (the server may not return that key), so i
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import re
 from dataclasses import dataclass
-from typing import Any, Sequence
+from typing import Any, Mapping, Sequence
 
 import pydicom
 from pydicom.dataset import Dataset
@@ -27,6 +28,9 @@ VARIAN_PLAN_CLASSES = (
     "1.2.246.352.70.1.72",
 )
 PLAN_CLASSES = (RT_PLAN_STORAGE, *VARIAN_PLAN_CLASSES)
+
+#: Dates before are what programs write for none (1 January 0001 or 1900).
+EARLIEST_YEAR = 1901
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,16 @@ class PlanRef:
     course: str | None = None
     created: dt.datetime | None = None
     from_file: bool = False
+
+    def as_note(self) -> dict[str, Any]:
+        """All of it in JSON's types, for :meth:`from_note`."""
+        created = self.created.isoformat() if self.created else None
+        return {**dataclasses.asdict(self), "created": created}
+
+    @classmethod
+    def from_note(cls, note: Mapping[str, Any]) -> PlanRef:
+        """What :meth:`as_note` was made of."""
+        return cls(**{**note, "created": parse_moment(note["created"])})
 
     def __str__(self) -> str:
         course = f"course {self.course}" if self.course else "no course given"
@@ -91,10 +105,37 @@ class ImageRef:
             return None
         return self.peak_kv is not None and 0 < self.peak_kv < 1000
 
+    def as_note(self) -> dict[str, Any]:
+        """All of it in JSON's types, for :meth:`from_note`."""
+        return {
+            **dataclasses.asdict(self),
+            "plan_uids": sorted(self.plan_uids or ()),
+            "machines": sorted(self.machines or ()),
+            "acquired": self.acquired.isoformat() if self.acquired else None,
+        }
+
+    @classmethod
+    def from_note(cls, note: Mapping[str, Any]) -> ImageRef:
+        """What :meth:`as_note` was made of, for an image that was read from its file."""
+        return cls(
+            **{
+                **note,
+                "image_type": tuple(note["image_type"]),
+                "plan_uids": frozenset(note["plan_uids"]),
+                "machines": frozenset(note["machines"]),
+                "acquired": parse_moment(note["acquired"]),
+            }
+        )
+
     @property
     def machine(self) -> str:
         """One name of the machine, for people."""
         return sorted(self.machines)[0] if self.machines else ""
+
+
+def parse_moment(text: str | None) -> dt.datetime | None:
+    """A moment in ISO 8601, as :meth:`datetime.datetime.isoformat` writes it."""
+    return dt.datetime.fromisoformat(text) if text else None
 
 
 def valid_uid(value: object) -> bool:
@@ -126,7 +167,9 @@ def plan_ref(ds: Dataset, *, from_file: bool = False) -> PlanRef:
 def image_ref(ds: Dataset, *, from_file: bool = False) -> ImageRef:
     """Read an image's header or a C-FIND answer."""
     image_type = tuple(_values(ds, "ImageType"))
-    machines = frozenset(filter(None, (text(ds, "RadiationMachineName"), text(ds, "StationName"))))
+    # The same attribute in answers and files; Station Name only where the other is not filled in.
+    machine = text(ds, "RadiationMachineName") or text(ds, "StationName")
+    machines = frozenset([machine] if machine else [])
     plans = frozenset(
         uid
         for item in _items(ds, "ReferencedRTPlanSequence")
@@ -138,8 +181,7 @@ def image_ref(ds: Dataset, *, from_file: bool = False) -> ImageRef:
         modality=text(ds, "Modality"),
         image_type=image_type if image_type or from_file else None,
         plan_uids=plans if plans or from_file else None,
-        acquired=_moment(ds, "AcquisitionDate", "AcquisitionTime")
-        or _moment(ds, "ContentDate", "ContentTime"),
+        acquired=_acquired(ds, from_file),
         machines=machines if machines or from_file else None,
         dose_unit=text(ds, "PrimaryDosimeterUnit") or ("" if from_file else None),
         peak_kv=_peak_kv(ds),
@@ -183,27 +225,47 @@ def _items(ds: Dataset, keyword: str) -> Sequence[Dataset]:
     return value if isinstance(value, pydicom.Sequence) else []
 
 
+def _acquired(ds: Dataset, from_file: bool) -> dt.datetime | None:
+    """Acquisition Date and Time, else Content Date and Time.
+
+    An answer with a day but no time tells nothing: it would rank before all others of its day.
+    """
+    day, time = _date(ds, "AcquisitionDate"), _time(ds, "AcquisitionTime")
+    content_day = _date(ds, "ContentDate")
+    if day is None or (time is None and day == content_day):
+        day, time = content_day, _time(ds, "ContentTime")
+    if day is None or (time is None and not from_file):
+        return None
+    return dt.datetime.combine(day, time or dt.time())
+
+
 def _moment(ds: Dataset, date_keyword: str, time_keyword: str) -> dt.datetime | None:
-    date = text(ds, date_keyword)
-    if date is None or not re.fullmatch(r"\d{8}", date):
+    day = _date(ds, date_keyword)
+    return dt.datetime.combine(day, _time(ds, time_keyword) or dt.time()) if day else None
+
+
+def _date(ds: Dataset, keyword: str) -> dt.date | None:
+    value = text(ds, keyword)
+    if value is None or not re.fullmatch(r"[0-9]{8}", value):
         return None
     try:
-        day = dt.datetime.strptime(date, "%Y%m%d")
+        day = dt.datetime.strptime(value, "%Y%m%d").date()
     except ValueError:
         return None
-    return dt.datetime.combine(day.date(), _time(text(ds, time_keyword)))
+    return day if day.year >= EARLIEST_YEAR else None
 
 
-def _time(value: str | None) -> dt.time:
-    """A TM value (PS3.5 table 6.2-1), which may stop after hours or minutes; else midnight."""
-    match = re.fullmatch(r"(\d{2})(?:(\d{2})(?:(\d{2})(?:\.(\d{1,6}))?)?)?", value or "")
+def _time(ds: Dataset, keyword: str) -> dt.time | None:
+    """A TM value (PS3.5 table 6.2-1), which may stop after hours or minutes."""
+    form = r"([0-9]{2})(?:([0-9]{2})(?:([0-9]{2})(?:\.([0-9]{1,6}))?)?)?"
+    match = re.fullmatch(form, text(ds, keyword) or "")
     if not match:
-        return dt.time()
+        return None
     hour, minute, second = (int(part or 0) for part in match.groups()[:3])
     try:
         return dt.time(hour, minute, min(second, 59), int((match[4] or "").ljust(6, "0")))
     except ValueError:
-        return dt.time()
+        return None
 
 
 def _peak_kv(ds: Dataset) -> float | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import defaultdict
-from typing import Any, Callable, Collection, NamedTuple, Sequence
+from typing import Any, Callable, Collection, NamedTuple, Sequence, Tuple
 
 from pydicom.dataset import Dataset
 
@@ -36,6 +36,10 @@ STATUSES = {
 
 #: Called with (images arrived, images wanted, bytes arrived) whenever one arrives.
 Progress = Callable[[int, int, int], None]
+
+
+#: Study Instance UID and Series Instance UID.
+SeriesKey = Tuple[str, str]
 
 
 class Wanted(NamedTuple):
@@ -97,7 +101,10 @@ class Mover:
         self._progress = progress
 
     def bring(
-        self, patient_id: str, instances: Collection[Wanted], whole_series: Collection[str] = ()
+        self,
+        patient_id: str,
+        instances: Collection[Wanted],
+        whole_series: Collection[tuple[str, str]] = (),
     ) -> list[str]:
         """Ask for instances, first together, then what is missing one by one.
 
@@ -107,8 +114,8 @@ class Mover:
             Whose they are.
         instances : collection of Wanted
             None of which is here yet.
-        whole_series : collection of str
-            Series Instance UIDs of which the instances are all there is.
+        whole_series : collection of (str, str)
+            Study and Series Instance UIDs of series of which the instances are all there is.
 
         Returns
         -------
@@ -128,7 +135,7 @@ class Mover:
             keys = {"StudyInstanceUID": study, "SeriesInstanceUID": series}
             if self.session.peer.query_model == PATIENT_ROOT:
                 keys["PatientID"] = patient_id
-            for level, group in self._requests(members, series in whole_series):
+            for level, group in self._requests(members, (study, series) in whole_series):
                 left = self.inbox.missing(group)
                 if left and not self._hopeless():
                     self._ask(level, keys, left, uids)
@@ -224,10 +231,13 @@ class _Operation:
             target=self._read_responses, args=(association, service, model), daemon=True
         )
         thread.start()
-        broken = self._wait(uids, report)
-        if broken or not self._ended:
-            self.session.abort()
-        thread.join(5.0)
+        broken = "interrupted"
+        try:
+            broken = self._wait(uids, report)
+        finally:
+            if broken or not self._ended:
+                self.session.abort()
+            thread.join(5.0)
         return broken
 
     def _read_responses(self, association: Any, service: str, model: Any) -> None:

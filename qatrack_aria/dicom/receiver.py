@@ -59,6 +59,8 @@ class Inbox:
         SOP Instance UID and size in bytes of what was filed.
     refused : list of str
         Why each other C-STORE or connection was turned away.
+    any_instance_refused : bool
+        Whether a C-STORE was among them.
     failure : AriaError or None
         The first failure of this machine, after which waiting is in vain.
     """
@@ -67,6 +69,7 @@ class Inbox:
         self.changed = threading.Condition()
         self.arrived: dict[str, int] = {}
         self.refused: list[str] = []
+        self.any_instance_refused = False
         self.failure: AriaError | None = None
         self._keep = keep
         self._expected: set[str] = set()
@@ -125,6 +128,7 @@ class Inbox:
             self.changed.notify_all()
 
     def _refuse(self, reason: str, status: int) -> int:
+        self.any_instance_refused = True
         self.turned_away(reason)
         return status
 
@@ -159,7 +163,7 @@ class Receiver:
     Raises
     ------
     ReceiverError
-        On entering: the port cannot be had, or the node's addresses cannot be found.
+        On entering: the port cannot be had.
     """
 
     def __init__(self, peer: Peer, inbox: Inbox) -> None:

@@ -34,7 +34,7 @@ def test_the_row_of_a_second_fetch_counts_what_was_here(serve):
     wl = plan()
     serve(wl, winston_lutz(wl))
     for _ in range(2):
-        fetch_images("aria", PATIENT, "WL")
+        fetch_images("aria", PATIENT, "WL", max_age=0)
     row = Retrieval.objects.first()
     assert (row.found, row.already_here, row.moved, row.bytes) == (8, 8, 0, 0)
 
@@ -110,7 +110,7 @@ def test_the_folder_of_a_set_outlives_the_object_and_holds_nothing_else(serve):
 def test_two_sets_of_the_same_images_have_folders_of_their_own(serve):
     wl = plan()
     serve(wl, winston_lutz(wl))
-    first, second = (fetch_images("aria", PATIENT, "WL") for _ in range(2))
+    first, second = (fetch_images("aria", PATIENT, "WL", max_age=0) for _ in range(2))
     assert first.path != second.path
     for file in first:
         Path(file).unlink()

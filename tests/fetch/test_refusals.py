@@ -23,6 +23,7 @@ from qatrack_aria.errors import (
     ReceiverError,
     RequestError,
     UnknownNodeError,
+    WaitingError,
 )
 from qatrack_aria.lock import hold_destination
 from qatrack_aria.models import Retrieval
@@ -31,9 +32,6 @@ from tests.fetch.conftest import PATIENT, plan, uids, winston_lutz
 TOMORROW = dt.date.today() + dt.timedelta(days=1)
 
 WRONG = {
-    "an unfilled patient": ((None, "WL"), {}, RequestError, "patient ID is empty"),
-    "a blank patient": (("  ", "WL"), {}, RequestError, "patient ID is empty"),
-    "an unfilled plan": ((PATIENT, ""), {}, RequestError, "plan label is empty"),
     "a number for a patient": ((12345.0, "WL"), {}, RequestError, "must be text"),
     "a list for a patient": (([PATIENT], "WL"), {}, RequestError, "must be text"),
     "an absurdly long patient": (("Q" * 10_000_000, "WL"), {}, RequestError, "10000000 char"),
@@ -65,6 +63,20 @@ def test_a_wrong_request_is_refused_before_anything_is_sent(
     assert sim.log == []
     assert not Path(settings.QATRACK_ARIA_ARCHIVE).exists()
     assert Retrieval.objects.get().message == str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ((None, "WL"), "Waiting for the patient ID"),
+        (("  ", "WL"), "Waiting for the patient ID"),
+        ((PATIENT, ""), "Waiting for the plan label"),
+    ],
+)
+def test_a_test_that_is_not_filled_in_yet_is_waited_for_without_a_trace(node, given, says):
+    with pytest.raises(WaitingError, match=says):
+        fetch_images("aria", *given)
+    assert not Retrieval.objects.exists()
 
 
 def test_a_misspelt_node_is_answered_with_the_near_name(node):
@@ -261,7 +273,7 @@ def test_a_second_retrieval_waits_and_then_says_who_holds_the_port(serve, node, 
     with hold_destination(archive, node.peer(), Deadline(10), "a retrieval for the night shift"):
         with pytest.raises(BusyError, match="a retrieval for the night shift"):
             fetch_images("aria", PATIENT, "WL", deadline=0.3)
-    assert len(fetch_images("aria", PATIENT, "WL")) == 8
+    assert len(fetch_images("aria", PATIENT, "WL", max_age=0)) == 8
 
 
 def test_the_port_is_free_again_after_every_end(serve, node):

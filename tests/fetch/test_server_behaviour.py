@@ -127,7 +127,7 @@ def test_what_arrived_before_a_failure_is_not_asked_for_again(serve):
         fetch_images("aria", PATIENT, "WL")
     sim.behaviour = dataclasses.replace(sim.behaviour, unmovable=frozenset())
     sim.log.clear()
-    result = fetch_images("aria", PATIENT, "WL")
+    result = fetch_images("aria", PATIENT, "WL", max_age=0)
     assert uids(result) == uids(images)
     assert [move.identifier["SOPInstanceUID"] for move in sim.operations("C-MOVE")] == [lost]
     assert (result.moved, result.already_here) == (1, 7)
@@ -138,7 +138,7 @@ def test_images_that_are_here_are_not_moved_again(serve):
     sim = serve(wl, winston_lutz(wl))
     first = fetch_images("aria", PATIENT, "WL")
     sim.log.clear()
-    again = fetch_images("aria", PATIENT, "WL")
+    again = fetch_images("aria", PATIENT, "WL", max_age=0)
     assert sim.operations("C-MOVE") == []
     assert uids(again) == uids(first)
     assert (again.moved, again.already_here) == (0, 8)

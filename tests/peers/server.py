@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import shutil
 import signal
 import socket
@@ -37,9 +38,19 @@ def find_program(name: str, package: str) -> str:
 
 
 def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind((HOST, 0))
-        return int(listener.getsockname()[1])
+    """A port that nobody listens on, below those that a system gives to outgoing connections.
+
+    One of those could be in use again by the time it is needed: the tests of several
+    environments run at once.
+    """
+    while True:
+        port = random.randrange(10_000, 32_000)
+        with socket.socket() as listener:
+            try:
+                listener.bind((HOST, port))
+            except OSError:
+                continue
+            return port
 
 
 def accepts_connections(port: int) -> bool:

@@ -129,15 +129,15 @@ class Command(BaseCommand):
                     "status": Outcome.DONE.value,
                     "plan_uid": found.plan.sop_uid,
                     "images": images,
-                    "left_out": found.left_out,
+                    "remarks": found.remarks,
                 }
             )
         elif options["verbosity"] > 0:
             self.stdout.write(f"Plan {found.plan}: {len(images)} images would be fetched.")
             for image in images:
                 self.stdout.write("  ".join(value or "not told" for value in image.values()))
-            for reason, number in sorted(found.left_out.items()):
-                self.stdout.write(f"Left out of the same series: {number} {reason}")
+            for remark in found.remarks:
+                self.stdout.write(remark)
 
     @contextlib.contextmanager
     def _progress(self, options: dict[str, Any]) -> Iterator[Callable[..., None] | None]:

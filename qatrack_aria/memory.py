@@ -1,0 +1,105 @@
+"""What was answered lately: asking the same again, by any process, costs nothing.
+
+QATrack+ computes all composites of a list at every changed field, and nothing of it is cached.
+So an answer is kept on disk for a minute, and a failure for a few seconds, long enough that three
+composites of one list do not wait three times.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import os
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, Iterator
+
+from qatrack_aria import errors
+from qatrack_aria.archive import Archive, discard
+from qatrack_aria.dicom.association import Peer
+from qatrack_aria.errors import AriaError
+from qatrack_aria.imageset import ImageSet
+from qatrack_aria.request import MAX_AGE, Request
+
+FAILURE_AGE = 5.0  # s
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """What was answered: images or a failure, and the row of :class:`Retrieval` it left."""
+
+    images: ImageSet | None
+    failure: AriaError | None
+    row: int | None
+
+
+class Memory:
+    """The last answer to one request at one node.
+
+    Parameters
+    ----------
+    archive : Archive
+        The answers lie in it, so that all processes share them.
+    peer : Peer
+        The node as it is configured: after a change nothing is remembered.
+    request : Request
+        What is asked.
+    """
+
+    def __init__(self, archive: Archive, peer: Peer, request: Request) -> None:
+        self._folder = archive.answers
+        asked = json.dumps([dataclasses.asdict(peer), dict(request.as_dict)], sort_keys=True)
+        name = hashlib.sha256(asked.encode()).hexdigest()[:32]
+        self._path = self._folder / f"{name}.json"
+
+    def recall(self, max_age: float) -> Answer | None:
+        """The last answer, if it is no older than `max_age` seconds and its files are there."""
+        try:
+            note = json.loads(self._path.read_text(encoding="utf-8"))
+            age = time.time() - note["at"]
+            if "error" in note:
+                if not 0 <= age < min(max_age, FAILURE_AGE):
+                    return None
+                kind = getattr(errors, note["error"], AriaError)
+                return Answer(None, kind(note["message"]), note["row"])
+            if not 0 <= age < max_age:
+                return None
+            images = ImageSet.from_note(note["set"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return None  # nothing, or nothing of use: then it is asked for again
+        return Answer(images, None, note["row"]) if images.is_there() else None
+
+    def keep(self, images: ImageSet, row: int | None) -> None:
+        """Remember an answer."""
+        self._write({"set": images.as_note(), "row": row})
+
+    def keep_failure(self, failure: AriaError, row: int | None) -> None:
+        """Remember that it was in vain."""
+        self._write({"error": type(failure).__name__, "message": str(failure), "row": row})
+
+    def _write(self, note: dict[str, Any]) -> None:
+        # To remember is a courtesy: a full disk has been, or will be, told by others.
+        with contextlib.suppress(OSError), self._partial() as partial:
+            partial.write_text(json.dumps({"at": time.time(), **note}), encoding="utf-8")
+            os.replace(partial, self._path)
+
+    @contextlib.contextmanager
+    def _partial(self) -> Iterator[Path]:
+        handle, name = tempfile.mkstemp(suffix=".part", dir=self._folder)
+        os.close(handle)
+        try:
+            yield Path(name)
+        finally:
+            discard(Path(name))
+
+
+def forget_old(archive: Archive) -> None:
+    """Remove the answers that nobody can recall any more."""
+    limit = time.time() - MAX_AGE
+    with contextlib.suppress(OSError):  # tidying up never fails a fetch
+        for path in list(archive.answers.iterdir()):
+            if path.stat().st_mtime < limit:
+                discard(path)

@@ -1,0 +1,93 @@
+"""What QATrack+ tells a composite test: who asks, for which unit and list, and as of when.
+
+QATrack+ computes a list's composites again whenever somebody opens it, so "the latest images" are
+those that were the latest when the session ended. Only ``UTILS.user`` and ``UTILS.unit`` are the
+server's own; all of ``META`` comes from the browser.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any, Mapping
+
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+
+MAX_LENGTH = 150  # characters of a name that are kept
+
+
+@dataclass(frozen=True)
+class Sitting:
+    """One person's work on one test list.
+
+    Attributes
+    ----------
+    user, unit, test_list : str
+        Names, empty where they are not told.
+    until : datetime.datetime, optional
+        When the work was completed, as the clocks of the clinic show it (no time zone, like
+        DICOM's times); ``None`` while it is under way. Something else that a browser posted is
+        given as it is, for the request to refuse.
+    """
+
+    user: str = ""
+    unit: str = ""
+    test_list: str = ""
+    until: Any = None
+
+
+def sitting(utils: Any) -> Sitting:
+    """Read QATrack+'s ``UTILS``; attributes that another version lacks are not missed."""
+    if utils is None:
+        return Sitting()
+    return Sitting(
+        user=_name(utils, "user", "username"),
+        unit=_name(utils, "unit", "name"),
+        test_list=_name(utils, "test_list", "name"),
+        until=_until(_get(utils, "meta")),
+    )
+
+
+def clinic_time(moment: dt.datetime) -> dt.datetime:
+    """A moment as the clocks of the clinic show it, in Django's time zone."""
+    return timezone.localtime(moment).replace(tzinfo=None) if moment.tzinfo else moment
+
+
+def clinic_day(moment: dt.datetime) -> dt.date:
+    """The day of a moment in the clinic."""
+    try:
+        return clinic_time(moment).date()
+    except (OverflowError, ValueError):  # at the very ends of the calendar
+        return moment.date()
+
+
+def _name(utils: Any, what: str, attribute: str) -> str:
+    value = _get(_get(utils, what), attribute)
+    return value[:MAX_LENGTH] if isinstance(value, str) else ""
+
+
+def _get(thing: Any, attribute: str) -> Any:
+    try:
+        return getattr(thing, attribute, None)
+    except Exception:  # a lazy object that the database did not give
+        return None
+
+
+def _until(meta: Any) -> Any:
+    value = meta.get("work_completed") if isinstance(meta, Mapping) else None
+    if value is None or value == "":
+        return None
+    moment = value
+    if isinstance(value, str) and len(value) < 50:
+        try:
+            moment = parse_datetime(value.strip())
+        except ValueError:
+            return value
+    if not isinstance(moment, dt.datetime):
+        return value
+    try:
+        # QATrack+ shows and posts whole minutes: the session ended some time in that minute.
+        return clinic_time(moment).replace(second=59, microsecond=999999)
+    except (OverflowError, ValueError):
+        return value
