@@ -11,17 +11,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from qatrack_aria.composite import fetch_images as fetch_images
+    from qatrack_aria.composite import fetch_status as fetch_status
+    from qatrack_aria.composite import images_from as images_from
 
 __version__ = "0.1.0"
 
-__all__ = ["fetch_images"]
+__all__ = ["fetch_images", "fetch_status", "images_from"]
 
 
 def __getattr__(name: str) -> Any:
-    if name == "fetch_images":
-        from qatrack_aria.composite import fetch_images
+    if name in __all__:
+        from qatrack_aria import composite
 
-        return fetch_images
+        return getattr(composite, name)
     if name == "default_app_config":
         # Django before 3.2 does not find the AppConfig by itself; later ones warn about the name.
         import django

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
 from typing import Any
 
+from qatrack_aria.errors import AriaError
 from qatrack_aria.imageset import ImageSet
 from qatrack_aria.models import Retrieval
-from qatrack_aria.qatrack import clinic_day, sitting
-from qatrack_aria.retrieval import Caller, fetch
+from qatrack_aria.qatrack import Sitting, clinic_day, sitting
+from qatrack_aria.retrieval import Caller, fetch, reopen
+
+logger = logging.getLogger("qatrack_aria")
 
 
 def fetch_images(
@@ -73,19 +77,82 @@ def fetch_images(
     if isinstance(date, dt.datetime):
         date = clinic_day(date)
     now = sitting(utils)
-    return fetch(
-        node,
-        patient_id,
-        plan,
-        image_type,
-        caller=Caller(Retrieval.COMPOSITE, now.user, now.unit, now.test_list),
-        deadline=deadline,
-        max_age=max_age,
-        date=date,
-        count=count,
-        machine=machine,
-        course=course,
-        select=select,
-        kv=kv,
-        until=now.until,
-    )
+    try:
+        return fetch(
+            node,
+            patient_id,
+            plan,
+            image_type,
+            caller=_caller(now),
+            deadline=deadline,
+            max_age=max_age,
+            date=date,
+            count=count,
+            machine=machine,
+            course=course,
+            select=select,
+            kv=kv,
+            until=now.until,
+        )
+    except AriaError as error:
+        # QATrack+ shows the frames of the traceback before the message, in a tooltip: spare them.
+        raise error.with_traceback(None) from None
+
+
+def fetch_status(*args: Any, **kwargs: Any) -> str:
+    """Fetch as :func:`fetch_images` does, and say on one line what came of it.
+
+    For a visible string-composite test beside those that calculate: QATrack+ hides a message in a
+    tooltip. Takes the same arguments.
+
+    Returns
+    -------
+    str
+        What is there, what is waited for, or what went wrong; never empty, and never an error.
+    """
+    try:
+        return fetch_images(*args, **kwargs).status
+    except AriaError as error:
+        return str(error)
+    except Exception as error:
+        logger.exception("fetch_status failed")
+        return f"Unexpected: {type(error).__name__}: {' '.join(str(error).split())}"[:500]
+
+
+def images_from(summary: Any, *, utils: Any = None) -> ImageSet:
+    """Open the images of an earlier result again, from the archive and without the network.
+
+    Parameters
+    ----------
+    summary : dict
+        What ``images.summary`` gave, as QATrack+ stored it.
+    utils : object, optional
+        QATrack+'s ``UTILS``; it tells who asks.
+
+    Returns
+    -------
+    ImageSet
+        The same images in a new folder.
+
+    Raises
+    ------
+    AriaError
+        The summary is none, the node may not fetch this patient (any more), or some of the images
+        are no longer in the archive; the message says which.
+    """
+    try:
+        return reopen(summary, caller=_caller(sitting(utils)))
+    except AriaError as error:
+        raise error.with_traceback(None) from None
+
+
+def _caller(now: Sitting) -> Caller:
+    return Caller(Retrieval.COMPOSITE, now.user, now.unit, now.test_list)
+
+
+#: QATrack+'s coming "local site code": ``LSC.fetch_images(...)`` in every procedure.
+LOCAL_SITE_CODE_FUNCTIONS = {
+    "fetch_images": fetch_images,
+    "fetch_status": fetch_status,
+    "images_from": images_from,
+}

@@ -35,8 +35,15 @@ class Settings:
                     f"{PREFIX}ARCHIVE is '{given}', a relative path, which would mean another "
                     "folder for the web server than for the command line: give the full path."
                 )
-            return path
-        return self._data_root() / "aria-archive"
+        else:
+            path = self._data_root() / "aria-archive"
+        media = getattr(settings, "MEDIA_ROOT", "")
+        if media and Path(os.path.abspath(media)) in (path, *path.parents):
+            raise ConfigurationError(
+                f"{PREFIX}ARCHIVE is {path}, inside MEDIA_ROOT, which the web server gives to "
+                "anyone who asks: choose a folder outside of it."
+            )
+        return path
 
     @property
     def KEEP_SETS_DAYS(self) -> int:

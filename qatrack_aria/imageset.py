@@ -103,6 +103,7 @@ class ImageSet:
         return {
             "node": self._node,
             "request": self._request,
+            "check": check_of(self._node, [image.sop_uid for image in self.images]),
             "plan_uid": self.plan.sop_uid,
             "plan_label": self.plan.label or "",
             "course": self.plan.course or "",
@@ -218,6 +219,11 @@ class ImageSet:
                 "choose another folder."
             ) from error
         return copies
+
+
+def check_of(node: str, sop_uids: Sequence[str]) -> str:
+    """A checksum that shows when somebody has taken an image out of a summary, or put one in."""
+    return hashlib.sha256("\n".join([node, *sorted(sop_uids)]).encode()).hexdigest()[:16]
 
 
 def require_empty(folder: Path) -> None:

@@ -14,14 +14,16 @@ from qatrack_aria.archive import Archive
 from qatrack_aria.conf import conf
 from qatrack_aria.deadline import Deadline
 from qatrack_aria.dicom.association import Peer
+from qatrack_aria.dicom.headers import ImageRef, image_ref
 from qatrack_aria.dicom.move import Progress
-from qatrack_aria.errors import AriaError
+from qatrack_aria.errors import AriaError, IncompleteRetrievalError
 from qatrack_aria.imageset import ImageSet, lay_out, prune
 from qatrack_aria.lock import hold_destination
 from qatrack_aria.memory import Memory, forget_old
 from qatrack_aria.models import AriaNode, Retrieval
 from qatrack_aria.record import Record, recorded
 from qatrack_aria.request import Request, parse_deadline, parse_max_age
+from qatrack_aria.summary import Summary
 from qatrack_aria.visit import Found, Visit
 
 
@@ -110,6 +112,57 @@ def look(
             found = visit.find(bring=False)
         record.message = f"{len(found.images)} images listed; nothing was to be moved."
     return found
+
+
+def reopen(summary: Any, *, caller: Caller = COMPOSITE) -> ImageSet:
+    """Lay out the images of an earlier summary again, from the archive alone.
+
+    Parameters
+    ----------
+    summary : dict
+        What :attr:`ImageSet.summary` gave; whoever posts it may have changed it.
+    caller : Caller
+        Who asks.
+
+    Raises
+    ------
+    RequestError
+        It is no such summary.
+    PatientNotAllowedError
+        The node does not list this patient among those it may fetch.
+    IncompleteRetrievalError
+        Images are missing from the archive; the message says how many and which.
+    """
+    earlier = Summary.parse(summary)
+    with _recorded(earlier.node, earlier.patient_id, earlier.plan, caller) as record:
+        node = record.node = AriaNode.objects.named(earlier.node)
+        node.require_allowed(earlier.patient_id)
+        record.request = {"reopened": len(earlier.sop_uids)}
+        archive = Archive(conf.ARCHIVE)
+        images = [_archived(archive, uid, earlier.patient_id) for uid in earlier.sop_uids]
+        missing = [uid for uid, image in zip(earlier.sop_uids, images) if image is None]
+        if missing:
+            raise IncompleteRetrievalError(
+                f"Archive: {len(missing)} of {len(images)} images of the earlier result are not in "
+                f"{archive.root} (the first: {missing[0]}): fetch them again, with date= if they "
+                "are not the newest any more."
+            )
+        folder, ordered, files = lay_out(archive, [image for image in images if image])
+        record.found = record.already_here = len(files)
+        record.folder = str(folder)
+        return ImageSet(
+            folder,
+            files,
+            node=node.name,
+            request=earlier.request,
+            plan=earlier.plan_ref,
+            images=ordered,
+        )
+
+
+def _archived(archive: Archive, sop_uid: str, patient_id: str) -> ImageRef | None:
+    header = archive.header(sop_uid, patient_id)
+    return None if header is None else image_ref(header, from_file=True)
 
 
 # --- what is asked ----------------------------------------------------------------------------

@@ -86,14 +86,14 @@ def test_the_simulator_needs_no_django() -> None:
 # --- what it offers ---------------------------------------------------------------------------
 
 
-def test_the_package_offers_one_name() -> None:
-    assert qatrack_aria.__all__ == ["fetch_images"]
+def test_the_package_offers_these_names() -> None:
+    assert qatrack_aria.__all__ == ["fetch_images", "fetch_status", "images_from"]
 
 
-def test_a_star_import_brings_that_name_only() -> None:
+def test_a_star_import_brings_those_names_only() -> None:
     code = SETUP + "names = set(dir()); from qatrack_aria import *; print(*(set(dir()) - names))"
 
-    assert set(python(code).split()) == {"fetch_images", "names"}
+    assert set(python(code).split()) == {*qatrack_aria.__all__, "names"}
 
 
 def test_fetch_images_can_be_imported_on_one_line() -> None:

@@ -1,0 +1,83 @@
+"""Reading what ``images.summary`` gave, after it went through a database and a browser."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Mapping
+
+from qatrack_aria.dicom.headers import PlanRef, valid_uid
+from qatrack_aria.errors import RequestError, WaitingError
+from qatrack_aria.imageset import check_of
+from qatrack_aria.request import MAX_COUNT, MAX_LENGTH
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The parts of a summary that are needed to find the same images again."""
+
+    node: str
+    patient_id: str
+    plan: str
+    course: str
+    plan_uid: str
+    sop_uids: tuple[str, ...]
+    request: Mapping[str, Any]
+
+    @classmethod
+    def parse(cls, summary: Any) -> Summary:
+        """Check a summary.
+
+        Raises
+        ------
+        WaitingError
+            There is none yet.
+        RequestError
+            It is none, or one that somebody has edited.
+        """
+        if summary is None or summary == "" or summary == {}:
+            raise WaitingError(
+                "Waiting for the summary: the test that keeps it is empty. Nothing was opened."
+            )
+        try:
+            request = summary["request"]
+            uids = tuple(image["sop_uid"] for image in summary["images"])
+            texts = [
+                _short(value)
+                for value in (
+                    summary["node"],
+                    request["patient_id"],
+                    summary["plan_label"] or request["plan"],
+                    summary["course"],
+                    summary["plan_uid"],
+                )
+            ]
+            check = summary["check"]
+        except (KeyError, TypeError, ValueError, IndexError) as error:
+            raise RequestError(
+                f"Summary: this is not what images.summary gave ({type(error).__name__}): it must "
+                "be stored whole, by a composite test whose result it is. Nothing was opened."
+            ) from error
+        if not 0 < len(uids) <= MAX_COUNT or not all(valid_uid(uid) for uid in uids):
+            raise RequestError(
+                "Summary: its images are no list of SOP Instance UIDs: it must be stored as "
+                "images.summary gave it. Nothing was opened."
+            )
+        node, patient_id, plan, course, plan_uid = texts
+        if check != check_of(node, uids):
+            raise RequestError(
+                f"Summary: its list of {len(uids)} images is not the one that was handed over: "
+                "somebody has edited it, and the set may be wrong or partial. Fetch the images "
+                "again. Nothing was opened."
+            )
+        return cls(node, patient_id, plan, course, plan_uid, uids, dict(request))
+
+    @property
+    def plan_ref(self) -> PlanRef:
+        """The plan, as far as the summary tells."""
+        return PlanRef(self.patient_id, "", "", self.plan_uid, label=self.plan, course=self.course)
+
+
+def _short(value: Any) -> str:
+    if not isinstance(value, str) or len(value) > MAX_LENGTH:
+        raise ValueError("not a short text")
+    return value
