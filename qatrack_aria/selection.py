@@ -91,7 +91,7 @@ def judge(image: ImageRef, request: Request, plan_uids: frozenset[str]) -> Verdi
     """
     verdicts = (
         _judge_patient(image, request),
-        _judge_plan(image, plan_uids),
+        judge_plan(image, plan_uids),
         _judge_type(image, request),
         _judge_kv(image, request),
         _judge_machine(image, request),
@@ -107,7 +107,8 @@ def _judge_patient(image: ImageRef, request: Request) -> Verdict:
     return YES if image.patient_id == request.patient_id else Verdict(False, "of another patient")
 
 
-def _judge_plan(image: ImageRef, plan_uids: frozenset[str]) -> Verdict:
+def judge_plan(image: ImageRef, plan_uids: frozenset[str]) -> Verdict:
+    """Whether one image references one of the plans."""
     if image.plan_uids is None:
         return OPEN
     return YES if image.plan_uids & plan_uids else Verdict(False, "of another plan or of none")
@@ -201,7 +202,7 @@ def require_certain(
     # ``select`` or ``count`` say what is meant.
     if request.select is not None or request.count is not None or len(chosen) != 1:
         return
-    series = Counter(series_of(image) for image in _of_session(chosen, images, request, plan_uids))
+    series = Counter(series_of(image) for image in of_session(chosen, images, request, plan_uids))
     singles = sum(1 for number in series.values() if number == 1)
     if singles > 1:
         raise AmbiguousImagesError(
@@ -211,7 +212,7 @@ def require_certain(
         )
 
 
-def _of_session(
+def of_session(
     chosen: Sequence[ImageRef],
     images: Iterable[ImageRef],
     request: Request,
@@ -266,9 +267,6 @@ def series_of(image: ImageRef) -> tuple[str, str]:
     return image.study_uid, image.series_uid
 
 
-# --- in words ---------------------------------------------------------------------------------
-
-
 def left_out(
     images: Iterable[ImageRef], request: Request, plan_uids: frozenset[str]
 ) -> dict[str, list[ImageRef]]:
@@ -279,78 +277,3 @@ def left_out(
         if verdict.meant is False:
             reasons.setdefault(verdict.reason, []).append(image)
     return reasons
-
-
-def remarks(
-    chosen: Sequence[ImageRef],
-    images: Collection[ImageRef],
-    request: Request,
-    plan_uids: frozenset[str],
-) -> list[str]:
-    """What lies beside the chosen images and was left out, as a person would want to know."""
-    said = []
-    series = {series_of(image) for image in chosen}
-    beside = left_out((i for i in images if series_of(i) in series), request, plan_uids)
-    if beside:
-        counts = ", ".join(f"{len(group)} {reason}" for reason, group in sorted(beside.items()))
-        said.append(f"Left out of the same series: {counts}.")
-    taken = {image.sop_uid for image in chosen}
-    more = [
-        image
-        for image in _of_session(chosen, images, request, plan_uids)
-        if image.sop_uid not in taken and series_of(image) not in series
-    ]
-    if more:
-        count = len({series_of(image) for image in more})
-        said.append(
-            f"Within six hours of them there {'is' if len(more) == 1 else 'are'} {_number(more)} "
-            f"more of this plan in {count} other series."
-        )
-    return said
-
-
-def explain_none(images: Sequence[ImageRef], request: Request, plan_uids: frozenset[str]) -> str:
-    """Why none of the images is meant, with numbers and days, in one sentence."""
-    if not images:
-        return "the node lists no RT Image of this patient"
-    of_plan = [image for image in images if _judge_plan(image, plan_uids).meant is not False]
-    if not of_plan:
-        return f"{_number(images)} seen, none of which references this plan"
-    verb = "references" if len(of_plan) == 1 else "reference"
-    if any(image.plan_uids is None for image in of_plan):
-        verb = "may reference"
-    reasons = left_out(of_plan, request, plan_uids)
-    counts = [
-        f"all {len(group)} are {reason}"
-        if len(group) == len(of_plan) > 1
-        else f"{len(group)} {reason}"
-        for reason, group in sorted(reasons.items(), key=lambda item: -len(item[1]))
-    ]
-    return (
-        f"{_number(of_plan)}{_days(of_plan)} {verb} this plan, {', '.join(counts)}; "
-        f"you asked for {_asked(request)}"
-    )
-
-
-def _asked(request: Request) -> str:
-    wishes = [type_name(request.image_type)]
-    if request.date:
-        wishes.append(f"of {request.date.isoformat()}")
-    if request.until:
-        wishes.append(f"until {request.until:%Y-%m-%d %H:%M}")
-    if request.machine:
-        wishes.append(f"on {request.machine}")
-    return " ".join(wishes)
-
-
-def _number(images: Sequence[ImageRef]) -> str:
-    return f"{len(images)} image{'s' if len(images) != 1 else ''}"
-
-
-def _days(images: Sequence[ImageRef]) -> str:
-    days = sorted({image.acquired.date() for image in images if image.acquired})
-    if not days:
-        return ""
-    if len(days) == 1:
-        return f" of {days[0].isoformat()}"
-    return f" of {days[0].isoformat()} to {days[-1].isoformat()}"

@@ -9,16 +9,15 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime as dt
-from types import TracebackType
 from typing import Any, Collection, Iterator, Sequence, TypeVar
 
-from qatrack_aria import selection
+from qatrack_aria import explain, selection
 from qatrack_aria.archive import Archive
 from qatrack_aria.deadline import Deadline
 from qatrack_aria.dicom.association import C_GET, C_MOVE, Peer, Session
 from qatrack_aria.dicom.find import Finder
 from qatrack_aria.dicom.headers import ImageRef, PlanRef, image_ref, plan_ref, valid_uid
-from qatrack_aria.dicom.move import SUCCESS, Mover, Progress, SeriesKey, Wanted
+from qatrack_aria.dicom.move import Mover, Progress, SeriesKey, Wanted
 from qatrack_aria.dicom.receiver import Inbox, Receiver
 from qatrack_aria.errors import (
     ArchiveError,
@@ -95,12 +94,7 @@ class Visit:
     def __enter__(self) -> Visit:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._stack.close()
 
     # --- the sentence -------------------------------------------------------------------------
@@ -113,7 +107,7 @@ class Visit:
         meant = [i for i in listed if selection.judge(i, self.request, uids).meant is not False]
         referenced = [plans[uid] for uid in plans if any(_references(i, uid) for i in meant)]
         selection.require_one_plan(referenced, self.request)
-        remarks = selection.remarks(images, listed, self.request, uids)
+        remarks = explain.remarks(images, listed, self.request, uids)
         return Found((referenced or list(plans.values()))[0], images, remarks)
 
     # --- plans --------------------------------------------------------------------------------
@@ -124,40 +118,17 @@ class Visit:
         untold = [plan for plan in listed if selection.match_plan(plan, self.request) is None]
         if untold and bring:
             known = self._headers(untold)
-            self._require(untold, known, whole=())
-            known = self._headers(untold)
+            known.update(self._bring([plan for plan in untold if plan.sop_uid not in known]))
             listed = [known.get(plan.sop_uid, plan) for plan in listed]
         plans = [plan for plan in listed if selection.match_plan(plan, self.request)]
         if not plans:
-            raise PlanNotFoundError(self._no_plan(listed))
+            raise PlanNotFoundError(
+                explain.no_plan(self.peer, self.request, listed, self._finder.asked)
+            )
         _require_uids(plans)
         if self.request.machine is None:
             selection.require_one_plan(plans, self.request)
         return plans
-
-    def _no_plan(self, listed: Sequence[PlanRef]) -> str:
-        wanted = f"plan '{self.request.plan}'"
-        if self.request.course and any(plan.label == self.request.plan for plan in listed):
-            courses = sorted({f"'{p.course}'" for p in listed if p.label == self.request.plan})
-            return (
-                f"Plan: {self.peer} has {wanted} of patient '{self.request.patient_id}' in course "
-                f"{', '.join(courses)}, not in '{self.request.course}': correct the course."
-            )
-        labels = sorted({plan.label for plan in listed if plan.label})
-        untold = sum(1 for plan in listed if plan.label is None)
-        if labels:
-            more = f" and {len(labels) - 12} more" if len(labels) > 12 else ""
-            seen = f"it lists {', '.join(repr(label) for label in labels[:12])}{more}"
-            cure = "check the label; if the plan is new, ask again in a minute"
-        elif untold:
-            seen = f"it lists {untold} plans without telling their labels"
-            cure = "only fetching can tell: ask without --list"
-        else:
-            tail = "; ".join(str(asked) for asked in self._finder.asked[-3:])
-            seen = f"it lists no RT Plan ({tail})"
-            cure = "check the patient ID; ARIA answers nothing for a while at times: ask again"
-        patient = f"patient '{self.request.patient_id}'"
-        return f"Plan: {self.peer} has no {wanted} of {patient}: {seen}; {cure}."
 
     # --- images -------------------------------------------------------------------------------
 
@@ -176,12 +147,7 @@ class Visit:
                 )
                 return chosen
         images = list(self._listed.values())
-        why = selection.explain_none(images, self.request, plan_uids)
-        raise ImagesNotFoundError(
-            f"Images: nothing to fetch for plan '{self.request.plan}' of patient "
-            f"'{self.request.patient_id}' from {self.peer}: {why}. If they were taken a moment "
-            "ago, ask again in a minute."
-        )
+        raise ImagesNotFoundError(explain.no_images(self.peer, self.request, images, plan_uids))
 
     def _windows(self, plans: int) -> Iterator[tuple[dt.date | None, dt.date | None]]:
         """The days to search, newest first.
@@ -217,7 +183,7 @@ class Visit:
                 self._require_count(chosen)
             if not missing or not bring:
                 return chosen
-            self._require(missing, {}, whole=self._whole_series(missing, whole))
+            self._listed.update(self._bring(missing, self._whole_series(missing, whole)))
 
     def _trusted(
         self, images: Sequence[ImageRef], plan_uids: frozenset[str]
@@ -242,9 +208,8 @@ class Visit:
             return False
         _require_uids(chosen)
         added = False
-        for key in {selection.series_of(i) for i in chosen if i.acquired}.difference(
-            self._complete
-        ):
+        keys = {selection.series_of(image) for image in chosen if image.acquired}
+        for key in keys.difference(self._complete):
             self._complete.append(key)
             series = {image.sop_uid: image for image in self._finder.series(*key)}
             here = {u for u, image in self._listed.items() if selection.series_of(image) == key}
@@ -294,44 +259,36 @@ class Visit:
                 )
         return known
 
-    def _require(
-        self, refs: Sequence[Ref], known: dict[str, Ref], whole: Collection[SeriesKey]
-    ) -> None:
-        """Bring what is not known yet into the archive, all of it."""
+    def _bring(self, refs: Sequence[Ref], whole: Collection[SeriesKey] = ()) -> dict[str, Ref]:
+        """Fetch into the archive, all or an error; their headers then.
+
+        Parameters
+        ----------
+        refs : sequence of ImageRef or PlanRef
+            What is not here.
+        whole : collection of (str, str)
+            Series that consist of nothing else.
+        """
+        if not refs:
+            return {}
         _require_uids(refs)
-        wanted = [
-            Wanted(ref.study_uid, ref.series_uid, ref.sop_uid)
-            for ref in refs
-            if ref.sop_uid not in known
-        ]
+        wanted = [Wanted(ref.study_uid, ref.series_uid, ref.sop_uid) for ref in refs]
         if self.peer.retrieve_method == C_MOVE and self._receiver is None:
             self._receiver = self._stack.enter_context(Receiver(self.peer, self.inbox))
         missing = self._mover.bring(self.request.patient_id, wanted, whole)
         if missing:
-            raise IncompleteRetrievalError(self._incomplete(len(wanted), len(missing)))
-        if len(self._headers(refs)) < len(refs):
+            raise IncompleteRetrievalError(
+                explain.incomplete(
+                    self.peer, len(wanted), len(missing), self._mover.attempts, self.inbox
+                )
+            )
+        headers = self._headers(refs)
+        if len(headers) < len(refs):
             raise ArchiveError(
-                f"Archive: images that had arrived are gone from {self.archive.root}: is something "
+                f"Archive: files that had arrived are gone from {self.archive.root}: is something "
                 "clearing that folder?"
             )
-
-    def _incomplete(self, wanted: int, missing: int) -> str:
-        attempts = "; ".join(str(attempt) for attempt in self._mover.attempts[-2:])
-        said = f" ({attempts})" if attempts else ""
-        refused = f"; turned away: {self.inbox.refused[0]}" if self.inbox.refused else ""
-        nothing_came = not self.inbox.arrived and not self.inbox.any_instance_refused
-        if nothing_came and any(a.status == SUCCESS for a in self._mover.attempts):
-            cure = (
-                "it reports success and nothing came: it knows another address or port for our AE "
-                f"title '{self.peer.local_ae_title}' than this machine's port "
-                f"{self.peer.local_port}, or a firewall is between"
-            )
-        else:
-            cure = "what has arrived is kept: ask again"
-        return (
-            f"Transfer: {missing} of {wanted} images did not arrive from {self.peer}{said}"
-            f"{refused}; {cure}. No set is handed over."
-        )
+        return headers
 
 
 def _references(image: ImageRef, plan_uid: str) -> bool:

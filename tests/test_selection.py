@@ -9,10 +9,10 @@ import pytest
 
 from qatrack_aria.dicom.headers import VARIAN_PLAN_CLASSES, ImageRef
 from qatrack_aria.errors import AmbiguousImagesError, AmbiguousPlanError
+from qatrack_aria.explain import explain_none
 from qatrack_aria.request import Request
 from qatrack_aria.selection import (
     choose,
-    explain_none,
     judge,
     left_out,
     match_plan,

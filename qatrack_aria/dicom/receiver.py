@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import threading
-from types import TracebackType
 from typing import Any, Callable, Collection, NamedTuple
 
 from pynetdicom import AE, evt
@@ -206,12 +205,7 @@ class Receiver:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         if self._server is None or self._thread is None:
             return
         self._server.shutdown()
