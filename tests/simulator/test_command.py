@@ -138,9 +138,13 @@ def test_a_signal_ends_it_cleanly(how):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         cwd=str(ROOT),
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        # Into a pipe, where Python does not write line by line of itself.
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": ""},
     )
-    assert process.stdout.readline().startswith(b"VMSDBD serves")
-    process.send_signal(how)
-    _, errors = process.communicate(timeout=30)
+    try:
+        assert process.stdout.readline().startswith(b"VMSDBD serves")
+        process.send_signal(how)
+        _, errors = process.communicate(timeout=30)
+    finally:
+        process.kill()
     assert (process.returncode, errors) == (0, b"")

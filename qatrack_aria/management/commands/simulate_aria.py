@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import signal
+import sys
 import threading
 from argparse import ArgumentParser
 from datetime import datetime
@@ -121,7 +122,7 @@ class Command(BaseCommand):
 
     def _say(self, line: str) -> None:
         self.stdout.write(line)
-        self.stdout.flush()
+        sys.stdout.flush()  # the wrapper's own flush() does nothing in Django 2.2
 
 
 def _is_loopback(host: str) -> bool:
