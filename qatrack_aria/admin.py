@@ -8,7 +8,7 @@ from django.contrib import admin
 from django.db.models import TextField
 from django.http import HttpRequest
 from django.utils import timezone
-from django.utils.html import format_html_join
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import mark_safe
 from django.utils.text import Truncator
 
@@ -75,11 +75,11 @@ class RetrievalAdmin(admin.ModelAdmin):
         "status",
         "patient_id",
         "plan",
-        "node_name",
         "images",
-        "time_taken",
-        "user",
         "in_short",
+        "time_taken",
+        "node_name",
+        "user",
     )
     list_filter = ("status", "node_name", "source", "user")
     search_fields = ("patient_id", "plan", "message", "user")
@@ -135,13 +135,13 @@ class RetrievalAdmin(admin.ModelAdmin):
 
     def when(self, row: Retrieval) -> str:
         """To the second: several of one minute are told apart."""
-        return timezone.localtime(row.started).strftime("%Y-%m-%d %H:%M:%S")
+        return _unbroken(timezone.localtime(row.started).strftime("%Y-%m-%d %H:%M:%S"))
 
     when.admin_order_field = "started"  # type: ignore[attr-defined]
 
     def images(self, row: Retrieval) -> str:
         """How many were meant, and how many of them had to be moved."""
-        return f"{row.found}, {row.moved} moved" if row.found else "–"
+        return _unbroken(f"{row.found}, {row.moved} moved" if row.found else "–")
 
     images.admin_order_field = "found"  # type: ignore[attr-defined]
 
@@ -153,7 +153,7 @@ class RetrievalAdmin(admin.ModelAdmin):
 
     def time_taken(self, row: Retrieval) -> str:
         """Seconds, for people."""
-        return "–" if row.seconds is None else f"{row.seconds:.1f} s"
+        return _unbroken("–" if row.seconds is None else f"{row.seconds:.1f} s")
 
     time_taken.admin_order_field = "seconds"  # type: ignore[attr-defined]
     time_taken.short_description = "time"  # type: ignore[attr-defined]
@@ -169,3 +169,8 @@ class RetrievalAdmin(admin.ModelAdmin):
         return format_html_join(mark_safe("<br>"), "{}: {}", row.asked.items()) or "–"
 
     everything_asked.short_description = "request"  # type: ignore[attr-defined]
+
+
+def _unbroken(text: str) -> str:
+    """Text that a narrow column does not break."""
+    return format_html('<span style="white-space: nowrap">{}</span>', text)
