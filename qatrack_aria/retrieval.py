@@ -14,7 +14,7 @@ from qatrack_aria.archive import Archive
 from qatrack_aria.conf import conf
 from qatrack_aria.deadline import Deadline
 from qatrack_aria.dicom.association import Peer
-from qatrack_aria.dicom.headers import ImageRef, image_ref
+from qatrack_aria.dicom.headers import ImageRef, PlanRef, image_ref
 from qatrack_aria.dicom.move import Progress
 from qatrack_aria.errors import AriaError, IncompleteRetrievalError
 from qatrack_aria.imageset import ImageSet, lay_out, prune
@@ -111,6 +111,19 @@ def look(
         with _visit(order, record, None) as visit:
             found = visit.find(bring=False)
         record.message = f"{len(found.images)} images listed; nothing was to be moved."
+    return found
+
+
+def find_plan(
+    node_name: Any, patient_id: Any, plan: Any, *, caller: Caller = COMPOSITE, **options: Any
+) -> PlanRef:
+    """Find the one plan of that label; raises as :func:`fetch` does."""
+    with _recorded(node_name, patient_id, plan, caller) as record:
+        order = _order(record, node_name, patient_id, plan, "portal", caller, None, options)
+        record.begin()
+        with _visit(order, record, None) as visit:
+            found = visit.find_plan()
+        record.message = f"Plan {found} found; no image was asked for."
     return found
 
 

@@ -110,6 +110,12 @@ class Visit:
         remarks = explain.remarks(images, listed, self.request, uids)
         return Found((referenced or list(plans.values()))[0], images, remarks)
 
+    def find_plan(self) -> PlanRef:
+        """The plan alone, if there is just one."""
+        plans = self._find_plans(bring=True)
+        selection.require_one_plan(plans, self.request)
+        return plans[0]
+
     # --- plans --------------------------------------------------------------------------------
 
     def _find_plans(self, bring: bool) -> Sequence[PlanRef]:

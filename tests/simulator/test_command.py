@@ -140,6 +140,8 @@ def test_a_signal_ends_it_cleanly(how):
         cwd=str(ROOT),
         # Into a pipe, where Python does not write line by line of itself.
         env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": ""},
+        # A test run in the background of a shell ignores Ctrl-C, and would hand that down.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     try:
         assert process.stdout.readline().startswith(b"VMSDBD serves")
