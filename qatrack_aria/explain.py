@@ -56,7 +56,12 @@ def no_images(
 
 
 def incomplete(
-    peer: Peer, wanted: int, missing: int, attempts: Sequence[Attempt], inbox: Inbox
+    peer: Peer,
+    what: str,
+    wanted: int,
+    missing: int,
+    attempts: Sequence[Attempt],
+    inbox: Inbox,
 ) -> str:
     """What became of a transfer that did not bring everything."""
     said = f" ({'; '.join(str(attempt) for attempt in attempts[-2:])})" if attempts else ""
@@ -71,7 +76,7 @@ def incomplete(
     else:
         cure = "what has arrived is kept: ask again"
     return (
-        f"Transfer: {missing} of {wanted} images did not arrive from {peer}{said}{refused}; "
+        f"Transfer: {missing} of {wanted} {what} did not arrive from {peer}{said}{refused}; "
         f"{cure}. No set is handed over."
     )
 

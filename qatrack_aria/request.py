@@ -188,6 +188,11 @@ def parse_max_age(value: Any) -> float:
     )
 
 
+def _is_empty(value: Any) -> bool:
+    # Not ``value == ""``: an array compares element by element, and is neither true nor false.
+    return value is None or (isinstance(value, str) and value == "")
+
+
 def _text(what: str, value: Any) -> str:
     if value is None or (isinstance(value, str) and not value.strip()):
         raise WaitingError(
@@ -240,7 +245,7 @@ def _image_type(value: Any) -> tuple[str, ...]:
 
 
 def _date(value: Any, today: dt.date) -> dt.date | None:
-    if value is None or value == "":
+    if _is_empty(value):
         return None
     if isinstance(value, dt.datetime):
         day = value.date()
@@ -287,7 +292,7 @@ def _until(value: Any) -> dt.datetime | None:
 
 
 def _count(value: Any) -> int | None:
-    if value is None or value == "":
+    if _is_empty(value):
         return None
     # QATrack+'s numerical tests give 8.0 for 8, numpy its own numbers; True is none.
     if not isinstance(value, bool) and isinstance(value, (numbers.Real, str)):
@@ -304,7 +309,7 @@ def _count(value: Any) -> int | None:
 
 
 def _select(value: Any) -> str | None:
-    if value is None or value in SELECTIONS:
+    if value is None or (isinstance(value, str) and value in SELECTIONS):
         return value
     raise RequestError(
         f"select={shown(value)} is not known: give one of {', '.join(SELECTIONS)}. "

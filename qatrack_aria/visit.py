@@ -285,7 +285,12 @@ class Visit:
         if missing:
             raise IncompleteRetrievalError(
                 explain.incomplete(
-                    self.peer, len(wanted), len(missing), self._mover.attempts, self.inbox
+                    self.peer,
+                    "images" if isinstance(refs[0], ImageRef) else "plans",
+                    len(wanted),
+                    len(missing),
+                    self._mover.attempts,
+                    self.inbox,
                 )
             )
         headers = self._headers(refs)

@@ -12,7 +12,7 @@ from typing import Any, Callable
 import pytest
 from django.core.exceptions import ValidationError
 from django.core.management import call_command
-from django.db import IntegrityError
+from django.db import DatabaseError, IntegrityError
 from django.utils import timezone
 
 from qatrack_aria.errors import (
@@ -599,3 +599,17 @@ def test_every_database_takes_the_record_of_hostile_text(text: str) -> None:
         fail(text)
 
     assert Retrieval.objects.get().status == "failed"
+
+
+# --- a database that does not answer ----------------------------------------------------------
+
+
+def test_nodes_that_cannot_be_read_are_an_error_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not migrated yet, or the transaction of the web request had failed before."""
+
+    def fail(*args: Any, **kwargs: Any) -> None:
+        raise DatabaseError("no such table")
+
+    monkeypatch.setattr(AriaNode.objects, "filter", fail)
+    with pytest.raises(ConfigurationError, match="migrate qatrack_aria"):
+        AriaNode.objects.named("aria")

@@ -316,6 +316,23 @@ def test_a_machine_or_course_that_is_no_short_text_is_refused(field: str, value:
     assert field in refusal(**{field: value})
 
 
+class Array:
+    """Compares as numpy's arrays do: element by element, and is then neither true nor false."""
+
+    def __eq__(self, other: object) -> Any:
+        return self
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __bool__(self) -> bool:
+        raise ValueError("the truth value of an array is ambiguous")
+
+
+@pytest.mark.parametrize("field", ["date", "count", "machine", "course", "select", "kv"])
+def test_an_array_is_refused_and_not_compared(field: str) -> None:
+    assert refusal(**{field: Array()})
+
+
 @pytest.mark.parametrize("value", [None, "series", "day", "all"])
 def test_the_known_selections_are_taken(value: Any) -> None:
     assert parse(select=value).select == value

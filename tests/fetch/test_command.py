@@ -46,7 +46,8 @@ def test_it_prints_what_it_fetched_and_where_it_lies(images):
     lines = out.splitlines()
     assert code == 0
     assert lines[0].startswith("8 images of plan 'WL'")
-    assert uids(lines[1:]) == uids(images)
+    assert lines[1] == "8 fetched now, 0 here before:"
+    assert uids(lines[2:]) == uids(images)
 
 
 def test_json_says_all_of_it(images):

@@ -103,12 +103,16 @@ class Command(BaseCommand):
                     "path": str(output) if output is not None else images.path,
                     "files": files,
                     "zip": options["zip"],
+                    "moved": images.moved,
+                    "already_here": images.already_here,
                     **images.summary,
                 }
             )
         elif options["verbosity"] > 0:
-            for line in (images.status, *files):
-                self.stdout.write(line)
+            self.stdout.write(images.status)
+            self.stdout.write(f"{images.moved} fetched now, {images.already_here} here before:")
+            for file in files:
+                self.stdout.write(file)
 
     def _list(self, options: dict[str, Any]) -> None:
         from qatrack_aria.retrieval import look
