@@ -120,7 +120,7 @@ class Archive:
         if not (valid_uid(incoming.sop_class) and valid_uid(incoming.transfer_syntax)):
             raise Unacceptable("an instance without a SOP class or a transfer syntax")
         try:
-            with self._partial() as partial:
+            with partial_file(self.incoming) as partial:
                 _write(partial, incoming)
                 try:
                     checked(partial, incoming.sop_uid, patient_id)
@@ -131,15 +131,6 @@ class Archive:
                 _move_into_place(partial, path)
         except OSError as error:
             raise _trouble("write", path, error) from error
-
-    @contextlib.contextmanager
-    def _partial(self) -> Iterator[Path]:
-        handle, name = tempfile.mkstemp(suffix=".part", dir=self.incoming)
-        os.close(handle)
-        try:
-            yield Path(name)
-        finally:
-            discard(Path(name))
 
     def _forget_abandoned(self) -> None:
         limit = time.time() - ABANDONED
@@ -175,6 +166,17 @@ def make_private(folder: Path) -> None:
         folder.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
     except OSError as error:
         raise _trouble("make", folder, error) from error
+
+
+@contextlib.contextmanager
+def partial_file(folder: Path) -> Iterator[Path]:
+    """A file of its own to write into, gone in the end unless it was moved into its place."""
+    handle, name = tempfile.mkstemp(suffix=".part", dir=folder)
+    os.close(handle)
+    try:
+        yield Path(name)
+    finally:
+        discard(Path(name))
 
 
 def discard(path: Path) -> None:

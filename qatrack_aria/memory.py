@@ -12,13 +12,11 @@ import dataclasses
 import hashlib
 import json
 import os
-import tempfile
 import time
-from pathlib import Path
-from typing import Any, Iterator
+from typing import Any
 
 from qatrack_aria import errors
-from qatrack_aria.archive import Archive, discard
+from qatrack_aria.archive import Archive, discard, partial_file
 from qatrack_aria.dicom.association import Peer
 from qatrack_aria.errors import AriaError
 from qatrack_aria.imageset import ImageSet
@@ -50,10 +48,9 @@ class Memory:
     """
 
     def __init__(self, archive: Archive, peer: Peer, request: Request) -> None:
-        self._folder = archive.answers
         asked = json.dumps([dataclasses.asdict(peer), dict(request.as_dict)], sort_keys=True)
         name = hashlib.sha256(asked.encode()).hexdigest()[:32]
-        self._path = self._folder / f"{name}.json"
+        self._path = archive.answers / f"{name}.json"
 
     def recall(self, max_age: float) -> Answer | None:
         """The last answer, if it is no older than `max_age` seconds and its files are there."""
@@ -82,18 +79,9 @@ class Memory:
 
     def _write(self, note: dict[str, Any]) -> None:
         # To remember is a courtesy: a full disk has been, or will be, told by others.
-        with contextlib.suppress(OSError), self._partial() as partial:
+        with contextlib.suppress(OSError), partial_file(self._path.parent) as partial:
             partial.write_text(json.dumps({"at": time.time(), **note}), encoding="utf-8")
             os.replace(partial, self._path)
-
-    @contextlib.contextmanager
-    def _partial(self) -> Iterator[Path]:
-        handle, name = tempfile.mkstemp(suffix=".part", dir=self._folder)
-        os.close(handle)
-        try:
-            yield Path(name)
-        finally:
-            discard(Path(name))
 
 
 def forget_old(archive: Archive) -> None:

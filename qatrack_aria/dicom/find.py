@@ -34,6 +34,7 @@ from qatrack_aria.dicom.headers import (
     text,
     valid_uid,
 )
+from qatrack_aria.dicom.identifier import PENDING, identifier
 from qatrack_aria.errors import QueryError
 
 Keys = Mapping[str, Any]
@@ -53,7 +54,6 @@ IMAGE_KEYS_SEEN = (
 )
 IMAGE_KEYS = (*IMAGE_KEYS_SEEN, "RadiationMachineName", "PrimaryDosimeterUnit")
 
-PENDING = (0xFF00, 0xFF01)
 LIMIT_REACHED = 0xB001
 LABEL_LENGTH = 16  # characters of a Short String: what an RTPlanLabel key can hold
 EXACT_ID_LENGTH = 16  # longer patient IDs are not always found by an exact match
@@ -293,22 +293,14 @@ class Finder:
     def _ask(self, level: str, keys: Keys, returned: Sequence[str]) -> list[Dataset]:
         if not any(keys.values()):
             raise ValueError("a query without any key would list the whole server")
-        identifier = Dataset()
-        identifier.QueryRetrieveLevel = level
-        for keyword in returned:
-            setattr(identifier, keyword, [] if keyword.endswith("Sequence") else "")
-        for keyword, value in keys.items():
-            setattr(identifier, keyword, value)
-        if not all(ord(c) < 128 for value in keys.values() for c in str(value)):
-            identifier.SpecificCharacterSet = "ISO_IR 192"
-        answers, trouble = find(self.session, identifier)
+        answers, trouble = find(self.session, identifier(level, keys, returned))
         self.asked.append(Asked(level, dict(keys), len(answers), trouble))
         if trouble:
             raise Refused(len(answers))
         return answers
 
 
-def find(session: Session, identifier: Dataset) -> tuple[list[Dataset], str]:
+def find(session: Session, asked: Dataset) -> tuple[list[Dataset], str]:
     """One C-FIND (PS3.4 C.4.1).
 
     Returns
@@ -330,7 +322,7 @@ def find(session: Session, identifier: Dataset) -> tuple[list[Dataset], str]:
     unreadable = 0
     heard = time.monotonic()
     try:
-        responses = association.send_c_find(identifier, model)
+        responses = association.send_c_find(asked, model)
     except RuntimeError:  # it was broken off just now
         raise session.lost("C-FIND", 0) from None
     for status, answer in responses:

@@ -14,9 +14,9 @@ from typing import Any, Callable, Collection, NamedTuple, Sequence, Tuple
 from pydicom.dataset import Dataset
 
 from qatrack_aria.dicom.association import C_MOVE, PATIENT_ROOT, Session
+from qatrack_aria.dicom.identifier import PENDING, identifier
 from qatrack_aria.dicom.receiver import Inbox
 
-PENDING = (0xFF00, 0xFF01)
 SUCCESS = 0x0000
 WARNING = 0xB000
 UNKNOWN_DESTINATION = 0xA801
@@ -160,17 +160,12 @@ class Mover:
         return len(tail) == 2 and not any(attempt.arrived for attempt in tail)
 
     def _ask(
-        self, level: str, keys: dict[str, str], uids: Sequence[str], all_uids: Sequence[str]
+        self, level: str, keys: dict[str, Any], uids: Sequence[str], all_uids: Sequence[str]
     ) -> None:
-        identifier = Dataset()
-        identifier.QueryRetrieveLevel = level
-        for keyword, value in keys.items():
-            setattr(identifier, keyword, value)
         if level == "IMAGE":
-            identifier.SOPInstanceUID = list(uids) if len(uids) > 1 else uids[0]
-        if not all(ord(c) < 128 for value in keys.values() for c in value):
-            identifier.SpecificCharacterSet = "ISO_IR 192"
-        operation = _Operation(self.session, self.inbox, identifier)
+            wanted = list(uids) if len(uids) > 1 else uids[0]
+            keys = {**keys, "SOPInstanceUID": wanted}
+        operation = _Operation(self.session, self.inbox, identifier(level, keys))
         broken = operation.run(uids, lambda: self._report(all_uids))
         if self.inbox.failure is not None:
             raise self.inbox.failure
