@@ -12,3 +12,7 @@ class QatrackAriaConfig(AppConfig):
     verbose_name = "ARIA images"
     # Named here because Django's default differs between 2.2 and 6: the migrations must not.
     default_auto_field = "django.db.models.AutoField"
+
+    def ready(self) -> None:
+        """Let ``manage.py check`` know of this app's checks."""
+        from qatrack_aria import checks  # noqa: F401

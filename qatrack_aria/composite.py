@@ -62,7 +62,8 @@ def fetch_images(
     max_age : float
         Seconds for which the last answer to the same request will do; 0 asks the node anyhow.
     deadline : float, optional
-        Seconds that this may take in all; default: as configured for the node.
+        Seconds that this may take in all; default: as configured for the node. With `utils`, the
+        composites of one request share them: the web server's limit is one for all.
 
     Returns
     -------
@@ -147,7 +148,7 @@ def images_from(summary: Any, *, utils: Any = None) -> ImageSet:
 
 
 def _caller(now: Sitting) -> Caller:
-    return Caller(Retrieval.COMPOSITE, now.user, now.unit, now.test_list)
+    return Caller(Retrieval.COMPOSITE, now.user, now.unit, now.test_list, now.spent)
 
 
 #: QATrack+'s coming "local site code": ``LSC.fetch_images(...)`` in every procedure.

@@ -24,7 +24,7 @@ class Settings:
     def ARCHIVE(self) -> Path:
         """Folder of the received images; default: ``aria-archive`` beside QATrack+'s own data.
 
-        Never inside ``MEDIA_ROOT``, which the web server gives to anyone who asks.
+        Never inside ``MEDIA_ROOT`` or ``STATIC_ROOT``, which the web server gives to anyone.
         """
         given = self._get("ARCHIVE", environ.Env.str)
         if given:
@@ -37,13 +37,25 @@ class Settings:
                 )
         else:
             path = self._data_root() / "aria-archive"
-        media = getattr(settings, "MEDIA_ROOT", "")
-        if media and Path(os.path.abspath(media)) in (path, *path.parents):
-            raise ConfigurationError(
-                f"{PREFIX}ARCHIVE is {path}, inside MEDIA_ROOT, which the web server gives to "
-                "anyone who asks: choose a folder outside of it."
-            )
+        for name in ("MEDIA_ROOT", "STATIC_ROOT"):
+            if _lies_in(path, getattr(settings, name, None)):
+                raise ConfigurationError(
+                    f"{PREFIX}ARCHIVE is {path}, inside {name}, which the web server gives to "
+                    "anyone who asks: choose a folder outside of it."
+                )
         return path
+
+    @property
+    def SERVER_TIMEOUT(self) -> float:
+        """Seconds after which the web server ends a request; gunicorn's default."""
+        given = self._get("SERVER_TIMEOUT", environ.Env.float)
+        seconds = 30.0 if given is None else given
+        if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not seconds > 0:
+            raise ConfigurationError(
+                f"{PREFIX}SERVER_TIMEOUT is {seconds!r}: give the seconds after which the web "
+                "server ends a request."
+            )
+        return float(seconds)
 
     @property
     def KEEP_SETS_DAYS(self) -> int:
@@ -83,6 +95,16 @@ class Settings:
             f"No place for the archive: set {PREFIX}ARCHIVE to the full path of a folder, in "
             "local_settings.py or in the environment."
         )
+
+
+def _lies_in(path: Path, folder: Any) -> bool:
+    """Whether it does, by the names that are given or by where links lead."""
+    if not folder:
+        return False
+    return any(
+        Path(at(folder)) in (Path(at(path)), *Path(at(path)).parents)
+        for at in (os.path.abspath, os.path.realpath)
+    )
 
 
 conf = Settings()

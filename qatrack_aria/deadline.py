@@ -12,15 +12,17 @@ class Deadline:
     ----------
     seconds : float
         Time allowed in total, in seconds.
+    spent : float
+        Seconds of it that have gone by already.
     """
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, spent: float = 0.0) -> None:
         self.seconds = seconds
-        self._started = time.monotonic()
+        self._started = time.monotonic() - spent
 
     @property
     def elapsed(self) -> float:
-        """Seconds since it was made."""
+        """Seconds that have gone by."""
         return time.monotonic() - self._started
 
     @property

@@ -7,7 +7,9 @@ server's own; all of ``META`` comes from the browser.
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
+import time
 from dataclasses import dataclass
 from typing import Any, Mapping
 
@@ -15,6 +17,8 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 MAX_LENGTH = 150  # characters of a name that are kept
+#: Attribute of ``UTILS``, of which each request has one, for the time of our first call.
+SINCE = "_qatrack_aria_since"
 
 
 @dataclass(frozen=True)
@@ -29,12 +33,16 @@ class Sitting:
         When the work was completed, as the clocks of the clinic show it (no time zone, like
         DICOM's times); ``None`` while it is under way. Something else that a browser posted is
         given as it is, for the request to refuse.
+    spent : float
+        Seconds since the first of the composites of this request asked for images: the web
+        server's time limit is one for all of them.
     """
 
     user: str = ""
     unit: str = ""
     test_list: str = ""
     until: Any = None
+    spent: float = 0.0
 
 
 def sitting(utils: Any) -> Sitting:
@@ -46,7 +54,20 @@ def sitting(utils: Any) -> Sitting:
         unit=_name(utils, "unit", "name"),
         test_list=_name(utils, "test_list", "name"),
         until=_until(_get(utils, "meta")),
+        spent=_spent(utils),
     )
+
+
+def minute(meta: Any, key: str) -> dt.datetime | None:
+    """The minute that ``META`` tells for ``"work_started"`` or ``"work_completed"``.
+
+    ``None`` if it does not, or if a browser posted something that QATrack+ could not read.
+    """
+    value = meta.get(key) if isinstance(meta, Mapping) else None
+    if not isinstance(value, dt.datetime) or value.tzinfo is None:
+        return None
+    # Databases and time zones have no room at the ends of the calendar.
+    return value.replace(second=0, microsecond=0) if 1900 <= value.year < 9000 else None
 
 
 def clinic_time(moment: dt.datetime) -> dt.datetime:
@@ -60,6 +81,15 @@ def clinic_day(moment: dt.datetime) -> dt.date:
         return clinic_time(moment).date()
     except (OverflowError, ValueError):  # at the very ends of the calendar
         return moment.date()
+
+
+def _spent(utils: Any) -> float:
+    since = _get(utils, SINCE)
+    if isinstance(since, float):
+        return time.monotonic() - since
+    with contextlib.suppress(Exception):  # whatever was given that takes no attribute
+        setattr(utils, SINCE, time.monotonic())
+    return 0.0
 
 
 def _name(utils: Any, what: str, attribute: str) -> str:

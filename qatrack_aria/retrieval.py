@@ -16,7 +16,7 @@ from qatrack_aria.deadline import Deadline
 from qatrack_aria.dicom.association import Peer
 from qatrack_aria.dicom.headers import ImageRef, PlanRef, image_ref
 from qatrack_aria.dicom.move import Progress
-from qatrack_aria.errors import AriaError, IncompleteRetrievalError
+from qatrack_aria.errors import AriaError, BusyError, IncompleteRetrievalError
 from qatrack_aria.imageset import ImageSet, lay_out, prune
 from qatrack_aria.lock import hold_destination
 from qatrack_aria.memory import Memory, forget_old
@@ -29,12 +29,16 @@ from qatrack_aria.visit import Found, Visit
 
 @dataclasses.dataclass(frozen=True)
 class Caller:
-    """Who asks, and from where: for the record and for the time allowed."""
+    """Who asks, and from where: for the record and for the time allowed.
+
+    `spent` are the seconds of that time that went by before the call.
+    """
 
     source: str = Retrieval.COMPOSITE
     user: str = ""
     unit: str = ""
     test_list: str = ""
+    spent: float = 0.0
 
 
 COMPOSITE = Caller()
@@ -84,6 +88,7 @@ def fetch(
         images = _recall(memory, age, record)
         if images is None:
             record.begin()
+            _require_time(order.deadline)
             images = _fetch_anew(order, memory, age, record, progress)
     return images
 
@@ -196,7 +201,15 @@ class _Order:
 def _recorded(
     node_name: Any, patient_id: Any, plan: Any, caller: Caller
 ) -> contextlib.AbstractContextManager[Record]:
-    return recorded(node_name, patient_id, plan, **dataclasses.asdict(caller))
+    return recorded(
+        node_name,
+        patient_id,
+        plan,
+        source=caller.source,
+        user=caller.user,
+        unit=caller.unit,
+        test_list=caller.test_list,
+    )
 
 
 def _order(
@@ -222,10 +235,19 @@ def _order(
         request,
         node.peer(),
         Archive(conf.ARCHIVE),
-        Deadline(seconds),
+        Deadline(seconds, caller.spent),
         f"a retrieval for {caller.user or 'a ' + caller.source}",
         conf.KEEP_SETS_DAYS,
     )
+
+
+def _require_time(deadline: Deadline) -> None:
+    if deadline.expired:
+        raise BusyError(
+            f"Time: the composite tests of this list have used the {deadline.seconds:g} s that "
+            "they may take together: change any field, and those still missing go on. Nothing was "
+            "sent."
+        )
 
 
 # --- from memory, or anew ---------------------------------------------------------------------

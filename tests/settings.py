@@ -6,6 +6,8 @@ or a Django version, has for a default.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import environ
 
 env = environ.Env()
@@ -53,6 +55,9 @@ ROOT_URLCONF = "tests.urls"
 STATIC_URL = "/static/"
 
 DATABASES = {"default": env.db("QATRACK_ARIA_TEST_DATABASE_URL", default="sqlite://:memory:")}
+
+# No test writes there: each that needs an archive has one of its own.
+QATRACK_ARIA_ARCHIVE = str(Path(__file__).resolve().parent.parent / "build" / "archive")
 
 USE_TZ = True
 TIME_ZONE = "America/Toronto"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import time
 import traceback
 from pathlib import Path
 
@@ -12,12 +13,14 @@ import pytest
 from qatrack_aria import composite, fetch_images, fetch_status, images_from
 from qatrack_aria.errors import (
     AriaError,
+    BusyError,
     IncompleteRetrievalError,
     PatientNotAllowedError,
     RequestError,
     WaitingError,
 )
 from qatrack_aria.models import Retrieval
+from qatrack_aria.qatrack import SINCE
 from qatrack_aria.simulator import phantom
 from tests.fetch.conftest import PATIENT, plan, uids, winston_lutz
 
@@ -155,3 +158,45 @@ def test_local_site_code_finds_the_same_functions():
         "fetch_status": fetch_status,
         "images_from": images_from,
     } == composite.LOCAL_SITE_CODE_FUNCTIONS
+
+
+# --- the time that the composites of one request have together ---------------------------------
+
+
+class Utils:
+    """As much of QATrack+'s ``UTILS`` as the time needs: one object for each request."""
+
+
+def first_call_was(utils, seconds_ago):
+    setattr(utils, SINCE, time.monotonic() - seconds_ago)
+
+
+def test_composites_of_one_request_share_the_time_that_the_web_server_gives(serve, images):
+    """gunicorn ends a request after 30 s, however many composites are in it."""
+    utils = Utils()
+    fetch_images("aria", PATIENT, "WL", utils=utils, max_age=0)
+    first_call_was(utils, 26)
+    with pytest.raises(BusyError, match="have used the 25 s that they may take together"):
+        fetch_images("aria", PATIENT, "WL", utils=utils, max_age=0)
+
+
+def test_what_is_on_disk_is_answered_when_the_time_is_used_up(images):
+    utils = Utils()
+    first_call_was(utils, 26)
+    assert uids(fetch_images("aria", PATIENT, "WL", utils=utils)) == uids(images)
+
+
+def test_the_next_request_goes_on_where_the_time_was_used_up(images):
+    """Running out of time is no answer that would be remembered for the next request."""
+    utils = Utils()
+    first_call_was(utils, 26)
+    with pytest.raises(BusyError):
+        fetch_images("aria", PATIENT, "WL", utils=utils, select="day")
+    assert len(fetch_images("aria", PATIENT, "WL", utils=Utils(), select="day")) == 8
+
+
+@pytest.mark.parametrize(
+    "utils", [object(), "UTILS", None, 3, {}], ids=lambda given: type(given).__name__
+)
+def test_without_a_usable_utils_each_call_has_its_own_time(images, utils):
+    assert len(fetch_images("aria", PATIENT, "WL", utils=utils)) == 8
