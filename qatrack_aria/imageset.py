@@ -17,6 +17,7 @@ import zipfile
 from pathlib import Path
 from typing import Any, Iterator, Mapping, Sequence
 
+from qatrack_aria import attachments, pictures
 from qatrack_aria.archive import READ_ONLY, Archive, discard, make_private
 from qatrack_aria.dicom.headers import ImageRef, PlanRef
 from qatrack_aria.errors import ArchiveError, RequestError
@@ -180,20 +181,71 @@ class ImageSet:
         ArchiveError
             It cannot be written.
         """
-        partial = f"{target}.{secrets.token_hex(4)}.part"
-        try:
-            try:
-                with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as archive:
-                    for file in self.files:
-                        archive.write(file, Path(file).name)
-                os.replace(partial, target)
-            finally:
-                discard(Path(partial))
-        except OSError as error:
-            raise ArchiveError(
-                f"Zip: cannot write {target} ({error.strerror or error}): choose another place."
-            ) from error
+        with _replacing(target, "Zip") as partial:
+            with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as archive:
+                for file in self.files:
+                    archive.write(file, Path(file).name)
         return target
+
+    def contact_sheet(self, target: str, *, inverted: bool = False) -> str:
+        """Draw all images on one sheet, in the order of acquisition, with their angles and times.
+
+        Parameters
+        ----------
+        target : str
+            Path of the PNG file; an existing one is replaced, and only by a whole one.
+        inverted : bool
+            More radiation is darker, as on film, instead of brighter.
+
+        Returns
+        -------
+        str
+            `target`.
+
+        Raises
+        ------
+        ArchiveError
+            It cannot be written.
+        ConfigurationError
+            numpy or Pillow is missing.
+        """
+        png = self.contact_sheet_png(inverted=inverted)
+        with _replacing(target, "Contact sheet") as partial:
+            Path(partial).write_bytes(png)
+        return target
+
+    def contact_sheet_png(self, *, inverted: bool = False) -> bytes:
+        """What `contact_sheet` writes; see there."""
+        # The ID, and no name: a sheet has to say whose it is, and only QA patients are allowed.
+        heading = f"{self.plan.patient_id or 'no patient ID'}: {self.status}"
+        return pictures.as_png(pictures.contact_sheet(self.files, heading, inverted=inverted))
+
+    def attach(self, utils: Any, what: str = "zip") -> str:
+        """Attach the images to the composite test that is being computed.
+
+        Computing the test again, as QATrack+ does at every changed field, makes no second
+        attachment. What is attached can be opened by whoever may open QATrack+'s attachments, so
+        the names of staff are left out of the images' headers.
+
+        Parameters
+        ----------
+        utils : object
+            QATrack+'s ``UTILS``.
+        what : {"zip", "sheet"}
+            All images in one zip file, or pictures of them on one contact sheet (PNG).
+
+        Returns
+        -------
+        str
+            Name of the attached file.
+
+        Raises
+        ------
+        AriaError
+            This is no composite test of QATrack+, `what` is something else, or the disk did not
+            take it.
+        """
+        return attachments.attach(utils, self, what)
 
     def copy_to(self, folder: Path) -> list[Path]:
         """Copy the images into a folder of the caller's, which must be empty or not there yet.
@@ -219,6 +271,22 @@ class ImageSet:
                 "choose another folder."
             ) from error
         return copies
+
+
+@contextlib.contextmanager
+def _replacing(target: str, step: str) -> Iterator[str]:
+    """A file to write into, which takes the place of `target` once it is whole."""
+    partial = f"{target}.{secrets.token_hex(4)}.part"
+    try:
+        try:
+            yield partial
+            os.replace(partial, target)
+        finally:
+            discard(Path(partial))
+    except OSError as error:
+        raise ArchiveError(
+            f"{step}: cannot write {target} ({error.strerror or error}): choose another place."
+        ) from error
 
 
 def check_of(node: str, sop_uids: Sequence[str]) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import os
 import struct
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import pydicom
 from pydicom.dataelem import RawDataElement
@@ -15,6 +16,16 @@ from qatrack_aria.dicom.headers import RT_IMAGE_STORAGE, text
 
 UNDEFINED_LENGTH = 0xFFFFFFFF
 PIXEL_DATA = b"\xe0\x7f\x10\x00"
+#: Sequences that describe a member of staff (PS3.3 section 10.1).
+PEOPLE = {
+    "ConsultingPhysicianIdentificationSequence",
+    "OperatorIdentificationSequence",
+    "PerformingPhysicianIdentificationSequence",
+    "PhysiciansOfRecordIdentificationSequence",
+    "PhysiciansReadingStudyIdentificationSequence",
+    "ReferringPhysicianIdentificationSequence",
+    "VerifyingObserverIdentificationCodeSequence",
+}
 
 
 class UnreadableError(Exception):
@@ -56,6 +67,26 @@ def read_file(path: Path) -> Dataset:
         else:
             _check_end(file, ds)
     return ds
+
+
+def without_staff(path: Path) -> bytes:
+    """An instance as a file (PS3.10) that names nobody but the patient.
+
+    Consoles write the logins of their users into Operators' Name and its like. The pixels stay as
+    they are.
+    """
+    ds = pydicom.dcmread(path)
+
+    def forget(ds: Dataset, element: Any) -> None:
+        if element.keyword in PEOPLE:
+            del ds[element.tag]
+        elif element.VR == "PN" and element.keyword != "PatientName":
+            element.value = ""
+
+    ds.walk(forget)
+    file = io.BytesIO()
+    ds.save_as(file)
+    return file.getvalue()
 
 
 def _is_rt_image(ds: Dataset) -> bool:
