@@ -5,14 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.db.models import TextField
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import path
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import mark_safe
 from django.utils.text import Truncator
 
 from qatrack_aria.models import AriaNode, Retrieval
+from qatrack_aria.procedures.page import download, sections
 
 
 @admin.register(AriaNode)
@@ -64,6 +67,33 @@ class AriaNodeAdmin(admin.ModelAdmin):
         if isinstance(db_field, TextField):
             field.widget.attrs["rows"] = 3
         return field
+
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kw: Any) -> Any:
+        """Show composite tests that call the node, once it is saved."""
+        node = context.get("original")
+        if node is not None:
+            # A form with errors has put what was typed into the object: ask for the saved name.
+            saved = AriaNode.objects.filter(pk=node.pk).values_list("name", flat=True).first()
+            context["composite_tests"] = sections(saved or node.name)
+        return super().render_change_form(request, context, *args, **kw)
+
+    def get_urls(self) -> list[Any]:
+        """Beside the usual pages, the test packs of a node."""
+        view = self.admin_site.admin_view(self.testpack_view)
+        name = "qatrack_aria_arianode_testpack"
+        return [path("<path:object_id>/testpacks/<str:file>", view, name=name), *super().get_urls()]
+
+    def testpack_view(self, request: HttpRequest, object_id: str, file: str) -> HttpResponse:
+        """Send a test pack whose tests call this node."""
+        node = self.get_object(request, object_id)
+        if not self.has_view_permission(request, node):
+            raise PermissionDenied
+        text = download(file, node.name) if node is not None else None
+        if text is None:
+            raise Http404(f"There is no test pack {file} of node {object_id}.")
+        response = HttpResponse(text, content_type="application/json")
+        response["Content-Disposition"] = f'attachment; filename="{file}"'
+        return response
 
 
 @admin.register(Retrieval)

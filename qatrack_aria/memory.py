@@ -17,10 +17,9 @@ from typing import Any
 
 from qatrack_aria import errors
 from qatrack_aria.archive import Archive, discard, partial_file
-from qatrack_aria.dicom.association import Peer
 from qatrack_aria.errors import AriaError
 from qatrack_aria.imageset import ImageSet
-from qatrack_aria.request import MAX_AGE, Request
+from qatrack_aria.request import MAX_AGE
 
 FAILURE_AGE = 5.0  # s
 
@@ -35,21 +34,20 @@ class Answer:
 
 
 class Memory:
-    """The last answer to one request at one node.
+    """The last answer to one question.
 
     Parameters
     ----------
     archive : Archive
         The answers lie in it, so that all processes share them.
-    peer : Peer
-        The node as it is configured: after a change nothing is remembered.
-    request : Request
-        What is asked.
+    *asked : Any
+        The question, in JSON's types and dataclasses. It holds the node as it is configured:
+        after a change nothing is remembered.
     """
 
-    def __init__(self, archive: Archive, peer: Peer, request: Request) -> None:
-        asked = json.dumps([dataclasses.asdict(peer), dict(request.as_dict)], sort_keys=True)
-        name = hashlib.sha256(asked.encode()).hexdigest()[:32]
+    def __init__(self, archive: Archive, *asked: Any) -> None:
+        question = json.dumps(asked, sort_keys=True, default=dataclasses.asdict)
+        name = hashlib.sha256(question.encode()).hexdigest()[:32]
         self._path = archive.answers / f"{name}.json"
 
     def recall(self, max_age: float) -> Answer | None:

@@ -22,7 +22,7 @@ from qatrack_aria.lock import hold_destination
 from qatrack_aria.memory import Memory, forget_old
 from qatrack_aria.models import AriaNode, Retrieval
 from qatrack_aria.record import Record, recorded
-from qatrack_aria.request import Request, parse_deadline, parse_max_age
+from qatrack_aria.request import MAX_AGE, Request, parse_deadline, parse_max_age
 from qatrack_aria.summary import Summary
 from qatrack_aria.visit import Found, Visit
 
@@ -84,7 +84,7 @@ def fetch(
     with _recorded(node_name, patient_id, plan, caller) as record:
         order = _order(record, node_name, patient_id, plan, image_type, caller, deadline, options)
         age = parse_max_age(max_age)
-        memory = Memory(order.archive, order.peer, order.request)
+        memory = Memory(order.archive, order.peer, dict(order.request.as_dict))
         images = _recall(memory, age, record)
         if images is None:
             record.begin()
@@ -157,25 +157,35 @@ def reopen(summary: Any, *, caller: Caller = COMPOSITE) -> ImageSet:
         node.require_allowed(earlier.patient_id)
         record.request = {"reopened": len(earlier.sop_uids)}
         archive = Archive(conf.ARCHIVE)
-        images = [_archived(archive, uid, earlier.patient_id) for uid in earlier.sop_uids]
-        missing = [uid for uid, image in zip(earlier.sop_uids, images) if image is None]
-        if missing:
-            raise IncompleteRetrievalError(
-                f"Archive: {len(missing)} of {len(images)} images of the earlier result are not in "
-                f"{archive.root} (the first: {missing[0]}): fetch them again, with date= if they "
-                "are not the newest any more."
-            )
-        folder, ordered, files = lay_out(archive, [image for image in images if image])
-        record.found = record.already_here = len(files)
-        record.folder = str(folder)
-        return ImageSet(
-            folder,
-            files,
-            node=node.name,
-            request=earlier.request,
-            plan=earlier.plan_ref,
-            images=ordered,
+        memory = Memory(archive, node.name, "reopened", earlier.sop_uids)
+        images = _recall(memory, MAX_AGE, record)
+        if images is None:
+            record.begin()
+            images = _lay_out_again(archive, node, earlier, record)
+            memory.keep(images, record.row.pk if record.row else None)
+    return images
+
+
+def _lay_out_again(archive: Archive, node: AriaNode, earlier: Summary, record: Record) -> ImageSet:
+    images = [_archived(archive, uid, earlier.patient_id) for uid in earlier.sop_uids]
+    missing = [uid for uid, image in zip(earlier.sop_uids, images) if image is None]
+    if missing:
+        raise IncompleteRetrievalError(
+            f"Archive: {len(missing)} of {len(images)} images of the earlier result are not in "
+            f"{archive.root} (the first: {missing[0]}): fetch them again, with date= if they "
+            "are not the newest any more."
         )
+    folder, ordered, files = lay_out(archive, [image for image in images if image])
+    record.found = record.already_here = len(files)
+    record.folder = str(folder)
+    return ImageSet(
+        folder,
+        files,
+        node=node.name,
+        request=earlier.request,
+        plan=earlier.plan_ref,
+        images=ordered,
+    )
 
 
 def _archived(archive: Archive, sop_uid: str, patient_id: str) -> ImageRef | None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
+from django.contrib.staticfiles import finders
 from django.test import Client
 from django.urls import reverse
 
@@ -403,3 +404,120 @@ def test_staff_may_be_allowed_to_look_at_nodes_only(client: Client, node: AriaNo
 
     assert listed(reader, NODES) == [node]
     assert reader.post(f"{NODES}{node.pk}/change/", TYPED).status_code == 403
+
+
+# --- composite tests of a node ----------------------------------------------------------------
+
+PACK = "winston_lutz_qatrack40.tpk"
+
+
+def pack_of(node: AriaNode, file: str = PACK) -> str:
+    return reverse("admin:qatrack_aria_arianode_testpack", args=(node.pk, file))
+
+
+def test_a_node_shows_composite_tests_that_call_it(admin_client: Client, node: AriaNode) -> None:
+    AriaNode.objects.update(name="linac-2")
+
+    shown = page(admin_client, f"{NODES}{node.pk}/change/")
+    assert "fetch_images(&quot;linac-2&quot;, patientid, rtplanname" in shown
+    assert "aria_node = &quot;linac-2&quot;" in shown
+
+
+def test_a_node_leads_to_its_test_packs(admin_client: Client, node: AriaNode) -> None:
+    shown = page(admin_client, f"{NODES}{node.pk}/change/")
+
+    for version in ("qatrack31", "qatrack40"):
+        for kind in ("winston_lutz", "picket_fence", "images"):
+            assert f'href="{pack_of(node, f"{kind}_{version}.tpk")}"' in shown
+
+
+def test_a_node_that_is_not_saved_yet_has_no_composite_tests(admin_client: Client) -> None:
+    assert "composite-tests" not in page(admin_client, NODES + "add/")
+
+
+def test_the_name_of_a_node_is_text_in_a_procedure(admin_client: Client, node: AriaNode) -> None:
+    AriaNode.objects.update(name="</pre>" + SCRIPT)
+
+    shown = page(admin_client, f"{NODES}{node.pk}/change/")
+    assert SCRIPT not in shown
+    assert "aria_node = &quot;&lt;/pre&gt;&lt;script&gt;" in shown
+
+
+def test_composite_tests_call_the_saved_name_while_another_is_refused(
+    admin_client: Client, node: AriaNode
+) -> None:
+    typed = {**TYPED, "name": "other", "remote_port": "none"}
+
+    response = admin_client.post(f"{NODES}{node.pk}/change/", typed)
+
+    shown = response.content.decode()
+    assert "aria_node = &quot;aria&quot;" in shown
+    assert "aria_node = &quot;other&quot;" not in shown
+
+
+@pytest.mark.parametrize("file", ["copy.js", "composite-tests.css"])
+def test_what_the_page_of_a_node_loads_is_there(
+    admin_client: Client, node: AriaNode, file: str
+) -> None:
+    shown = page(admin_client, f"{NODES}{node.pk}/change/")
+
+    assert f"/static/qatrack_aria/{file}" in shown
+    assert finders.find(f"qatrack_aria/{file}")
+
+
+def test_a_test_pack_is_sent_as_a_file(admin_client: Client, node: AriaNode) -> None:
+    response = admin_client.get(pack_of(node))
+
+    assert response.status_code == 200
+    assert response["Content-Disposition"] == f'attachment; filename="{PACK}"'
+    assert response["Content-Type"] == "application/json"
+
+
+def test_a_test_pack_calls_its_node(admin_client: Client, node: AriaNode) -> None:
+    text = admin_client.get(pack_of(node)).content.decode()
+
+    (test_list,) = json.loads(text)["objects"]["testlists"]
+    procedures = [
+        entry["fields"]["calculation_procedure"] or ""
+        for entry in json.loads(test_list)["dependencies"]
+        if entry["model"] == "qa.test"
+    ]
+    assert any('aria_node = "aria"' in procedure for procedure in procedures)
+
+
+@pytest.mark.parametrize("file", ["winston_lutz_qatrack99.tpk", "..", "winston_lutz", "%00.tpk"])
+def test_a_test_pack_that_there_is_not_is_not_found(
+    admin_client: Client, node: AriaNode, file: str
+) -> None:
+    path = pack_of(node).replace(PACK, file)
+
+    assert admin_client.get(path).status_code == 404
+
+
+@pytest.mark.parametrize("key", ["999999", "aria"])
+def test_a_test_pack_of_a_node_that_is_gone_is_not_found(
+    admin_client: Client, node: AriaNode, key: str
+) -> None:
+    path = pack_of(node).replace(f"/{node.pk}/", f"/{key}/")
+
+    assert admin_client.get(path).status_code == 404
+
+
+def test_who_may_look_at_nodes_may_take_their_composite_tests(
+    client: Client, node: AriaNode
+) -> None:
+    reader = somebody(client, "view_arianode")
+
+    assert "aria_node = &quot;aria&quot;" in page(reader, f"{NODES}{node.pk}/change/")
+    assert reader.get(pack_of(node)).status_code == 200
+
+
+def test_who_may_not_look_at_nodes_gets_no_test_packs(client: Client, node: AriaNode) -> None:
+    assert somebody(client, "view_retrieval").get(pack_of(node)).status_code == 403
+
+
+def test_who_is_not_logged_in_gets_no_test_packs(client: Client, node: AriaNode) -> None:
+    response = client.get(pack_of(node))
+
+    assert response.status_code == 302
+    assert response.url.startswith(reverse("admin:login"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import shutil
 import time
 import traceback
 from pathlib import Path
@@ -158,6 +159,20 @@ def test_local_site_code_finds_the_same_functions():
         "fetch_status": fetch_status,
         "images_from": images_from,
     } == composite.LOCAL_SITE_CODE_FUNCTIONS
+
+
+def test_opening_again_at_every_changed_field_leaves_one_folder_and_one_row(images):
+    before = Retrieval.objects.count()
+    folders = {images_from(images.summary).path for _ in range(5)}
+    assert len(folders) == 1
+    assert Retrieval.objects.count() == before + 1
+    assert Retrieval.objects.first().repeats == 4
+
+
+def test_a_folder_that_was_removed_meanwhile_is_laid_out_anew(images):
+    shutil.rmtree(images_from(images.summary).path)
+    again = images_from(images.summary)
+    assert uids(again) == uids(images)
 
 
 # --- the time that the composites of one request have together ---------------------------------

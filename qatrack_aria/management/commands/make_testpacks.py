@@ -1,0 +1,57 @@
+"""Write test packs for QATrack+, and the page that documents them."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any, Sequence
+
+from django.core.management.base import BaseCommand, CommandError
+
+from qatrack_aria.procedures import PACKS, VERSIONS
+from qatrack_aria.procedures.document import document
+from qatrack_aria.procedures.testpack import as_testpack, file_name
+
+
+class Command(BaseCommand):
+    """Parse the options, write the files, and name them."""
+
+    help = (
+        "Write test packs with composite tests that fetch images from ARIA, for QATrack+'s admin "
+        "to import (QC > Test lists > Import Test Pack)."
+    )
+    requires_system_checks: Any = []  # it needs neither the database nor the site's settings
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--output", metavar="DIR", help="write the test packs into this folder")
+        parser.add_argument("--docs", metavar="FILE", help="write the documentation (Markdown)")
+        parser.add_argument(
+            "--node", metavar="NAME", help="the node that the tests call; else the default one"
+        )
+        parser.add_argument(
+            "--qatrack", metavar="VERSION", choices=VERSIONS, help="3.1.1 or 4.0; else for both"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if not (options["output"] or options["docs"]):
+            raise CommandError("say what to write: --output DIR, --docs FILE, or both")
+        self._verbosity = options["verbosity"]
+        if options["output"]:
+            versions = [options["qatrack"]] if options["qatrack"] else list(VERSIONS)
+            self._write_packs(Path(options["output"]), versions, options["node"])
+        if options["docs"]:
+            self._write(Path(options["docs"]), document())
+
+    def _write_packs(self, folder: Path, versions: Sequence[str], node: str | None) -> None:
+        for version in versions:
+            for pack in PACKS:
+                self._write(folder / file_name(pack, version), as_testpack(pack, version, node))
+
+    def _write(self, path: Path, text: str) -> None:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(text.encode("utf-8"))  # as it is: no line ends of the system's own
+        except OSError as error:
+            raise CommandError(f"cannot write {path}: {error.strerror or error}") from None
+        if self._verbosity > 0:
+            self.stdout.write(str(path))
