@@ -130,18 +130,21 @@ class _Shelf:
         try:
             self._handed_out = utils.context["__user_attached__"]
             self._user = utils.user
+            self._user.pk  # noqa: B018 - a lazy user is looked up now
             meta = utils.meta
             place = [utils.unit.pk, utils.test_list.pk, _macro(), what]
-            self._model = apps.get_model("attachments", "Attachment")
-            self._owners = list(self._model.OWNER_MODELS)
-        except (AttributeError, KeyError, TypeError) as error:
+        except Exception as error:  # of whatever was given, or of a user whom no database gives
             raise RequestError(
                 "Attach: give QATrack+'s own UTILS, as in images.attach(UTILS), in a composite "
-                f"test (what was given has no {error}). Nothing was attached."
+                f"test (of what was given: {type(error).__name__}). Nothing was attached."
             ) from error
-        except LookupError as error:
+        try:
+            self._model = apps.get_model("attachments", "Attachment")
+            self._owners = list(self._model.OWNER_MODELS)
+        except (LookupError, AttributeError) as error:
             raise ConfigurationError(
-                "Attach: there is no QATrack+ here to attach to. Nothing was attached."
+                "Attach: there is no QATrack+ here to attach to, or one that keeps attachments in "
+                "another way. Nothing was attached."
             ) from error
         self._started = minute(meta, "work_started")
         self._completed = minute(meta, "work_completed")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import hashlib
+import json
 import os
 import secrets
 import shutil
@@ -101,10 +102,9 @@ class ImageSet:
     @property
     def summary(self) -> dict[str, Any]:
         """Where the images come from, in JSON's types: enough to find the same ones again."""
-        return {
+        summary = {
             "node": self._node,
             "request": self._request,
-            "check": check_of(self._node, [image.sop_uid for image in self.images]),
             "plan_uid": self.plan.sop_uid,
             "plan_label": self.plan.label or "",
             "course": self.plan.course or "",
@@ -120,6 +120,7 @@ class ImageSet:
                 for image, file in zip(self.images, self.files)
             ],
         }
+        return {**summary, "check": check_of(summary)}
 
     @property
     def _dated(self) -> bool:
@@ -289,9 +290,14 @@ def _replacing(target: str, step: str) -> Iterator[str]:
         ) from error
 
 
-def check_of(node: str, sop_uids: Sequence[str]) -> str:
-    """A checksum that shows when somebody has taken an image out of a summary, or put one in."""
-    return hashlib.sha256("\n".join([node, *sorted(sop_uids)]).encode()).hexdigest()[:16]
+def check_of(summary: Mapping[str, Any]) -> str:
+    """A checksum that shows when somebody has changed anything in a summary.
+
+    It keeps nobody from making it anew: what a summary says is proved again with the files.
+    """
+    told = {key: value for key, value in summary.items() if key != "check"}
+    text = json.dumps(told, sort_keys=True, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def require_empty(folder: Path) -> None:

@@ -45,6 +45,8 @@ DATE_FORMATS = (
 
 MAX_LENGTH = 64  # characters of a Patient ID (LO); plan labels are shorter, but padding is seen
 MAX_COUNT = 10_000
+MAX_VALUES = 8  # of an Image Type; Varian's have four at most
+FIRST_YEAR = 1900  # before all images
 MAX_AGE = 3600.0  # s: an answer older than an hour is no answer to "the newest"
 
 
@@ -212,8 +214,9 @@ def _text(what: str, value: Any) -> str:
     # A wildcard would match other patients' or other plans' images; a backslash separates values.
     bad = sorted({c for c in text if c in "*?\\" or not c.isprintable()})
     if bad:
+        named = " and ".join(shown(c) for c in bad[:3]) + (" and more" if len(bad) > 3 else "")
         raise RequestError(
-            f"The {what} {shown(text)} holds {' and '.join(shown(c) for c in bad)}, which means "
+            f"The {what} {shown(text)} holds {named}, which means "
             "something else in a DICOM query: give it exactly, without wildcards. Nothing was sent."
         )
     return text
@@ -233,7 +236,9 @@ def _image_type(value: Any) -> tuple[str, ...]:
         parts = tuple(part.strip() for part in value)
     else:
         parts = ()
-    known = len(parts) >= 3 and all(part in terms for part, terms in zip(parts, TERMS))
+    known = 3 <= len(parts) <= MAX_VALUES and all(
+        part in terms for part, terms in zip(parts, TERMS)
+    )
     if not known or not all(re.fullmatch(r"[A-Z0-9_ ]{1,16}", part) for part in parts):
         near = difflib.get_close_matches(shown(value).strip("'").lower(), PRESETS, n=1)
         hint = f"did you mean '{near[0]}'?" if near else "give 'portal' or 'portal_dose', or"
@@ -253,7 +258,7 @@ def _date(value: Any, today: dt.date) -> dt.date | None:
         day = value
     else:
         day = _parse_date(value)
-    if day.year < 1900:
+    if day.year < FIRST_YEAR:
         raise RequestError(
             f"The date {day.isoformat()} lies before all images: give the year in four digits. "
             "Nothing was sent."
@@ -283,7 +288,9 @@ def _parse_date(value: Any) -> dt.date:
 
 
 def _until(value: Any) -> dt.datetime | None:
-    if value is None or (isinstance(value, dt.datetime) and value.tzinfo is None):
+    if value is None:
+        return None
+    if isinstance(value, dt.datetime) and value.tzinfo is None and value.year >= FIRST_YEAR:
         return value
     raise RequestError(
         f"The session was completed at {shown(value)}, which is no date and time, so nobody can "

@@ -16,7 +16,7 @@ from qatrack_aria.deadline import Deadline
 from qatrack_aria.dicom.association import Peer
 from qatrack_aria.dicom.headers import ImageRef, PlanRef, image_ref
 from qatrack_aria.dicom.move import Progress
-from qatrack_aria.errors import AriaError, BusyError, IncompleteRetrievalError
+from qatrack_aria.errors import AriaError, BusyError, IncompleteRetrievalError, RequestError
 from qatrack_aria.imageset import ImageSet, lay_out, prune
 from qatrack_aria.lock import hold_destination
 from qatrack_aria.memory import Memory, forget_old
@@ -175,7 +175,13 @@ def _lay_out_again(archive: Archive, node: AriaNode, earlier: Summary, record: R
             f"{archive.root} (the first: {missing[0]}): fetch them again, with date= if they "
             "are not the newest any more."
         )
-    folder, ordered, files = lay_out(archive, [image for image in images if image])
+    there = [image for image in images if image]
+    if not all(earlier.plan_uid in (image.plan_uids or ()) for image in there):
+        raise RequestError(
+            f"Summary: its images do not reference the plan '{earlier.plan}' that it names: "
+            "somebody has edited it. Fetch the images again. Nothing was opened."
+        )
+    folder, ordered, files = lay_out(archive, there)
     record.found = record.already_here = len(files)
     record.folder = str(folder)
     return ImageSet(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any, Mapping
 
@@ -9,6 +10,8 @@ from qatrack_aria.dicom.headers import PlanRef, valid_uid
 from qatrack_aria.errors import RequestError, WaitingError
 from qatrack_aria.imageset import check_of
 from qatrack_aria.request import MAX_COUNT, MAX_LENGTH
+
+MAX_TEXT = 10_000_000  # characters: more than the summary of as many images as a request can be for
 
 
 @dataclass(frozen=True)
@@ -34,25 +37,22 @@ class Summary:
         RequestError
             It is none, or one that somebody has edited.
         """
-        if summary is None or summary == "" or summary == {}:
-            raise WaitingError(
-                "Waiting for the summary: the test that keeps it is empty. Nothing was opened."
-            )
+        given = _read(summary)
         try:
-            request = summary["request"]
-            uids = tuple(image["sop_uid"] for image in summary["images"])
+            request = given["request"]
+            uids = tuple(image["sop_uid"] for image in given["images"])
             texts = [
                 _short(value)
                 for value in (
-                    summary["node"],
+                    given["node"],
                     request["patient_id"],
-                    summary["plan_label"] or request["plan"],
-                    summary["course"],
-                    summary["plan_uid"],
+                    given["plan_label"] or request["plan"],
+                    given["course"],
+                    given["plan_uid"],
                 )
             ]
-            check = summary["check"]
-        except (KeyError, TypeError, ValueError, IndexError) as error:
+            edited = given["check"] != check_of(given)
+        except (KeyError, TypeError, ValueError, IndexError, RecursionError) as error:
             raise RequestError(
                 f"Summary: this is not what images.summary gave ({type(error).__name__}): it must "
                 "be stored whole, by a composite test whose result it is. Nothing was opened."
@@ -62,19 +62,33 @@ class Summary:
                 "Summary: its images are no list of SOP Instance UIDs: it must be stored as "
                 "images.summary gave it. Nothing was opened."
             )
-        node, patient_id, plan, course, plan_uid = texts
-        if check != check_of(node, uids):
+        if edited:
             raise RequestError(
-                f"Summary: its list of {len(uids)} images is not the one that was handed over: "
+                f"Summary: what it says of its {len(uids)} images is not what was handed over: "
                 "somebody has edited it, and the set may be wrong or partial. Fetch the images "
                 "again. Nothing was opened."
             )
+        node, patient_id, plan, course, plan_uid = texts
         return cls(node, patient_id, plan, course, plan_uid, uids, dict(request))
 
     @property
     def plan_ref(self) -> PlanRef:
         """The plan, as far as the summary tells."""
         return PlanRef(self.patient_id, "", "", self.plan_uid, label=self.plan, course=self.course)
+
+
+def _read(summary: Any) -> Any:
+    """The summary as JSON's types; QATrack+ keeps that of a string composite as text."""
+    if summary is None or (isinstance(summary, (str, dict)) and not summary):
+        raise WaitingError(
+            "Waiting for the summary: the test that keeps it is empty. Nothing was opened."
+        )
+    if isinstance(summary, str) and len(summary) <= MAX_TEXT:
+        try:
+            return json.loads(summary)
+        except (ValueError, RecursionError):
+            pass  # then it is no summary
+    return summary
 
 
 def _short(value: Any) -> str:

@@ -20,6 +20,7 @@ from qatrack_aria.errors import (
     RequestError,
     WaitingError,
 )
+from qatrack_aria.imageset import check_of
 from qatrack_aria.models import Retrieval
 from qatrack_aria.qatrack import SINCE
 from qatrack_aria.simulator import phantom
@@ -100,24 +101,35 @@ def test_images_that_are_gone_from_the_archive_are_named(images, settings):
         images_from(images.summary)
 
 
+def forged(summary, **request):
+    """Edited by somebody who knows how the check sum is made."""
+    edited = {**summary, "request": {**summary["request"], **request}}
+    return {**edited, "check": check_of(edited)}
+
+
 def test_a_summary_of_another_patient_is_refused(images):
-    edited = copy.deepcopy(images.summary)
-    edited["request"]["patient_id"] = "SOMEBODY"
+    edited = forged(images.summary, patient_id="SOMEBODY")
     with pytest.raises(PatientNotAllowedError):
         images_from(edited)
 
 
 def test_a_summary_of_an_allowed_patient_does_not_open_anothers_images(images):
-    edited = copy.deepcopy(images.summary)
-    edited["request"]["patient_id"] = "QA_OTHER"
+    edited = forged(images.summary, patient_id="QA_OTHER")
     with pytest.raises(IncompleteRetrievalError, match="8 of 8"):
+        images_from(edited)
+
+
+def test_a_summary_does_not_open_images_under_another_plans_name(images):
+    edited = {**images.summary, "plan_uid": "1.2.3.4.5.6.7.8.9"}
+    edited["check"] = check_of(edited)
+    with pytest.raises(RequestError, match="do not reference the plan"):
         images_from(edited)
 
 
 def test_a_summary_with_an_image_taken_out_is_refused(images):
     edited = copy.deepcopy(images.summary)
     del edited["images"][0]
-    with pytest.raises(RequestError, match="not the one that was handed over"):
+    with pytest.raises(RequestError, match="7 images is not what was handed over"):
         images_from(edited)
 
 
