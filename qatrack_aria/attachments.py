@@ -29,7 +29,7 @@ from qatrack_aria.archive import Archive
 from qatrack_aria.conf import conf
 from qatrack_aria.dicom.files import without_staff
 from qatrack_aria.errors import ArchiveError, BusyError, ConfigurationError, RequestError
-from qatrack_aria.qatrack import minute
+from qatrack_aria.qatrack import minute, saved_session
 from qatrack_aria.request import shown
 
 if TYPE_CHECKING:
@@ -40,6 +40,8 @@ LOCK_PATIENCE = 10.0  # s
 #: A page that was opened this long ago is not going to be submitted.
 ABANDONED = dt.timedelta(days=30)
 SWEPT_AT_ONCE = 100
+#: Somebody may save a list and begin it anew within a minute, and submit it within this time.
+REPEATED = dt.timedelta(hours=1)
 #: QATrack+ compiles the procedure of a test under this name and the test's macro name.
 PROCEDURE = "__QAT+COMP_"
 #: Comments are shown to people: the note stands at their end.
@@ -131,7 +133,7 @@ class _Shelf:
             self._handed_out = utils.context["__user_attached__"]
             self._user = utils.user
             self._user.pk  # noqa: B018 - a lazy user is looked up now
-            meta = utils.meta
+            started = minute(utils.meta, "work_started")
             place = [utils.unit.pk, utils.test_list.pk, _macro(), what]
         except Exception as error:  # of whatever was given, or of a user whom no database gives
             raise RequestError(
@@ -146,10 +148,9 @@ class _Shelf:
                 "Attach: there is no QATrack+ here to attach to, or one that keeps attachments in "
                 "another way. Nothing was attached."
             ) from error
-        self._started = minute(meta, "work_started")
-        self._completed = minute(meta, "work_completed")
+        self._utils = utils
         self.slot = _digest(place)
-        self.note = f"{NOTE} {self.slot} {_digest([str(self._started)])} {content}]"
+        self.note = f"{NOTE} {self.slot} {_digest([str(started)])} {content}]"
         self._session, self._content = self.note.split()[2:]
 
     def find(self) -> Any:
@@ -191,24 +192,22 @@ class _Shelf:
     def _saved(self, ours: Any) -> Any:
         """That of the saved session which is open for editing.
 
-        Saving takes all attachments from its tests and gives back those that the page names. A
-        page that is filled in for the first time has no time of completion.
+        Saving takes all attachments from its tests and gives back those that the page names.
         """
-        if not (
-            isinstance(self._started, dt.datetime) and isinstance(self._completed, dt.datetime)
-        ):
+        session = saved_session(self._utils)
+        if session is None or not self._is_open(session):
             return None
-        session = "testinstance__test_list_instance__work_"
-        end = dt.timedelta(minutes=1)
-        saved = ours.filter(
-            **{
-                f"{session}started__gte": self._started,
-                f"{session}started__lt": self._started + end,
-                f"{session}completed__gte": self._completed,
-                f"{session}completed__lt": self._completed + end,
-            }
-        )
+        saved = ours.filter(testinstance__test_list_instance_id=session.pk)
         return next((one for one in saved.order_by("-pk")[:20] if _has_file(one)), None)
+
+    def _is_open(self, session: Any) -> bool:
+        """Whether that session is open, and not a new one that was begun in the same minute.
+
+        In doubt there are two attachments: one that is taken from a saved session is lost to it.
+        """
+        if minute(self._utils.meta, "work_completed") is not None:
+            return True
+        return bool(session.work_completed < timezone.now() - REPEATED)
 
 
 def _unowned(attachments: Any, owners: list[str]) -> Any:

@@ -13,6 +13,7 @@ import time
 from dataclasses import dataclass
 from typing import Any, Mapping
 
+from django.apps import apps
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
@@ -53,7 +54,7 @@ def sitting(utils: Any) -> Sitting:
         user=_name(utils, "user", "username"),
         unit=_name(utils, "unit", "name"),
         test_list=_name(utils, "test_list", "name"),
-        until=_until(_get(utils, "meta")),
+        until=_until(utils),
         spent=_spent(utils),
     )
 
@@ -83,6 +84,39 @@ def clinic_day(moment: dt.datetime) -> dt.date:
         return moment.date()
 
 
+def saved_session(utils: Any) -> Any:
+    """The saved session that is open for editing, if there is one.
+
+    The page of a saved list posts when its work was completed only for users who may change that;
+    when it was started it always posts, to the minute. A list that is opened anew in the same
+    minute in which a saved one of the same unit was started is taken for that one.
+
+    Returns
+    -------
+    TestListInstance or None
+        A row of QATrack+'s.
+    """
+    meta = _get(utils, "meta")
+    started, completed = minute(meta, "work_started"), minute(meta, "work_completed")
+    if started is None:
+        return None
+    try:
+        sessions = apps.get_model("qa", "TestListInstance").objects.filter(
+            unit_test_collection__unit_id=utils.unit.pk,
+            test_list_id=utils.test_list.pk,
+            **_within_minute("work_started", started),
+        )
+        if completed is not None:
+            sessions = sessions.filter(**_within_minute("work_completed", completed))
+        return sessions.order_by("work_completed").last()
+    except Exception:  # no QATrack+ here, another version of it, or whatever was given as utils
+        return None
+
+
+def _within_minute(field: str, start: dt.datetime) -> dict[str, dt.datetime]:
+    return {f"{field}__gte": start, f"{field}__lt": start + dt.timedelta(minutes=1)}
+
+
 def _spent(utils: Any) -> float:
     since = _get(utils, SINCE)
     if isinstance(since, float):
@@ -104,10 +138,16 @@ def _get(thing: Any, attribute: str) -> Any:
         return None
 
 
-def _until(meta: Any) -> Any:
+def _until(utils: Any) -> Any:
+    meta = _get(utils, "meta")
     value = meta.get("work_completed") if isinstance(meta, Mapping) else None
     if value is None or value == "":
-        return None
+        saved = saved_session(utils)
+        value = saved.work_completed if saved is not None and not saved.in_progress else None
+    return None if value is None else _end_of_minute(value)
+
+
+def _end_of_minute(value: Any) -> Any:
     moment = value
     if isinstance(value, str) and len(value) < 50:
         try:

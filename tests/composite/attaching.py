@@ -31,12 +31,22 @@ def save(
     started: dt.datetime,
     completed: dt.datetime,
     session: Any = None,
+    unit: int = 7,
+    test_list: int = 1,
+    in_progress: bool = False,
 ) -> Any:
     """Submit a page, new or open for editing: its tests own the attachments that it names."""
     model = apps.get_model("attachments", "Attachment")
-    times = {"work_started": started, "work_completed": completed}
     if session is None:
-        session = apps.get_model("attachments", "TestListInstance").objects.create(**times)
+        session = apps.get_model("qa", "TestListInstance").objects.create(
+            unit_test_collection=apps.get_model("qa", "UnitTestCollection").objects.create(
+                unit_id=unit
+            ),
+            test_list_id=test_list,
+            work_started=started,
+            work_completed=completed,
+            in_progress=in_progress,
+        )
     # update_attachments: an edited session loses all its attachments first.
     model.objects.filter(testinstance__test_list_instance=session).update(testinstance=None)
     for slug, given in attached.items():

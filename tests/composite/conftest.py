@@ -94,17 +94,21 @@ def assert_small_rows() -> None:
 
 # --- attachments ------------------------------------------------------------------------------
 
-STANDIN_APP = "tests.standin_app.apps.AttachmentsConfig"
+STANDIN_APPS = [
+    "tests.standin_apps.qa.apps.QAConfig",
+    "tests.standin_apps.attachments.apps.AttachmentsConfig",
+]
 
 
 @pytest.fixture(scope="session")
 def attachment_tables(django_db_setup: None, django_db_blocker: Any) -> None:
     """The tables of the stand-in app, made outside of any test's transaction."""
     with django_db_blocker.unblock():
-        with override_settings(INSTALLED_APPS=[*settings.INSTALLED_APPS, STANDIN_APP]):
+        with override_settings(INSTALLED_APPS=[*settings.INSTALLED_APPS, *STANDIN_APPS]):
             with connection.schema_editor() as editor:
-                for model in apps.get_app_config("attachments").get_models():
-                    editor.create_model(model)
+                for label in ("qa", "attachments"):
+                    for model in apps.get_app_config(label).get_models():
+                        editor.create_model(model)
 
 
 @pytest.fixture
@@ -112,6 +116,6 @@ def attachments(
     attachment_tables: None, db: None, settings: Any, tmp_path: Any
 ) -> Callable[[], list[Any]]:
     """QATrack+'s table of attachments; calling it gives what is in it, the oldest first."""
-    settings.INSTALLED_APPS = [*settings.INSTALLED_APPS, STANDIN_APP]
+    settings.INSTALLED_APPS = [*settings.INSTALLED_APPS, *STANDIN_APPS]
     settings.MEDIA_ROOT, settings.MEDIA_URL = str(tmp_path / "media"), "/media/"
     return lambda: list(apps.get_model("attachments", "Attachment").objects.order_by("pk"))

@@ -177,6 +177,24 @@ def test_opening_a_session_for_editing_attaches_nothing_more(session, page, atta
     assert ids(opened) == before == [attachment.pk for attachment in attachments()]
 
 
+def test_who_may_not_change_its_dates_attaches_nothing_more_either(session, page, attachments):
+    """Their page tells only when the session was started."""
+    before = [attachment.pk for attachment in attachments()]
+    opened = page(ATTACH, work_started=session.meta["work_started"]).fill(**FILLED)
+    assert ids(opened) == before == [attachment.pk for attachment in attachments()]
+
+
+def test_a_list_that_is_repeated_within_a_minute_leaves_the_attachment_of_the_last_alone(
+    aria, page, attachments
+):
+    now = timezone.localtime()
+    opened = page(ATTACH, work_started=now.strftime(TYPED)).fill(**FILLED)
+    save(opened.attached, now, now)
+    again = page(ATTACH, work_started=now.strftime(TYPED)).fill(**FILLED)
+    assert ids(again) != ids(opened)
+    assert len(attachments()) == 2
+
+
 def test_an_edited_session_keeps_its_attachment(session, page, attachments):
     opened = page(ATTACH, **session.meta).fill(**FILLED)
     save(opened.attached, *session.times, session)

@@ -9,8 +9,9 @@ import pytest
 from django.utils import timezone
 
 from qatrack_aria import fetch_images
+from tests.composite.attaching import save
 from tests.composite.conftest import FETCH
-from tests.fetch.conftest import DAY, NOON, PATIENT, plan, winston_lutz
+from tests.fetch.conftest import DAY, NOON, PATIENT, plan, uids, winston_lutz
 
 MINUTE = dt.timedelta(minutes=1)
 ACQUIRED = f"result = {FETCH}.acquired.isoformat()"
@@ -153,3 +154,60 @@ def test_the_same_moment_in_utc_brings_the_same_images(nights, hours):
         utils = SimpleNamespace(meta={"work_completed": end})
         found = fetch_images("aria", PATIENT, "WL", utils=utils).acquired
         assert found.replace(second=0, microsecond=0) == nights["autumn"]
+
+
+# --- a page that does not tell when the work was completed --------------------------------------
+
+BEGAN = NOON - 30 * DAY
+SUMMARY = f"result = {FETCH}.summary"
+
+
+@pytest.fixture
+def saved_session(attachments):
+    """A session of last month, as QATrack+ has saved it."""
+
+    def save_it(**options):
+        times = [timezone.make_aware(BEGAN + dt.timedelta(hours=hours)) for hours in (0, 2)]
+        return save({}, *times, **options)
+
+    return save_it
+
+
+@pytest.fixture
+def old_and_new(serve):
+    """Images of last month's session, and newer ones."""
+    wl = plan()
+    old = winston_lutz(wl, BEGAN + dt.timedelta(hours=1), count=3)
+    new = winston_lutz(wl, NOON - DAY, count=2)
+    serve(wl, old, new)
+    return old, new
+
+
+def images_of(opened):
+    return sorted(image["sop_uid"] for image in opened.screen["composite"]["images"])
+
+
+def open_for_editing(page):
+    """As somebody who may not change dates: the page posts only when the work was started."""
+    return page(SUMMARY, work_started=BEGAN.strftime("%Y-%m-%d %H:%M")).fill(**FILLED)
+
+
+def test_who_may_not_change_dates_gets_the_images_of_the_session_too(
+    page, old_and_new, saved_session
+):
+    saved_session()
+    assert images_of(open_for_editing(page)) == uids(old_and_new[0])
+
+
+@pytest.mark.parametrize(
+    "other", [{"unit": 8}, {"test_list": 2}, {"in_progress": True}], ids=lambda one: next(iter(one))
+)
+def test_another_unit_or_list_or_a_session_under_way_says_nothing(
+    page, old_and_new, saved_session, other
+):
+    saved_session(**other)
+    assert images_of(open_for_editing(page)) == uids(old_and_new[1])
+
+
+def test_a_list_that_was_never_saved_gets_the_newest_images(page, old_and_new, attachments):
+    assert images_of(open_for_editing(page)) == uids(old_and_new[1])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.apps import AppConfig
 
 
-class AttachmentsConfig(AppConfig):
-    name = "tests.standin_app"
-    label = "attachments"
+class QAConfig(AppConfig):
+    name = "tests.standin_apps.qa"
+    label = "qa"
     default_auto_field = "django.db.models.AutoField"

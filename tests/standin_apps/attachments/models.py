@@ -16,26 +16,6 @@ def upload_path(attachment: Any, name: str) -> str:
     return f"uploads/tmp/{path.stem}_{secrets.token_hex(3)}{path.suffix}"
 
 
-class TestListInstance(models.Model):
-    """A saved session."""
-
-    work_started = models.DateTimeField()
-    work_completed = models.DateTimeField()
-
-    class Meta:
-        app_label = "attachments"
-
-
-class TestInstance(models.Model):
-    """What was saved for one test of a session."""
-
-    slug = models.CharField(max_length=50)
-    test_list_instance = models.ForeignKey(TestListInstance, on_delete=models.CASCADE)
-
-    class Meta:
-        app_label = "attachments"
-
-
 class Attachment(models.Model):
     """A file; it has no owner until the page that was told of it is submitted."""
 
@@ -43,9 +23,11 @@ class Attachment(models.Model):
     label = models.CharField(max_length=255, blank=True)
     comment = models.TextField(blank=True)
     testlistinstance = models.ForeignKey(
-        TestListInstance, null=True, blank=True, on_delete=models.CASCADE
+        "qa.TestListInstance", null=True, blank=True, on_delete=models.CASCADE
     )
-    testinstance = models.ForeignKey(TestInstance, null=True, blank=True, on_delete=models.CASCADE)
+    testinstance = models.ForeignKey(
+        "qa.TestInstance", null=True, blank=True, on_delete=models.CASCADE
+    )
     created = models.DateTimeField(auto_now_add=True)
     # Without a constraint in the database: other tests empty the table of users by themselves.
     created_by = models.ForeignKey(

@@ -1,0 +1,259 @@
+"""What a clinic has in QATrack+: staff, a unit, nodes, test lists, and what comes of their work.
+
+All use of QATrack+'s models is here. The functions take and give JSON's types.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import os
+
+import django
+from django.conf import settings
+from django.contrib.auth.models import Group, Permission, User
+from django.contrib.contenttypes.models import ContentType
+from django.core.exceptions import ValidationError
+from django.core.management import call_command
+from django.db import transaction
+from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+from qatrack.attachments.models import Attachment
+from qatrack.qa import models as qa
+from qatrack.units.models import Unit, UnitType
+
+import qatrack_aria
+from qatrack_aria.models import AriaNode, Retrieval
+
+UNIT = "TB1"
+TYPES = {
+    "string": qa.STRING,
+    "number": qa.SIMPLE,
+    "composite": qa.COMPOSITE,
+    "string composite": qa.STRING_COMPOSITE,
+}
+PHYSICS = ["add_testlistinstance", "change_testlistinstance", "view_testlistinstance"]
+AUDIT = ["view_arianode", "view_retrieval"]
+
+
+def versions():
+    """Which software this is, and where it keeps its things."""
+    return {
+        "qatrack": settings.VERSION,
+        "django": django.get_version(),
+        "app": os.path.abspath(qatrack_aria.__file__),
+        "paths": [
+            settings.DATABASES["default"]["NAME"],
+            settings.MEDIA_ROOT,
+            settings.UPLOAD_ROOT,
+            settings.TMP_UPLOAD_ROOT,
+            settings.TMP_REPORT_ROOT,
+            settings.QATRACK_ARIA_ARCHIVE,
+            *(h["filename"] for h in settings.LOGGING["handlers"].values() if "filename" in h),
+        ],
+    }
+
+
+def set_up(root, password):
+    """Make the tables, load QATrack+'s own defaults, and engage the staff."""
+    call_command("migrate", verbosity=0)
+    call_command("createcachetable", verbosity=0)
+    for fixture in sorted(glob.glob(os.path.join(root, "fixtures", "defaults", "*", "*.json"))):
+        call_command("loaddata", fixture, verbosity=0)
+    physics = Group.objects.create(name="Physics")
+    physics.permissions.set(Permission.objects.filter(codename__in=PHYSICS))
+    admin = User.objects.create_superuser("admin", "", password)
+    physicist = User.objects.create_user("physicist", "", password)
+    # Whoever may say when work was done has a field for it on the page; others have none.
+    chief = User.objects.create_user("chief", "", password)
+    chief.user_permissions.set(Permission.objects.filter(codename="can_override_date"))
+    for member in (admin, chief, physicist):
+        member.groups.add(physics)
+    # Both may enter the admin; the one sees nothing of ours, the other may look.
+    User.objects.create_user("secretary", "", password, is_staff=True)
+    auditor = User.objects.create_user("auditor", "", password, is_staff=True)
+    auditor.user_permissions.set(Permission.objects.filter(codename__in=AUDIT))
+    Unit.objects.create(
+        name=UNIT,
+        number=1,
+        date_acceptance=timezone.now().date(),
+        type=UnitType.objects.first(),
+        is_serviceable=True,
+        active=True,
+    )
+
+
+def clean():
+    """Remove what a test has left behind."""
+    for attachment in Attachment.objects.all():
+        attachment.attachment.delete(save=False)
+    with transaction.atomic():
+        # A write comes first: within a transaction that began by reading, SQLite does not wait
+        # for the web server's writes, but fails.
+        Retrieval.objects.all().delete()
+        for model in (
+            AriaNode,
+            Attachment,
+            qa.AutoSave,
+            qa.TestInstance,
+            qa.TestListInstance,
+            qa.UnitTestCollection,
+            qa.UnitTestInfo,
+            qa.TestListMembership,
+            qa.TestList,
+            qa.Test,
+        ):
+            model.objects.all().delete()
+
+
+# --- nodes and retrievals ---------------------------------------------------------------------
+
+
+def add_node(**fields):
+    """Add an ARIA node, checked as the admin checks it."""
+    node = AriaNode(**fields)
+    node.full_clean()
+    node.save()
+    return node.pk
+
+
+def change_node(**fields):
+    """Change the one node."""
+    AriaNode.objects.update(**fields)
+
+
+def nodes():
+    """All nodes."""
+    return list(AriaNode.objects.values())
+
+
+def retrievals():
+    """All rows, the newest first."""
+    return list(Retrieval.objects.values())
+
+
+# --- test lists -------------------------------------------------------------------------------
+
+
+def add_list(name, tests):
+    """Make a test list of (macro name, type, procedure) and assign it to the unit."""
+    author = User.objects.get(username="admin")
+    signed = {"created_by": author, "modified_by": author}
+    test_list = qa.TestList.objects.create(name=name, slug=name.lower().replace(" ", "-"), **signed)
+    for order, (slug, kind, procedure) in enumerate(tests):
+        test = qa.Test(
+            name=f"{name}: {slug}",
+            slug=slug,
+            type=TYPES[kind],
+            category=qa.Category.objects.first(),
+            calculation_procedure=procedure,
+            **signed,
+        )
+        test.full_clean()
+        test.save()
+        qa.TestListMembership.objects.create(test_list=test_list, test=test, order=order)
+    return assign(name)
+
+
+def assign(name):
+    """Assign a test list to the unit, for the physicists to perform."""
+    test_list = qa.TestList.objects.get(name=name)
+    unit = Unit.objects.get(name=UNIT)
+    physics = Group.objects.get(name="Physics")
+    collection = qa.UnitTestCollection.objects.create(
+        unit=unit,
+        content_type=ContentType.objects.get_for_model(test_list),
+        object_id=test_list.pk,
+        frequency=qa.Frequency.objects.first(),
+        assigned_to=physics,
+        active=True,
+    )
+    collection.visible_to.add(physics)
+    names = {code: name for name, code in TYPES.items()}
+    return {
+        "name": name,
+        "pk": test_list.pk,
+        "unit": unit.pk,
+        "collection": collection.pk,
+        "tests": {test.slug: names.get(test.type, test.type) for test in test_list.ordered_tests()},
+        "constants": {
+            test.slug: test.constant_value
+            for test in test_list.ordered_tests()
+            if test.type == qa.CONSTANT
+        },
+    }
+
+
+def import_page():
+    """Where an administrator imports test packs, which the versions keep in two places."""
+    for name in ("admin:qa_import_testpack", "qa_import_testpack"):
+        with contextlib.suppress(NoReverseMatch):
+            return reverse(name)
+    raise LookupError("this QATrack+ has no page for importing test packs")
+
+
+def load_pack(path):
+    """Import a test pack."""
+    call_command("load_testpack", path)
+
+
+def test_lists():
+    """The names of all test lists."""
+    return list(qa.TestList.objects.order_by("name").values_list("name", flat=True))
+
+
+def objections():
+    """What QATrack+ has against the tests that there are, by name; it should be nothing."""
+    found = {}
+    for test in qa.Test.objects.all():
+        try:
+            test.full_clean()
+        except ValidationError as error:
+            found[test.name] = error.message_dict
+    return found
+
+
+# --- saved work -------------------------------------------------------------------------------
+
+
+def sessions():
+    """The saved sessions, oldest first, with their values by macro name."""
+    return [
+        {
+            "pk": saved.pk,
+            "completed": saved.work_completed,
+            "values": {
+                done.unit_test_info.test.slug: (
+                    done.string_value if done.value is None else done.value
+                )
+                for done in saved.testinstance_set.all()
+            },
+        }
+        for saved in qa.TestListInstance.objects.order_by("pk")
+    ]
+
+
+def date_session(pk, started, completed):
+    """Have a saved session taken place at another time, by the clocks of the clinic."""
+    times = {
+        "work_started": timezone.make_aware(parse_datetime(started)),
+        "work_completed": timezone.make_aware(parse_datetime(completed)),
+    }
+    qa.TestListInstance.objects.filter(pk=pk).update(**times)
+    qa.TestInstance.objects.filter(test_list_instance=pk).update(**times)
+
+
+def attachments():
+    """All attachments, oldest first."""
+    return [
+        {
+            "pk": attachment.pk,
+            "file": attachment.attachment.path,
+            "session": owner.test_list_instance_id if owner else None,
+            "slug": owner.unit_test_info.test.slug if owner else None,
+            "by": attachment.created_by.username,
+        }
+        for attachment in Attachment.objects.order_by("pk")
+        for owner in [attachment.testinstance]
+    ]
