@@ -42,7 +42,20 @@ class AriaNodeAdmin(admin.ModelAdmin):
         ("This side", {"fields": ("local_ae_title", "local_host", "local_port")}),
         (
             "What may be fetched, and how",
-            {"fields": ("allowed_patients", "retrieve_method", "query_model")},
+            {"fields": ("allowed_patients", "retrieve_method", "query_model", "character_set")},
+        ),
+        (
+            "Encryption",
+            {
+                "fields": (
+                    "use_tls",
+                    "tls_ca_file",
+                    "tls_certificate_file",
+                    "tls_key_file",
+                    "tls_check_host",
+                ),
+                "classes": ("collapse",),
+            },
         ),
         (
             "Time limits",

@@ -21,6 +21,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filewriter import write_file_meta_info
 from pydicom.uid import UID
 
+from qatrack_aria.dicom.charset import assume
 from qatrack_aria.dicom.files import UnreadableError, read_file
 from qatrack_aria.dicom.headers import text, valid_uid
 from qatrack_aria.dicom.receiver import Incoming, Unacceptable
@@ -40,6 +41,8 @@ class Archive:
     ----------
     root : Path
         Made if it is not there, readable by its owner only.
+    character_set : str
+        Specific Character Set of files that do not say.
 
     Raises
     ------
@@ -47,8 +50,9 @@ class Archive:
         The folder cannot be made.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, character_set: str = "ISO_IR 192") -> None:
         self.root = root
+        self._character_set = character_set
         self.instances = root / "instances"
         self.incoming = root / "incoming"
         self.sets = root / "sets"
@@ -96,7 +100,7 @@ class Archive:
             return None
         path = self.path(sop_uid)
         try:
-            return checked(path, sop_uid, patient_id)
+            return checked(path, sop_uid, patient_id, self._character_set)
         except (FileNotFoundError, Unacceptable):
             return None
         except UnreadableError:
@@ -123,7 +127,7 @@ class Archive:
             with partial_file(self.incoming) as partial:
                 _write(partial, incoming)
                 try:
-                    checked(partial, incoming.sop_uid, patient_id)
+                    checked(partial, incoming.sop_uid, patient_id, self._character_set)
                 except UnreadableError as error:
                     raise Unacceptable(f"an image that arrived damaged: {error}") from error
                 os.chmod(partial, READ_ONLY)
@@ -140,7 +144,9 @@ class Archive:
                     discard(path)
 
 
-def checked(path: Path, sop_uid: str, patient_id: str) -> Dataset:
+def checked(
+    path: Path, sop_uid: str, patient_id: str, character_set: str = "ISO_IR 192"
+) -> Dataset:
     """Read a file's header and make sure of whose and which it is.
 
     Raises
@@ -153,6 +159,7 @@ def checked(path: Path, sop_uid: str, patient_id: str) -> Dataset:
         The disk did not give it.
     """
     ds = read_file(path)
+    assume(ds, character_set)
     if text(ds, "SOPInstanceUID") != sop_uid:
         raise Unacceptable("an instance whose own SOP Instance UID is not the announced one")
     if text(ds, "PatientID") != patient_id:

@@ -105,6 +105,10 @@ class AssociationRejectedError(AriaError):
     outcome = Outcome.REFUSED
 
 
+class TlsError(AssociationRejectedError):
+    """One side does not believe the other's certificate, or there is no TLS there."""
+
+
 class QueryError(AriaError):
     """A C-FIND ended in a failure, in every form in which it could be asked."""
 

@@ -38,6 +38,10 @@ def no_plan(peer: Peer, request: Request, listed: Sequence[PlanRef], asked: Sequ
     elif untold:
         seen = f"it lists {untold} plans without telling their labels"
         cure = "only fetching can tell: ask without --list"
+    elif any(query.strangers for query in asked) and not request.patient_id.isascii():
+        strangers = max(query.strangers for query in asked)
+        seen = f"{strangers} answers are of another patient ID"
+        cure = "the node's character set may be another than the server answers in"
     else:
         seen = f"it lists no RT Plan ({'; '.join(str(query) for query in asked[-3:])})"
         cure = "check the patient ID; ARIA answers nothing for a while at times: ask again"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from django.core.exceptions import ValidationError
 from django.db import Error, models, transaction
 
+from qatrack_aria.dicom import charset
 from qatrack_aria.errors import (
     ConfigurationError,
     InactiveNodeError,
@@ -24,6 +25,7 @@ from qatrack_aria.validators import (
     SECONDS,
     lines,
     validate_ae_title,
+    validate_full_path,
     validate_host,
     validate_hosts,
     validate_name,
@@ -31,6 +33,7 @@ from qatrack_aria.validators import (
 
 if TYPE_CHECKING:
     from qatrack_aria.dicom.association import Peer
+    from qatrack_aria.dicom.tls import Tls
 
 
 # --- nodes ------------------------------------------------------------------------------------
@@ -170,6 +173,47 @@ class AriaNode(models.Model):
         "characters, ? for one. Empty allows none: anyone who is logged in to QATrack+ can ask.",
     )
 
+    use_tls = models.BooleanField(
+        "TLS",
+        default=False,
+        help_text="Encrypt both ways, and let both sides verify each other. The service must do "
+        "the same on the port above.",
+    )
+    tls_ca_file = models.CharField(
+        "TLS CA file",
+        max_length=500,
+        blank=True,
+        validators=[validate_full_path],
+        help_text="Full path of the certificates of the authorities to believe (PEM); empty for "
+        "those of this machine.",
+    )
+    tls_certificate_file = models.CharField(
+        "TLS certificate",
+        max_length=500,
+        blank=True,
+        validators=[validate_full_path],
+        help_text="Full path of our certificate (PEM). Needed for C-MOVE.",
+    )
+    tls_key_file = models.CharField(
+        "TLS key",
+        max_length=500,
+        blank=True,
+        validators=[validate_full_path],
+        help_text="Full path of its key, without a password; empty if it is in the same file.",
+    )
+    tls_check_host = models.BooleanField(
+        "TLS host check",
+        default=True,
+        help_text="The service's certificate must name the remote host as it is given above.",
+    )
+    character_set = models.CharField(
+        max_length=64,
+        choices=charset.CHOICES,
+        default="ISO_IR 192",
+        help_text="What we write patient IDs and plan labels in, and read answers in that do not "
+        "say. Plain letters are the same in all.",
+    )
+
     connect_timeout = models.FloatField(
         default=5, validators=SECONDS, help_text="Seconds to wait for a connection."
     )
@@ -215,6 +259,28 @@ class AriaNode(models.Model):
             raise ValidationError(
                 {"is_default": "A node that is switched off cannot be the default."}
             )
+        self._require_certificate()
+        if self.use_tls:
+            from qatrack_aria.dicom import tls
+
+            try:
+                tls.calling(self._tls())
+            except ConfigurationError as error:
+                raise ValidationError({"use_tls": str(error)}) from error
+
+    def _require_certificate(self) -> None:
+        of_move = self.use_tls and self.retrieve_method == self.C_MOVE
+        if of_move and not self.tls_certificate_file:
+            raise ValidationError(
+                {"tls_certificate_file": ["With C-MOVE the service calls us: it wants to see one."]}
+            )
+
+    def _tls(self) -> Tls:
+        from qatrack_aria.dicom.tls import Tls
+
+        return Tls(
+            self.tls_ca_file, self.tls_certificate_file, self.tls_key_file, self.tls_check_host
+        )
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Save; a new default takes the place of the old one."""
@@ -254,6 +320,7 @@ class AriaNode(models.Model):
 
         try:
             self.clean_fields()
+            self._require_certificate()
         except ValidationError as error:
             wrong = "; ".join(f"{field}: {' '.join(m)}" for field, m in error.message_dict.items())
             raise ConfigurationError(
@@ -271,6 +338,8 @@ class AriaNode(models.Model):
             retrieve_method=self.retrieve_method,
             query_model=self.query_model,
             extra_hosts=tuple(lines(self.extra_hosts)),
+            tls=self._tls() if self.use_tls else None,
+            character_set=self.character_set,
             connect_timeout=self.connect_timeout,
             response_timeout=self.response_timeout,
             quiet_timeout=self.quiet_timeout,

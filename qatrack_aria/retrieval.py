@@ -14,6 +14,7 @@ from qatrack_aria.archive import Archive
 from qatrack_aria.conf import conf
 from qatrack_aria.deadline import Deadline
 from qatrack_aria.dicom.association import Peer
+from qatrack_aria.dicom.charset import can_hold
 from qatrack_aria.dicom.headers import ImageRef, PlanRef, image_ref
 from qatrack_aria.dicom.move import Progress
 from qatrack_aria.errors import AriaError, BusyError, IncompleteRetrievalError, RequestError
@@ -156,7 +157,7 @@ def reopen(summary: Any, *, caller: Caller = COMPOSITE) -> ImageSet:
         node = record.node = AriaNode.objects.named(earlier.node)
         node.require_allowed(earlier.patient_id)
         record.request = {"reopened": len(earlier.sop_uids)}
-        archive = Archive(conf.ARCHIVE)
+        archive = Archive(conf.ARCHIVE, node.character_set)
         memory = Memory(archive, node.name, "reopened", earlier.sop_uids)
         images = _recall(memory, MAX_AGE, record)
         if images is None:
@@ -243,6 +244,7 @@ def _order(
     request = Request.parse(patient_id, plan, image_type, **options)
     record.request = dict(request.as_dict)
     node.require_allowed(request.patient_id)
+    _require_writable(request, node)
     seconds = parse_deadline(deadline)
     if seconds is None:
         of_command = caller.source == Retrieval.COMMAND
@@ -250,11 +252,21 @@ def _order(
     return _Order(
         request,
         node.peer(),
-        Archive(conf.ARCHIVE),
+        Archive(conf.ARCHIVE, node.character_set),
         Deadline(seconds, caller.spent),
         f"a retrieval for {caller.user or 'a ' + caller.source}",
         conf.KEEP_SETS_DAYS,
     )
+
+
+def _require_writable(request: Request, node: AriaNode) -> None:
+    for what, value in (("patient ID", request.patient_id), ("plan label", request.plan)):
+        if not can_hold(value, node.character_set):
+            raise RequestError(
+                f"Character set: the {what} '{value}' cannot be written in {node.character_set}, "
+                f"the character set of node '{node.name}': correct it, or choose another set in "
+                "the admin. Nothing was sent."
+            )
 
 
 def _require_time(deadline: Deadline) -> None:

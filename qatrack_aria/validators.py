@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 
 from django.core.exceptions import ValidationError
@@ -58,6 +59,12 @@ def validate_host(value: str) -> None:
         validate_ipv4_address(value)
     elif not re.fullmatch(r"\w([\w-]{0,61}\w)?(\.\w([\w-]{0,61}\w)?)*\.?", value):
         raise ValidationError("This is no host name and no IPv4 address.", code="host")
+
+
+def validate_full_path(value: str) -> None:
+    """Check that a path means the same file for the web server as for the command line."""
+    if not os.path.isabs(value):
+        raise ValidationError("Give the full path.", code="relative")
 
 
 def validate_hosts(value: str) -> None:

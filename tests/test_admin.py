@@ -35,6 +35,7 @@ TYPED = {
     "allowed_patients": "QA_*",
     "retrieve_method": "C-MOVE",
     "query_model": "STUDY",
+    "character_set": "ISO_IR 192",
     "deadline": "25",
     "command_deadline": "300",
     "connect_timeout": "5",

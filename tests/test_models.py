@@ -15,6 +15,7 @@ from django.core.management import call_command
 from django.db import DatabaseError, IntegrityError
 from django.utils import timezone
 
+from qatrack_aria.dicom.tls import Tls
 from qatrack_aria.errors import (
     AriaError,
     ConfigurationError,
@@ -450,6 +451,12 @@ def test_every_value_of_a_node_reaches_dicom() -> None:
         response_timeout=2.5,
         quiet_timeout=3.5,
         grace=4.5,
+        character_set="ISO_IR 100",
+        use_tls=True,
+        tls_ca_file="/etc/ca.pem",
+        tls_certificate_file="/etc/ours.pem",
+        tls_key_file="/etc/ours.key",
+        tls_check_host=False,
     )
 
     peer = made.peer()
@@ -469,6 +476,8 @@ def test_every_value_of_a_node_reaches_dicom() -> None:
         "response_timeout": 2.5,
         "quiet_timeout": 3.5,
         "grace": 4.5,
+        "character_set": "ISO_IR 100",
+        "tls": Tls("/etc/ca.pem", "/etc/ours.pem", "/etc/ours.key", check_host=False),
     }
 
 

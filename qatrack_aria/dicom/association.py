@@ -19,7 +19,7 @@ from pynetdicom.sop_class import (
 )
 
 from qatrack_aria.deadline import Deadline
-from qatrack_aria.dicom import compat
+from qatrack_aria.dicom import compat, tls
 from qatrack_aria.dicom.headers import (
     CT_IMAGE_STORAGE,
     PLAN_CLASSES,
@@ -27,7 +27,8 @@ from qatrack_aria.dicom.headers import (
     SPATIAL_REGISTRATION_STORAGE,
     VARIAN_PLAN_CLASSES,
 )
-from qatrack_aria.errors import AssociationRejectedError, NodeUnreachableError
+from qatrack_aria.dicom.tls import Tls, Trouble
+from qatrack_aria.errors import AssociationRejectedError, NodeUnreachableError, TlsError
 
 C_MOVE = "C-MOVE"
 C_GET = "C-GET"
@@ -64,7 +65,8 @@ for _number, _uid in enumerate(VARIAN_PLAN_CLASSES):
 class Peer:
     """Who is called, how, and how long each wait may be.
 
-    Hosts are names or IPv4 or IPv6 addresses, times are seconds.
+    Hosts are names or IPv4 or IPv6 addresses, times are seconds. `character_set` is the Specific
+    Character Set of what we ask.
     """
 
     name: str
@@ -77,6 +79,8 @@ class Peer:
     retrieve_method: str = C_MOVE
     query_model: str = STUDY_ROOT
     extra_hosts: tuple[str, ...] = ()
+    tls: Tls | None = None
+    character_set: str = "ISO_IR 192"
     connect_timeout: float = 5.0
     response_timeout: float = 100.0
     quiet_timeout: float = 60.0
@@ -215,6 +219,9 @@ class Session:
                 continue
             if association.is_established:
                 return association
+            trouble = self._no_tls(address, association)
+            if trouble is not None:
+                raise TlsError(f"TLS: {self.peer} {trouble.what}: {trouble.cure}.")
             if connected:
                 raise self._rejection(association)
             reasons.append(f"{address}: {self._why_not(address)}")
@@ -246,9 +253,24 @@ class Session:
             max_pdu=MAX_PDU,
             ext_neg=roles,
             evt_handlers=handlers,
+            tls_args=self._tls_args(),
         )
         compat.keep_responses(association)
         return association, bool(connected)
+
+    def _tls_args(self) -> tuple[Any, str] | None:
+        if self.peer.tls is None:
+            return None
+        return tls.calling(self.peer.tls), self.peer.remote_host
+
+    def _no_tls(self, address: str, association: Association) -> Trouble | None:
+        """Why there is no TLS, if that is what the association failed for."""
+        answered = association.acceptor.primitive is not None
+        if self.peer.tls is None or answered or self.deadline.expired:
+            return None
+        wait = self.deadline.at_most(1.0)
+        where = (address, self.peer.remote_port)
+        return tls.probe(*where, self.peer.tls, self.peer.remote_host, wait)
 
     def _contexts(self) -> tuple[list[PresentationContext], list[Any]]:
         services: Sequence[str] = ("C-FIND", self.peer.retrieve_method)
@@ -271,7 +293,8 @@ class Session:
         if answer is None or not association.is_rejected:
             return NodeUnreachableError(
                 f"Association: {self.peer} is connected and then does not answer, or hangs up: is "
-                "this port a DICOM service? Check the port; ask again if it was only busy."
+                f"this port a DICOM service{self._perhaps_tls}? Check the port; ask again if it "
+                "was only busy."
             )
         source, reason = answer.result_source, answer.diagnostic
         why, cure = _REJECTIONS.get(
@@ -281,6 +304,10 @@ class Session:
             f"Association: {self.peer} rejected our call as '{self.peer.local_ae_title}' {why} "
             f"(source {source}, reason {reason}): {cure}."
         )
+
+    @property
+    def _perhaps_tls(self) -> str:
+        return "" if self.peer.tls else ", and one without TLS"
 
     def _why_not(self, address: str) -> str:
         """Ask the system once more, briefly: pynetdicom only logs why a connection failed."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import socket
+import ssl
 from socketserver import BaseServer
 from typing import Any
 
@@ -98,7 +99,36 @@ def without_delay(event: evt.Event) -> None:
 
 
 class Listener(ThreadedAssociationServer):
-    """An association server that can be stopped at once, with all that it has accepted."""
+    """An association server that can be stopped at once, with all that it has accepted.
+
+    Attributes
+    ----------
+    encryption : ssl.SSLContext or None
+        What connections are encrypted by. pynetdicom shakes hands while it accepts, so that one
+        silent caller keeps all others out, before it is known who calls: here each connection
+        does by itself.
+    handshake_timeout : float
+        Seconds for it.
+    """
+
+    encryption: ssl.SSLContext | None = None
+    handshake_timeout = 5.0
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """Serve one connection, in a thread of its own."""
+        if self.encryption is not None:
+            request.settimeout(self.handshake_timeout)
+            try:
+                request = self.encryption.wrap_socket(request, server_side=True)
+            except OSError as error:
+                self.not_encrypted(client_address, error)
+                self.shutdown_request(request)
+                return
+            request.settimeout(None)
+        super().process_request_thread(request, client_address)
+
+    def not_encrypted(self, client_address: Any, error: OSError) -> None:
+        """Told of a connection that did not come to be encrypted."""
 
     def shutdown(self) -> None:
         """Stop listening; pynetdicom's own looks for itself among those of ``AE.start_server``."""

@@ -25,6 +25,7 @@ from typing import (
 from pydicom.dataset import Dataset
 
 from qatrack_aria.dicom.association import PATIENT_ROOT, Session
+from qatrack_aria.dicom.charset import assume
 from qatrack_aria.dicom.headers import (
     PLAN_CLASSES,
     ImageRef,
@@ -77,6 +78,7 @@ class Asked(NamedTuple):
     keys: dict[str, str]
     answers: int
     trouble: str
+    strangers: int = 0  # answers that are of another patient ID
 
     def __str__(self) -> str:
         keys = ", ".join(f"{name}={value}" for name, value in self.keys.items())
@@ -288,12 +290,17 @@ class Finder:
                 ref = dataclasses.replace(ref, patient_id=self.patient_id)
             if ref.patient_id == self.patient_id:
                 mine.append(ref)
+            else:
+                self.asked[-1] = self.asked[-1]._replace(strangers=self.asked[-1].strangers + 1)
         return mine
 
     def _ask(self, level: str, keys: Keys, returned: Sequence[str]) -> list[Dataset]:
         if not any(keys.values()):
             raise ValueError("a query without any key would list the whole server")
-        answers, trouble = find(self.session, identifier(level, keys, returned))
+        answers, trouble = find(
+            self.session,
+            identifier(level, keys, returned, self.session.peer.character_set),
+        )
         self.asked.append(Asked(level, dict(keys), len(answers), trouble))
         if trouble:
             raise Refused(len(answers))
@@ -336,6 +343,7 @@ def find(session: Session, asked: Dataset) -> tuple[list[Dataset], str]:
         if answer is None:
             unreadable += 1
         else:
+            assume(answer, session.peer.character_set)
             answers.append(answer)
     raise session.lost("C-FIND", time.monotonic() - heard)
 

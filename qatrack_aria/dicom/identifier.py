@@ -6,11 +6,15 @@ from typing import Any, Iterable, Mapping
 
 from pydicom.dataset import Dataset
 
+from qatrack_aria.dicom.charset import can_hold
+
 #: More responses follow (PS3.4 C.4); FF01: an optional key is not supported.
 PENDING = (0xFF00, 0xFF01)
 
 
-def identifier(level: str, keys: Mapping[str, Any], returned: Iterable[str] = ()) -> Dataset:
+def identifier(
+    level: str, keys: Mapping[str, Any], returned: Iterable[str] = (), character_set: str = ""
+) -> Dataset:
     """The identifier of a request.
 
     Parameters
@@ -21,13 +25,23 @@ def identifier(level: str, keys: Mapping[str, Any], returned: Iterable[str] = ()
         Keywords and the values to match.
     returned : iterable of str
         Keywords whose values are to be told.
+    character_set : str
+        Specific Character Set of the values; told where they need it.
+
+    Raises
+    ------
+    ValueError
+        A value cannot be written in it: it would go out with a wildcard.
     """
+    plain = all(str(value).isascii() for value in keys.values())
+    if not plain and not all(can_hold(str(v), character_set) for v in keys.values()):
+        raise ValueError(f"the keys cannot be written in {character_set}")
     ds = Dataset()
     ds.QueryRetrieveLevel = level
     for keyword in returned:
         setattr(ds, keyword, [] if keyword.endswith("Sequence") else "")
     for keyword, value in keys.items():
         setattr(ds, keyword, value)
-    if not all(ord(c) < 128 for value in keys.values() for c in str(value)):
-        ds.SpecificCharacterSet = "ISO_IR 192"
+    if not plain:
+        ds.SpecificCharacterSet = character_set.split("\\")
     return ds

@@ -165,7 +165,8 @@ class Mover:
         if level == "IMAGE":
             wanted = list(uids) if len(uids) > 1 else uids[0]
             keys = {**keys, "SOPInstanceUID": wanted}
-        operation = _Operation(self.session, self.inbox, identifier(level, keys))
+        asked = identifier(level, keys, character_set=self.session.peer.character_set)
+        operation = _Operation(self.session, self.inbox, asked)
         broken = operation.run(uids, lambda: self._report(all_uids))
         if self.inbox.failure is not None:
             raise self.inbox.failure

@@ -12,7 +12,7 @@ from typing import Any, Callable, Collection, NamedTuple
 
 from pynetdicom import AE, evt
 
-from qatrack_aria.dicom import compat
+from qatrack_aria.dicom import compat, tls
 from qatrack_aria.dicom.association import MAX_PDU, Peer, addresses, storage_contexts
 from qatrack_aria.errors import ArchiveError, AriaError, ReceiverError
 
@@ -145,6 +145,12 @@ class _Server(compat.Listener):
         self.inbox.turned_away(f"a connection from {address}, which is no address of the node")
         return False
 
+    def not_encrypted(self, client_address: Any, error: OSError) -> None:
+        address = compat.peer_address(client_address)
+        trouble = tls.explain(error)
+        why = trouble.what if trouble else "does not finish the handshake"
+        self.inbox.turned_away(f"a connection from {address}, which {why} (TLS)")
+
     def handle_error(self, request: Any, client_address: Any) -> None:
         logger.warning("receiver: a connection from %s failed", client_address[0], exc_info=True)
 
@@ -179,6 +185,7 @@ class Receiver:
         ae.acse_timeout = ae.dimse_timeout = self.peer.quiet_timeout
         ae.network_timeout = self.peer.quiet_timeout
         host = self.peer.local_host
+        encryption = tls.listening(self.peer.tls) if self.peer.tls else None
         try:
             self._server = ae.make_server(
                 (host, self.peer.local_port),
@@ -198,6 +205,7 @@ class Receiver:
                 "port, or the node's local host is no address of this machine."
             ) from error
         self._server.inbox = self.inbox
+        self._server.encryption = encryption
         self._server.allowed = self._allowed()
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(POLL,), name="aria-receiver", daemon=True

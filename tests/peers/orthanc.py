@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import urllib.request
 from typing import Any, Iterable, Mapping
 
@@ -18,7 +19,8 @@ class Orthanc(Server):
     ``modalities`` are the applications it may send to: ``{ae_title: (host, port)}``. With
     ``strict=True`` it serves only those, called by its own AE title; otherwise anybody.
     ``c_get=False`` refuses C-GET. ``settings`` go into Orthanc's own configuration as they are,
-    such as ``{"LimitFindResults": 5}`` or ``{"SynchronousCMove": False}``.
+    such as ``{"LimitFindResults": 5}`` or ``{"SynchronousCMove": False}``. With ``tls``, what the
+    tests themselves call it with, it sends over TLS too; its certificates are ``settings``.
     """
 
     def __init__(
@@ -28,6 +30,7 @@ class Orthanc(Server):
         c_get: bool = True,
         strict: bool = False,
         settings: Mapping[str, Any] | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         super().__init__()
         self.ae_title = ae_title
@@ -35,14 +38,16 @@ class Orthanc(Server):
         self.c_get = c_get
         self.strict = strict
         self.settings = dict(settings or {})
+        self.tls = tls
         self.http_port = 0
 
     def store(self, datasets: Iterable[Dataset]) -> None:
-        store(self.port, self.ae_title, datasets)
+        store(self.port, self.ae_title, datasets, self.tls)
 
     def set_peer(self, ae_title: str, host: str, port: int) -> None:
         """Make ``ae_title`` known, or move it to another address."""
-        self._rest("PUT", f"/modalities/{ae_title}", {"AET": ae_title, "Host": host, "Port": port})
+        peer = {"AET": ae_title, "Host": host, "Port": port, "UseDicomTls": self.tls is not None}
+        self._rest("PUT", f"/modalities/{ae_title}", peer)
 
     def clear(self) -> None:
         """Delete every instance."""
@@ -83,7 +88,7 @@ class Orthanc(Server):
         return [self._program, str(path)]
 
     def is_ready(self) -> bool:
-        return echo(self.port, self.ae_title)
+        return echo(self.port, self.ae_title, self.tls)
 
     def _rest(self, method: str, path: str, body: object = None) -> Any:
         request = urllib.request.Request(

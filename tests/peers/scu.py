@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 from copy import copy
 from typing import Iterable
 
@@ -14,12 +15,12 @@ from pynetdicom.sop_class import Verification
 from tests.peers.server import HOST, PeerFailed, accepts_connections
 
 
-def echo(port: int, ae_title: str) -> bool:
+def echo(port: int, ae_title: str, tls: ssl.SSLContext | None = None) -> bool:
     if not accepts_connections(port):  # pynetdicom would log an error
         return False
     ae = AE(ae_title="TESTER")
     ae.add_requested_context(Verification)
-    association = ae.associate(HOST, port, ae_title=ae_title)
+    association = ae.associate(HOST, port, ae_title=ae_title, tls_args=tls and (tls, HOST))
     if not association.is_established:
         return False
     status = association.send_c_echo()
@@ -27,7 +28,9 @@ def echo(port: int, ae_title: str) -> bool:
     return status.get("Status") == 0x0000
 
 
-def store(port: int, ae_title: str, datasets: Iterable[Dataset]) -> None:
+def store(
+    port: int, ae_title: str, datasets: Iterable[Dataset], tls: ssl.SSLContext | None = None
+) -> None:
     """Send all ``datasets`` in one association; every one must be taken."""
     datasets = [with_file_meta(dataset) for dataset in datasets]
     ae = AE(ae_title="TESTER")
@@ -36,7 +39,11 @@ def store(port: int, ae_title: str, datasets: Iterable[Dataset]) -> None:
     ):
         ae.add_requested_context(sop_class, syntax)
     association = ae.associate(
-        HOST, port, ae_title=ae_title, evt_handlers=[(evt.EVT_CONN_OPEN, send_at_once)]
+        HOST,
+        port,
+        ae_title=ae_title,
+        evt_handlers=[(evt.EVT_CONN_OPEN, send_at_once)],
+        tls_args=tls and (tls, HOST),
     )
     if not association.is_established:
         raise PeerFailed(f"{ae_title} refused an association for C-STORE")

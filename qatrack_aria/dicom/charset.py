@@ -1,0 +1,108 @@
+"""Character sets of what is asked and answered (Specific Character Set, PS3.3 C.12.1.1.2).
+
+A letter that a set does not have would be sent as ``?``, which is a wildcard, and would find the
+plans of others. So it is an error before anything is sent.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
+
+#: Value representations that are written in the character set (PS3.5 6.1.2.3).
+TEXTS = ("LO", "LT", "PN", "SH", "ST", "UC", "UT")
+
+#: What begins another set within a text (ISO 2022).
+ESCAPE = "\x1b"
+#: Terms for plain ASCII.
+DEFAULT = ("", "ISO_IR 6", "ISO 2022 IR 6")
+
+#: Defined terms, and what they are called; the first is DICOM's own way of today.
+CHOICES = (
+    ("ISO_IR 192", "Unicode (ISO_IR 192)"),
+    ("ISO_IR 100", "Western Europe (ISO_IR 100)"),
+    ("ISO_IR 101", "Central Europe (ISO_IR 101)"),
+    ("ISO_IR 109", "Southern Europe (ISO_IR 109)"),
+    ("ISO_IR 110", "Northern Europe (ISO_IR 110)"),
+    ("ISO_IR 144", "Cyrillic (ISO_IR 144)"),
+    ("ISO_IR 126", "Greek (ISO_IR 126)"),
+    ("ISO_IR 127", "Arabic (ISO_IR 127)"),
+    ("ISO_IR 138", "Hebrew (ISO_IR 138)"),
+    ("ISO_IR 148", "Turkish (ISO_IR 148)"),
+    ("ISO_IR 166", "Thai (ISO_IR 166)"),
+    ("ISO_IR 13", "Japanese, half-width katakana (ISO_IR 13)"),
+    ("\\ISO 2022 IR 87", "Japanese, kanji (ISO 2022 IR 87)"),
+    ("\\ISO 2022 IR 149", "Korean (ISO 2022 IR 149)"),
+    ("GB18030", "Chinese (GB18030)"),
+)
+
+
+def can_hold(text: str, character_set: str) -> bool:
+    """Whether all of a text can be written in a character set.
+
+    Parameters
+    ----------
+    text : str
+        What is to be sent.
+    character_set : str
+        Specific Character Set; several are separated by a backslash.
+    """
+    encodings = _encodings(character_set)
+    return all(any(_holds(letter, encoding) for encoding in encodings) for letter in text)
+
+
+def assume(ds: Dataset, character_set: str) -> None:
+    """Read the texts of a data set that does not say what they are written in.
+
+    By the standard they are then plain ASCII. What is not, pydicom has read byte by byte; bytes
+    that the character set does not allow are left so.
+
+    Parameters
+    ----------
+    ds : Dataset
+        An answer, or the header of a file; changed in place.
+    character_set : str
+        The Specific Character Set to assume.
+    """
+    if ds.get("SpecificCharacterSet"):
+        return
+    for element in ds:
+        if element.VR in TEXTS and isinstance(element.value, str) and not _plain(element.value):
+            element.value = _reread(element.value, character_set)
+
+
+def _plain(text: str) -> bool:
+    return text.isascii() and ESCAPE not in text
+
+
+def _encodings(character_set: str) -> list[str]:
+    from pydicom import charset
+
+    terms = character_set.split("\\")
+    encodings = charset.convert_encodings(terms)
+    # pydicom writes the default repertoire in ISO 8859-1, of which it has only the first half.
+    return ["ascii" if term in DEFAULT else e for term, e in zip(terms, encodings)]
+
+
+def _holds(letter: str, encoding: str) -> bool:
+    try:
+        return bool(letter.encode(encoding))
+    except (UnicodeError, LookupError):
+        return False
+
+
+def _reread(text: str, character_set: str) -> str:
+    from pydicom import charset
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        encodings = charset.convert_encodings(character_set.split("\\"))
+        try:
+            raw = text.encode(charset.default_encoding)
+            read = charset.decode_string(raw, encodings, set())
+            return read if charset.encode_string(read, encodings) == raw else text
+        except (UnicodeError, LookupError, ValueError):
+            return text
