@@ -67,6 +67,7 @@ class AriaNodeAdmin(admin.ModelAdmin):
                     "response_timeout",
                     "quiet_timeout",
                     "grace",
+                    "clock_ahead",
                 ),
                 "classes": ("collapse",),
             },

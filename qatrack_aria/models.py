@@ -21,6 +21,7 @@ from qatrack_aria.errors import (
 )
 from qatrack_aria.request import shown
 from qatrack_aria.validators import (
+    CLOCK,
     PORT,
     SECONDS,
     lines,
@@ -233,6 +234,12 @@ class AriaNode(models.Model):
         validators=SECONDS,
         help_text="Seconds that a composite test may take in all; web servers end a request "
         "after 30.",
+    )
+    clock_ahead = models.FloatField(
+        default=0,
+        validators=CLOCK,
+        help_text="Seconds by which the imagers' clocks may be ahead of QATrack+'s: images of a "
+        "session may seem to be newer than its end by as much.",
     )
     command_deadline = models.FloatField(
         default=300, validators=SECONDS, help_text="Seconds that fetch_aria may take in all."

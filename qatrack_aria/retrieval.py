@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import datetime as dt
 from typing import Any, Iterator
 
 from qatrack_aria.archive import Archive
@@ -242,6 +243,9 @@ def _order(
     node = record.node = AriaNode.objects.named(node_name)
     record.node_name = node.name
     request = Request.parse(patient_id, plan, image_type, **options)
+    if request.until is not None:
+        ahead = dt.timedelta(seconds=node.clock_ahead)
+        request = dataclasses.replace(request, until=request.until + ahead)
     record.request = dict(request.as_dict)
     node.require_allowed(request.patient_id)
     _require_writable(request, node)

@@ -33,6 +33,8 @@ YES = Verdict(True)
 OPEN = Verdict(None)
 #: How far apart the images of one session may be; a session may run over midnight.
 SESSION = dt.timedelta(hours=6)
+#: Clocks and time zones of this machine and of an imager may differ; more is a wrong date.
+CLOCKS_APART = dt.timedelta(days=1)
 UNDATED = "without a date of acquisition"
 
 
@@ -195,10 +197,13 @@ def require_certain(
     Raises
     ------
     AmbiguousImagesError
-        Images lack the date by which they would be told apart, or the newest image is alone in
-        its series while others of about its time are alone in theirs.
+        Images lack the date by which they would be told apart or carry one of the future, their
+        series goes on after the session, or the newest image is alone in its series while others
+        of about its time are alone in theirs.
     """
     _require_dates(chosen, images, request, plan_uids)
+    _require_past(chosen, request)
+    _require_whole_session(chosen, images, request, plan_uids)
     # ``select`` or ``count`` say what is meant.
     if request.select is not None or request.count is not None or len(chosen) != 1:
         return
@@ -251,6 +256,46 @@ def _require_dates(
             f"Images: {len(in_doubt)} of the images that may be meant carry neither an acquisition "
             "nor a content date, so nobody can tell whether they belong to the set: say "
             "select='all' without a date and count=, or sort them out in ARIA."
+        )
+
+
+def _require_past(chosen: Sequence[ImageRef], request: Request) -> None:
+    if request.date is not None or request.until is not None or request.select == "all":
+        return
+    newest = max(image.acquired or dt.datetime.min for image in chosen)
+    if newest > dt.datetime.now() + CLOCKS_APART:
+        raise AmbiguousImagesError(
+            f"Images: the newest of plan '{request.plan}' are dated {newest:%Y-%m-%d %H:%M}, which "
+            "is in the future, so nobody can tell which are the newest: set the imager's clock and "
+            "correct them in ARIA, or name the day that you want by date=."
+        )
+
+
+def _require_whole_session(
+    chosen: Sequence[ImageRef],
+    images: Iterable[ImageRef],
+    request: Request,
+    plan_uids: frozenset[str],
+) -> None:
+    """Half a series is no set: a clock that is ahead would cut it at the session's end."""
+    if request.until is None or request.count == len(chosen):
+        return
+    any_time = dataclasses.replace(request, until=None)
+    series = {series_of(image) for image in chosen}
+    after = [
+        image
+        for image in images
+        if series_of(image) in series
+        and image.acquired is not None
+        and image.acquired > request.until
+        and judge(image, any_time, plan_uids).meant is not False
+    ]
+    if after:
+        raise AmbiguousImagesError(
+            f"Images: {len(chosen)} images were acquired up to the end of the session, "
+            f"{request.until:%Y-%m-%d %H:%M}, and {len(after)} more of the same series after it: "
+            "is the imager's clock ahead? Then say so at the node; or give count= if the first "
+            f"{len(chosen)} are the set."
         )
 
 

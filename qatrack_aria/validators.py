@@ -78,6 +78,7 @@ validate_name = RegexValidator(
     "A name that is used in code: letters, digits, - and _, beginning with a letter.",
 )
 PORT = (MinValueValidator(1), MaxValueValidator(65535))
+CLOCK = (MinValueValidator(0), MaxValueValidator(3600))
 SECONDS = (MinValueValidator(0.1), MaxValueValidator(3600))
 
 

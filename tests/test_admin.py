@@ -36,6 +36,7 @@ TYPED = {
     "retrieve_method": "C-MOVE",
     "query_model": "STUDY",
     "character_set": "ISO_IR 192",
+    "clock_ahead": "0",
     "deadline": "25",
     "command_deadline": "300",
     "connect_timeout": "5",
