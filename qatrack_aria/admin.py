@@ -42,7 +42,15 @@ class AriaNodeAdmin(admin.ModelAdmin):
         ("This side", {"fields": ("local_ae_title", "local_host", "local_port")}),
         (
             "What may be fetched, and how",
-            {"fields": ("allowed_patients", "retrieve_method", "query_model", "character_set")},
+            {
+                "fields": (
+                    "allowed_patients",
+                    "retrieve_method",
+                    "query_model",
+                    "character_set",
+                    "stable_answers",
+                )
+            },
         ),
         (
             "Encryption",

@@ -9,6 +9,7 @@ from fnmatch import translate
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator
 from django.db import Error, models, transaction
 
 from qatrack_aria.dicom import charset
@@ -215,6 +216,13 @@ class AriaNode(models.Model):
         "say. Plain letters are the same in all.",
     )
 
+    stable_answers = models.PositiveSmallIntegerField(
+        default=1,
+        validators=[MaxValueValidator(10)],
+        help_text="How often the list of images must come out the same again while its newest is "
+        "younger than ten minutes: a session may be under way. Not asked where count= is met.",
+    )
+
     connect_timeout = models.FloatField(
         default=5, validators=SECONDS, help_text="Seconds to wait for a connection."
     )
@@ -347,6 +355,7 @@ class AriaNode(models.Model):
             extra_hosts=tuple(lines(self.extra_hosts)),
             tls=self._tls() if self.use_tls else None,
             character_set=self.character_set,
+            stable_answers=self.stable_answers,
             connect_timeout=self.connect_timeout,
             response_timeout=self.response_timeout,
             quiet_timeout=self.quiet_timeout,

@@ -33,6 +33,8 @@ YES = Verdict(True)
 OPEN = Verdict(None)
 #: How far apart the images of one session may be; a session may run over midnight.
 SESSION = dt.timedelta(hours=6)
+#: After this time without a new image a session is over.
+UNDER_WAY = dt.timedelta(minutes=10)
 #: Clocks and time zones of this machine and of an imager may differ; more is a wrong date.
 CLOCKS_APART = dt.timedelta(days=1)
 UNDATED = "without a date of acquisition"
@@ -215,6 +217,14 @@ def require_certain(
             "more series within six hours hold one each: they may belong together. Say "
             "select='day' for all of the day, or select='series' for the newest one alone."
         )
+
+
+def may_grow(chosen: Sequence[ImageRef], request: Request) -> bool:
+    """Whether more images of the same set may be on their way: while a session is under way."""
+    if request.until is not None or (request.count or len(chosen) + 1) <= len(chosen):
+        return False
+    newest = max(image.acquired or dt.datetime.min for image in chosen)
+    return abs(dt.datetime.now() - newest) < UNDER_WAY
 
 
 def of_session(

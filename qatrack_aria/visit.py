@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime as dt
-from typing import Any, Collection, Iterator, Sequence, TypeVar
+from typing import Any, Collection, Iterator, Optional, Sequence, Tuple, TypeVar
 
 from qatrack_aria import explain, selection
 from qatrack_aria.archive import Archive
@@ -31,6 +31,11 @@ from qatrack_aria.request import Request
 
 #: Days back from today that are searched one after the other; ``None``: the whole history.
 WINDOWS: tuple[int | None, ...] = (14, 120, None)
+
+Days = Tuple[Optional[dt.date], Optional[dt.date]]
+EVER: Days = (None, None)
+#: Lists of a growing series that are asked for before giving up.
+MOST_ROUNDS = 20
 
 Ref = TypeVar("Ref", ImageRef, PlanRef)
 
@@ -147,6 +152,8 @@ class Visit:
                 chosen = self._settle(plan_uids, bring, whole_history)
             except _Cut:
                 continue
+            if chosen and bring:
+                chosen = self._until_stable(chosen, plan_uids, (since, until))
             if chosen:
                 selection.require_certain(
                     chosen, list(self._listed.values()), self.request, plan_uids
@@ -190,6 +197,32 @@ class Visit:
             if not missing or not bring:
                 return chosen
             self._listed.update(self._bring(missing, self._whole_series(missing, whole)))
+
+    def _until_stable(
+        self, chosen: list[ImageRef], plan_uids: frozenset[str], days: Days
+    ) -> list[ImageRef]:
+        """Ask again while the session may be under way: its images come one by one."""
+        same = rounds = 0
+        while same < self.peer.stable_answers and selection.may_grow(chosen, self.request):
+            before = {image.sop_uid for image in chosen}
+            for image in self._list_again(chosen, days):
+                self._listed.setdefault(image.sop_uid, image)
+            chosen = self._settle(plan_uids, True, days == EVER)
+            same = same + 1 if {image.sop_uid for image in chosen} == before else 0
+            rounds += 1
+            if rounds > MOST_ROUNDS:
+                raise IncompleteRetrievalError(
+                    f"Images: more and more images of plan '{self.request.plan}' arrive at "
+                    f"{self.peer} ({len(chosen)} so far): ask again when the last field is done, "
+                    "or say how many there will be by count=."
+                )
+        return chosen
+
+    def _list_again(self, chosen: Sequence[ImageRef], days: Days) -> list[ImageRef]:
+        if self.request.select in ("day", "all"):
+            return self._finder.images(*days)
+        keys = {selection.series_of(image) for image in chosen}
+        return [image for key in sorted(keys) for image in self._finder.series(*key)]
 
     def _trusted(
         self, images: Sequence[ImageRef], plan_uids: frozenset[str]

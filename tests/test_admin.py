@@ -37,6 +37,7 @@ TYPED = {
     "query_model": "STUDY",
     "character_set": "ISO_IR 192",
     "clock_ahead": "0",
+    "stable_answers": "1",
     "deadline": "25",
     "command_deadline": "300",
     "connect_timeout": "5",

@@ -452,6 +452,7 @@ def test_every_value_of_a_node_reaches_dicom() -> None:
         quiet_timeout=3.5,
         grace=4.5,
         character_set="ISO_IR 100",
+        stable_answers=2,
         use_tls=True,
         tls_ca_file="/etc/ca.pem",
         tls_certificate_file="/etc/ours.pem",
@@ -477,6 +478,7 @@ def test_every_value_of_a_node_reaches_dicom() -> None:
         "quiet_timeout": 3.5,
         "grace": 4.5,
         "character_set": "ISO_IR 100",
+        "stable_answers": 2,
         "tls": Tls("/etc/ca.pem", "/etc/ours.pem", "/etc/ours.key", check_host=False),
     }
 

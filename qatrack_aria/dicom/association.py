@@ -66,7 +66,8 @@ class Peer:
     """Who is called, how, and how long each wait may be.
 
     Hosts are names or IPv4 or IPv6 addresses, times are seconds. `character_set` is the Specific
-    Character Set of what we ask.
+    Character Set of what we ask, `stable_answers` how often a list that may be growing must come
+    out the same again.
     """
 
     name: str
@@ -81,6 +82,7 @@ class Peer:
     extra_hosts: tuple[str, ...] = ()
     tls: Tls | None = None
     character_set: str = "ISO_IR 192"
+    stable_answers: int = 0
     connect_timeout: float = 5.0
     response_timeout: float = 100.0
     quiet_timeout: float = 60.0
@@ -240,6 +242,7 @@ class Session:
         ae.network_timeout = None  # a quiet association is no failure; every wait has its own end
         handlers: list[Any] = [
             (evt.EVT_CONN_OPEN, compat.without_delay),
+            (evt.EVT_CONN_OPEN, compat.sure_to_end),
             (evt.EVT_CONN_OPEN, lambda event: connected.append(event.address)),
         ]
         contexts, roles = self._contexts()
@@ -256,6 +259,8 @@ class Session:
             tls_args=self._tls_args(),
         )
         compat.keep_responses(association)
+        if not association.is_established:
+            association.kill()  # after an answer that is no DICOM, its connection is still open
         return association, bool(connected)
 
     def _tls_args(self) -> tuple[Any, str] | None:
