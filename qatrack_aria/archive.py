@@ -3,6 +3,21 @@
 An instance is written beside the archive, checked there, and renamed into it under its
 SOP Instance UID. What is in the archive is therefore whole, and whoever waits for an image waits
 for its file. Paths are short: Windows ends at 260 characters.
+
+Durability. A process may be killed at any point: what it leaves is a file beside the archive,
+which is swept away when it is an hour old, or the folder of a set that nobody is told of, which is
+pruned with the others. Against a power cut each file is flushed to the disk (fsync) before it gets
+its name. That costs 3 to 7 ms for an image of 3.3 MB on a solid state disk (one eighth of a fetch
+over loopback, a quarter of the time that the image needs on a gigabit network), and buys two
+things. No file can come back in its full length with zeros for pixels, as some file systems (NTFS,
+or ext4 without ordered data) may leave it, which no look at its header and its size would show.
+And a disk that fails only when the data reach it does so before the C-STORE is answered with
+Success. Folders are not flushed: a name that a power cut loses is an image that is fetched once
+more. All else (notes, and the copies in the folders of sets where there are no hard links) is not
+worth the time: it is believed for an hour at most, and only if it is as long as it was.
+
+Whoever takes a file out reads its header again (:func:`checked`). One that is empty, cut short or
+garbage, by whatever mishap, is removed, and the next transfer brings it anew.
 """
 
 from __future__ import annotations
@@ -33,6 +48,17 @@ READ_ONLY = 0o400
 #: Seconds after which a file still being written belongs to a process that died.
 ABANDONED = 3600
 
+#: What to do about what the system says; else something is wrong with the place itself.
+CURES = {
+    errno.ENOSPC: "free some space on that disk",
+    errno.EDQUOT: "raise the quota or free some space",
+    errno.EFBIG: "raise the web server's limit for the size of a file (ulimit -f)",
+    errno.EROFS: "choose another place by QATRACK_ARIA_ARCHIVE",
+    errno.EIO: "that disk is failing: have somebody look after it",
+    errno.ENOENT: "something has cleared that folder: find out what does, and ask again",
+}
+ANY_OTHER = "see what is there, or choose another place by QATRACK_ARIA_ARCHIVE"
+
 
 class Archive:
     """The folder of received instances, and what else lives beside them.
@@ -58,13 +84,10 @@ class Archive:
         self.sets = root / "sets"
         self.locks = root / "locks"
         self.answers = root / "answers"
-        for folder in (root, *self._folders):
+        make_private(root, parents=True)
+        for folder in (self.instances, self.incoming, self.sets, self.locks, self.answers):
             make_private(folder)
         self._forget_abandoned()
-
-    @property
-    def _folders(self) -> tuple[Path, ...]:
-        return self.instances, self.incoming, self.sets, self.locks, self.answers
 
     def path(self, sop_uid: str) -> Path:
         """Where the instance of that SOP Instance UID lies, or would lie.
@@ -108,7 +131,7 @@ class Archive:
             discard(path)
             return None
         except OSError as error:
-            raise _trouble("read", path, error) from error
+            raise trouble("read", path, error) from error
 
     def keep(self, incoming: Incoming, patient_id: str) -> None:
         """File an instance that came from the network.
@@ -134,14 +157,15 @@ class Archive:
                 make_private(path.parent)
                 _move_into_place(partial, path)
         except OSError as error:
-            raise _trouble("write", path, error) from error
+            raise trouble("write", path, error) from error
 
     def _forget_abandoned(self) -> None:
         limit = time.time() - ABANDONED
-        for path in self.incoming.glob("*.part"):
-            with contextlib.suppress(OSError):
-                if path.stat().st_mtime < limit:
-                    discard(path)
+        with contextlib.suppress(OSError):  # tidying up never fails a fetch
+            for path in list(self.incoming.iterdir()):
+                with contextlib.suppress(OSError):  # gone: another process tidies up too
+                    if path.stat().st_mtime < limit:
+                        discard(path)
 
 
 def checked(
@@ -167,12 +191,21 @@ def checked(
     return ds
 
 
-def make_private(folder: Path) -> None:
-    """Make a folder that only its owner may enter; one that is there stays as it is."""
+def make_private(folder: Path, parents: bool = False) -> None:
+    """Make a folder that only its owner may enter; one that is there stays as it is.
+
+    What it lies in is made only by `parents`, and not private: an archive that somebody removes
+    in the midst of a transfer must not come back in part, and open to all.
+
+    Raises
+    ------
+    ArchiveError
+        The disk refused.
+    """
     try:
-        folder.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
+        folder.mkdir(mode=PRIVATE, parents=parents, exist_ok=True)
     except OSError as error:
-        raise _trouble("make", folder, error) from error
+        raise trouble("make", folder, error) from error
 
 
 @contextlib.contextmanager
@@ -184,6 +217,16 @@ def partial_file(folder: Path) -> Iterator[Path]:
         yield Path(name)
     finally:
         discard(Path(name))
+
+
+def trouble(doing: str, path: Path, error: Exception) -> ArchiveError:
+    """The error to raise where the disk refused; `error` is what the system said."""
+    reason = getattr(error, "strerror", None) or error
+    if isinstance(error, PermissionError):
+        cure = f"let the account that runs QATrack+ write there{_owner(path)}"
+    else:
+        cure = CURES.get(getattr(error, "errno", None) or 0, ANY_OTHER)
+    return ArchiveError(f"Archive: cannot {doing} {path} ({reason}): {cure}.")
 
 
 def discard(path: Path) -> None:
@@ -210,16 +253,8 @@ def _write(path: Path, incoming: Incoming) -> None:
         file.write(PREAMBLE)
         write_file_meta_info(cast(Any, file), meta, enforce_standard=True)
         file.write(incoming.data)
-
-
-def _trouble(doing: str, path: Path, error: OSError) -> ArchiveError:
-    reason = error.strerror or str(error)
-    cure = {
-        errno.ENOSPC: "free some space on that disk",
-        errno.EDQUOT: "raise the quota or free some space",
-        errno.EROFS: "choose another place by QATRACK_ARIA_ARCHIVE",
-    }.get(error.errno or 0, f"let the account that runs QATrack+ write there{_owner(path)}")
-    return ArchiveError(f"Archive: cannot {doing} {path} ({reason}): {cure}.")
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _owner(path: Path) -> str:

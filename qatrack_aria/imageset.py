@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Iterator, Mapping, Sequence
 
 from qatrack_aria import attachments, pictures
-from qatrack_aria.archive import READ_ONLY, Archive, discard, make_private
+from qatrack_aria.archive import READ_ONLY, Archive, discard, make_private, trouble
 from qatrack_aria.dicom.headers import ImageRef, PlanRef
 from qatrack_aria.errors import ArchiveError, RequestError
 
@@ -101,7 +101,13 @@ class ImageSet:
 
     @property
     def summary(self) -> dict[str, Any]:
-        """Where the images come from, in JSON's types: enough to find the same ones again."""
+        """Where the images come from, in JSON's types: enough to find the same ones again.
+
+        Raises
+        ------
+        ArchiveError
+            A file is gone, or cannot be read.
+        """
         summary = {
             "node": self._node,
             "request": self._request,
@@ -125,10 +131,6 @@ class ImageSet:
     @property
     def _dated(self) -> bool:
         return any(image.acquired for image in self.images)
-
-    def is_there(self) -> bool:
-        """Whether all of its files still are."""
-        return all(os.path.isfile(file) for file in self.files)
 
     def as_note(self) -> dict[str, Any]:
         """All of it in JSON's types, for :meth:`from_note`."""
@@ -369,10 +371,7 @@ def lay_out(
             files.append(file)
     except OSError as error:
         remove_set(folder)
-        raise ArchiveError(
-            f"Archive: cannot lay out the images in {folder} ({error.strerror or error}): let the "
-            "account that runs QATrack+ write there, and see that the disk has room."
-        ) from error
+        raise trouble("lay out the images in", folder, error) from error
     return folder, ordered, files
 
 
@@ -435,4 +434,7 @@ def _when(image: ImageRef) -> dt.datetime:
 
 
 def _sha256(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()
+    try:
+        return hashlib.sha256(file.read_bytes()).hexdigest()
+    except OSError as error:
+        raise trouble("read", file, error) from error

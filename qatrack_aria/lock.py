@@ -17,10 +17,10 @@ from typing import Iterator
 
 from filelock import FileLock, Timeout
 
-from qatrack_aria.archive import Archive
+from qatrack_aria.archive import Archive, trouble
 from qatrack_aria.deadline import Deadline
 from qatrack_aria.dicom.association import C_GET, Peer
-from qatrack_aria.errors import ArchiveError, BusyError
+from qatrack_aria.errors import BusyError
 
 POLL = 0.05  # s between two looks at a taken lock; the system cannot wake us portably
 
@@ -57,17 +57,15 @@ def hold_destination(archive: Archive, peer: Peer, deadline: Deadline, who: str)
             f"within {deadline.seconds:g} s: ask again in a moment."
         ) from None
     except (OSError, NotImplementedError) as error:  # the latter: a disk that has no locks
-        raise ArchiveError(
-            f"Archive: cannot lock {path} ({getattr(error, 'strerror', None) or error}): let the "
-            "account that runs QATrack+ write there."
-        ) from error
+        raise trouble("lock", path, error) from error
     try:
         _sign(holder, who)
         yield
     finally:
         with contextlib.suppress(OSError):
             holder.unlink()
-        lock.release()
+        with contextlib.suppress(OSError):  # the disk is gone, and the lock with it
+            lock.release()
 
 
 def _destination(peer: Peer) -> str:

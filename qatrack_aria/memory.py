@@ -63,13 +63,16 @@ class Memory:
             if not 0 <= age < max_age:
                 return None
             images = ImageSet.from_note(note["set"])
+            if _sizes(images) != note["sizes"]:
+                return None  # a power cut may have emptied a copy
+            return Answer(images, None, note["row"])
         except (OSError, ValueError, KeyError, TypeError):
             return None  # nothing, or nothing of use: then it is asked for again
-        return Answer(images, None, note["row"]) if images.is_there() else None
 
     def keep(self, images: ImageSet, row: int | None) -> None:
         """Remember an answer."""
-        self._write({"set": images.as_note(), "row": row})
+        with contextlib.suppress(OSError):  # its files are gone already
+            self._write({"set": images.as_note(), "sizes": _sizes(images), "row": row})
 
     def keep_failure(self, failure: AriaError, row: int | None) -> None:
         """Remember that it was in vain."""
@@ -80,6 +83,10 @@ class Memory:
         with contextlib.suppress(OSError), partial_file(self._path.parent) as partial:
             partial.write_text(json.dumps({"at": time.time(), **note}), encoding="utf-8")
             os.replace(partial, self._path)
+
+
+def _sizes(images: ImageSet) -> list[int]:
+    return [os.path.getsize(file) for file in images.files]
 
 
 def forget_old(archive: Archive) -> None:

@@ -133,9 +133,15 @@ def _save(row: Retrieval, record: Record) -> Retrieval | None:
     row.refused, row.bytes = record.refused, record.bytes
     row.folder, row.message = _plain(record.folder)[:500], _plain(record.message)
     with _harmless():
-        row.save()
+        row.save(update_fields=_all_but_repeats() if row.pk else None)
         return row
     return None
+
+
+def _all_but_repeats() -> list[str]:
+    # Another process may have been answered from this retrieval, and have counted it, by now.
+    fields = [f.name for f in Retrieval._meta.concrete_fields if not f.primary_key]
+    return [name for name in fields if name != "repeats"]
 
 
 @contextlib.contextmanager
