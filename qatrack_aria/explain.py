@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Collection, Sequence
 
-from qatrack_aria.dicom.association import Peer
+from qatrack_aria.dicom.association import C_MOVE, Peer
 from qatrack_aria.dicom.find import Asked
 from qatrack_aria.dicom.headers import ImageRef, PlanRef
 from qatrack_aria.dicom.move import SUCCESS, Attempt
@@ -71,11 +71,13 @@ def incomplete(
     said = f" ({'; '.join(str(attempt) for attempt in attempts[-2:])})" if attempts else ""
     refused = f"; turned away: {inbox.refused[0]}" if inbox.refused else ""
     nothing_came = not inbox.arrived and not inbox.any_instance_refused
-    if nothing_came and any(attempt.status == SUCCESS for attempt in attempts):
+    said_success = any(attempt.status == SUCCESS for attempt in attempts)
+    # In a C-GET the images come back by the association that is there already.
+    if nothing_came and said_success and peer.retrieve_method == C_MOVE:
         cure = (
             "it reports success and nothing came: it knows another address or port for our AE "
             f"title '{peer.local_ae_title}' than this machine's port {peer.local_port}, or a "
-            "firewall is between"
+            "firewall is between: check both"
         )
     else:
         cure = "what has arrived is kept: ask again"

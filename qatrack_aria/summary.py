@@ -92,6 +92,6 @@ def _read(summary: Any) -> Any:
 
 
 def _short(value: Any) -> str:
-    if not isinstance(value, str) or len(value) > MAX_LENGTH:
+    if not isinstance(value, str) or len(value) > MAX_LENGTH or not value.isprintable():
         raise ValueError("not a short text")
     return value

@@ -138,6 +138,7 @@ class Session:
         self.deadline = deadline
         self._on_store = on_store
         self._association: Association | None = None
+        self._message_id = 0
 
     def __enter__(self) -> Session:
         return self
@@ -152,6 +153,12 @@ class Session:
             self.close()
             self._association = self._open()
         return self._association
+
+    def next_message_id(self) -> int:
+        """The message ID for the next request, the only one whose responses are taken then."""
+        self._message_id = self._message_id % 0xFFFF + 1
+        compat.keep_responses(self.association, self._message_id)
+        return self._message_id
 
     def close(self) -> None:
         """Release the association, or abort it where the peer does not answer."""

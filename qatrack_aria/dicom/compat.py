@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import math
 import socket
-import ssl
+import threading
+import time
 from socketserver import BaseServer
 from typing import Any
 
 import pynetdicom
-from pynetdicom import evt, sop_class
+from pynetdicom import _config, evt, sop_class
 from pynetdicom.ae import ApplicationEntity
 from pynetdicom.association import Association
 from pynetdicom.service_class import StorageServiceClass
 from pynetdicom.transport import AssociationSocket, ThreadedAssociationServer
 
-# pynetdicom writes whole identifiers and data sets (patient and staff names) at level INFO.
+# pynetdicom writes whole identifiers (patient and staff names) into its log, at level INFO.
+_config.LOG_REQUEST_IDENTIFIERS = _config.LOG_RESPONSE_IDENTIFIERS = False
 if logging.getLogger("pynetdicom").level == logging.NOTSET:
     logging.getLogger("pynetdicom").setLevel(logging.CRITICAL)
+
+#: Seconds that the last words to a peer may take: sending an A-ABORT takes about 0.1.
+FAREWELL = 1.0
 
 _HAS_IPV6 = int(pynetdicom.__version__.split(".")[0]) >= 3
 
@@ -69,22 +76,47 @@ def application_entity(ae_title: str, address: str) -> ApplicationEntity:
     return ApplicationEntity(ae_title=ae_title)
 
 
-def keep_responses(association: Association) -> None:
-    """Give a response back to who waits for it; for associations that we requested.
+def keep_responses(association: Association, message_id: int | None = None) -> None:
+    """Leave each response to who waits for it; for associations that we requested.
 
     pynetdicom (2.0 to 3.0) pauses a requestor's reactor while it waits for a response. Under load
-    that reactor may just have passed its stop, and takes the response away as "unexpected".
+    that reactor may just have passed its stop, and takes the response away as "unexpected". And
+    it asks no response to which request it belongs: where a peer goes on after a final response,
+    its answers would be taken for those to the next, and a list with a hole in it for a whole one.
+
+    Parameters
+    ----------
+    association : Association
+        As soon as it is there.
+    message_id : int, optional
+        From now on only responses to this request are taken.
     """
+    dimse: Any = association.dimse
+    get_any = type(dimse).get_msg
 
-    def give_back(message: Any, context_id: int) -> None:
-        association.dimse.msg_queue.put((context_id, message))
+    def get_msg(block: bool = False) -> Any:
+        if not block:  # the reactor
+            return None, None
+        until = math.inf
+        if dimse.dimse_timeout is not None:
+            until = time.monotonic() + dimse.dimse_timeout
+        while time.monotonic() <= until:
+            context_id, message = get_any(dimse, block)
+            belongs_to = getattr(message, "MessageIDBeingRespondedTo", None)
+            if message_id is None or belongs_to in (None, message_id):
+                return context_id, message
+        return None, None
 
-    setattr(association, "_serve_request", give_back)  # noqa: B010
+    dimse.get_msg = get_msg
 
 
 def abort(association: Association) -> None:
     """Abort, and wake the thread that waits for a response, as a lost connection would."""
     association.abort()
+    if association.is_alive() and association is not threading.current_thread():
+        association.join(FAREWELL)  # or it might undo both of the next
+    # That thread may be just about to ask, and then waits for the reactor, now gone, to pause.
+    association._is_paused = True
     association.dimse.msg_queue.put((None, None))
 
 
@@ -95,40 +127,40 @@ def without_delay(event: evt.Event) -> None:
         connection.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
+def sure_to_end(event: evt.Event) -> None:
+    """Have the association end, and its socket closed, whatever the peer does (EVT_CONN_OPEN).
+
+    pynetdicom ends an association by waiting for its thread that reads PDUs. Where a peer has
+    fallen silent in the midst of one, that thread reads for ever; and where it has reset the
+    connection, pynetdicom 3 leaves the socket open.
+    """
+    association: Any = event.assoc
+    connection = association.dul.socket.socket
+    kill = association.kill
+
+    def kill_in_time() -> None:
+        cut = threading.Timer(FAREWELL, _cut, [connection])
+        cut.start()
+        try:
+            kill()
+        finally:
+            cut.cancel()
+            cut.join()
+            connection.close()
+
+    association.kill = kill_in_time
+
+
+def _cut(connection: socket.socket) -> None:
+    with contextlib.suppress(OSError):  # it is closed already
+        connection.shutdown(socket.SHUT_RDWR)
+
+
 # --- listening --------------------------------------------------------------------------------
 
 
 class Listener(ThreadedAssociationServer):
-    """An association server that can be stopped at once, with all that it has accepted.
-
-    Attributes
-    ----------
-    encryption : ssl.SSLContext or None
-        What connections are encrypted by. pynetdicom shakes hands while it accepts, so that one
-        silent caller keeps all others out, before it is known who calls: here each connection
-        does by itself.
-    handshake_timeout : float
-        Seconds for it.
-    """
-
-    encryption: ssl.SSLContext | None = None
-    handshake_timeout = 5.0
-
-    def process_request_thread(self, request: Any, client_address: Any) -> None:
-        """Serve one connection, in a thread of its own."""
-        if self.encryption is not None:
-            request.settimeout(self.handshake_timeout)
-            try:
-                request = self.encryption.wrap_socket(request, server_side=True)
-            except OSError as error:
-                self.not_encrypted(client_address, error)
-                self.shutdown_request(request)
-                return
-            request.settimeout(None)
-        super().process_request_thread(request, client_address)
-
-    def not_encrypted(self, client_address: Any, error: OSError) -> None:
-        """Told of a connection that did not come to be encrypted."""
+    """An association server that can be stopped at once, with all that it has accepted."""
 
     def shutdown(self) -> None:
         """Stop listening; pynetdicom's own looks for itself among those of ``AE.start_server``."""

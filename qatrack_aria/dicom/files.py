@@ -11,8 +11,9 @@ from typing import Any, BinaryIO
 import pydicom
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
+from pydicom.filereader import data_element_generator
 
-from qatrack_aria.dicom.headers import RT_IMAGE_STORAGE, text
+from qatrack_aria.dicom.headers import RT_IMAGE_STORAGE, leave_out_unreadable, text
 
 UNDEFINED_LENGTH = 0xFFFFFFFF
 PIXEL_DATA = b"\xe0\x7f\x10\x00"
@@ -26,6 +27,7 @@ PEOPLE = {
     "ReferringPhysicianIdentificationSequence",
     "VerifyingObserverIdentificationCodeSequence",
 }
+PIXEL_DATA_TAG = 0x7FE00010
 
 
 class UnreadableError(Exception):
@@ -55,17 +57,18 @@ def read_file(path: Path) -> Dataset:
     with open(path, "rb") as file:
         try:
             ds = pydicom.dcmread(file, stop_before_pixels=True)
-            wanted = _pixel_bytes(ds)
+            _check_whole(file, ds)
+        except UnreadableError:
+            raise
         except Exception as error:  # pydicom raises of every kind on garbage
             if isinstance(error, OSError) and error.errno:
                 raise  # the disk's own; pydicom's have no number
-            raise UnreadableError(f"it is not readable as DICOM ({error})") from error
-        if wanted:
-            _check_pixels(file, ds, wanted)
-        elif _is_rt_image(ds):
-            raise UnreadableError("it has no pixel data")
-        else:
-            _check_end(file, ds)
+            # Its words may be those of the file: a patient's name.
+            raise UnreadableError(
+                f"it is not readable as DICOM ({type(error).__name__})"
+            ) from error
+    if text(ds, "SpecificCharacterSet") is None:
+        leave_out_unreadable(ds)  # whoever assumes a character set goes through all of it
     return ds
 
 
@@ -87,6 +90,16 @@ def without_staff(path: Path) -> bytes:
     file = io.BytesIO()
     ds.save_as(file)
     return file.getvalue()
+
+
+def _check_whole(file: BinaryIO, ds: Dataset) -> None:
+    wanted = _pixel_bytes(ds)
+    if wanted:
+        _check_pixels(file, ds, wanted)
+    elif _is_rt_image(ds):
+        raise UnreadableError("it has no pixel data")
+    else:
+        _check_end(file, ds)
 
 
 def _is_rt_image(ds: Dataset) -> bool:
@@ -131,10 +144,31 @@ def _check_pixels(file: BinaryIO, ds: Dataset, wanted: int) -> None:
         value_at, (length,) = start + 12, struct.unpack("<L", head[8:12])
     else:
         raise UnreadableError("it ends inside the pixel data")
-    there = file.seek(0, os.SEEK_END) - value_at
+    end = file.seek(0, os.SEEK_END)
+    there = end - value_at
     if ds.file_meta.TransferSyntaxUID.is_compressed:
         length = wanted = 1  # of undefined length; only that something is there can be seen here
     if there < length or length < wanted:
         raise UnreadableError(
             f"it has {max(0, min(there, length))} bytes of pixel data where {wanted} belong"
         )
+    if not ds.file_meta.TransferSyntaxUID.is_compressed:
+        _check_rest(file, ds, value_at + length, end)
+
+
+def _check_rest(file: BinaryIO, ds: Dataset, at: int, end: int) -> None:
+    # Where a piece of the pixels came twice, they are shifted, and the last of them follow here.
+    file.seek(at)
+    last = PIXEL_DATA_TAG
+    try:
+        implicit = ds.file_meta.TransferSyntaxUID.is_implicit_VR
+        for element in data_element_generator(file, implicit, True):
+            if not isinstance(element, RawDataElement):
+                return  # a sequence that tells its own end
+            if element.tag <= last:
+                break
+            last, at = element.tag, element.value_tell + element.length
+    except Exception as error:  # as above
+        raise UnreadableError(f"what follows its pixel data is not readable ({error})") from error
+    if at != end:
+        raise UnreadableError("what follows its pixel data is no attribute")

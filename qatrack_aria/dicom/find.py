@@ -31,6 +31,7 @@ from qatrack_aria.dicom.headers import (
     ImageRef,
     PlanRef,
     image_ref,
+    leave_out_unreadable,
     plan_ref,
     text,
     valid_uid,
@@ -323,13 +324,14 @@ def find(session: Session, asked: Dataset) -> tuple[list[Dataset], str]:
         The association broke, or no answer came in time.
     """
     model = session.context("C-FIND")
+    message_id = session.next_message_id()
     association = session.association
     association.dimse_timeout = session.deadline.at_most(session.peer.response_timeout)
     answers: list[Dataset] = []
     unreadable = 0
     heard = time.monotonic()
     try:
-        responses = association.send_c_find(asked, model)
+        responses = association.send_c_find(asked, model, message_id)
     except RuntimeError:  # it was broken off just now
         raise session.lost("C-FIND", 0) from None
     for status, answer in responses:
@@ -343,9 +345,15 @@ def find(session: Session, asked: Dataset) -> tuple[list[Dataset], str]:
         if answer is None:
             unreadable += 1
         else:
-            assume(answer, session.peer.character_set)
+            understand(answer, session.peer.character_set)
             answers.append(answer)
     raise session.lost("C-FIND", time.monotonic() - heard)
+
+
+def understand(answer: Dataset, character_set: str) -> None:
+    """Read the texts of an answer that does not say its character set; see :func:`assume`."""
+    leave_out_unreadable(answer)
+    assume(answer, character_set)
 
 
 def _required(uid: str | None) -> str:

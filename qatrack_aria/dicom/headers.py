@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import math
 import re
 from dataclasses import dataclass
 from typing import Any, Mapping, Sequence
@@ -16,6 +17,7 @@ from typing import Any, Mapping, Sequence
 import pydicom
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
+from pydicom.valuerep import PersonName
 
 RT_PLAN_STORAGE = "1.2.840.10008.5.1.4.1.1.481.5"
 RT_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.481.1"
@@ -29,6 +31,10 @@ VARIAN_PLAN_CLASSES = (
 )
 PLAN_CLASSES = (RT_PLAN_STORAGE, *VARIAN_PLAN_CLASSES)
 
+#: Characters of a value of any of the attributes read here (LO and UI, PS3.5 table 6.2-1).
+MAX_LENGTH = 64
+#: Values of an attribute that are read: one more than anybody can ask for, of an ImageType.
+MAX_VALUES = 17
 #: Dates before are what programs write for none (1 January 0001 or 1900).
 EARLIEST_YEAR = 1901
 
@@ -150,6 +156,26 @@ def valid_uid(value: object) -> bool:
     )
 
 
+def printable(text: str, longest: int = MAX_LENGTH) -> str:
+    """Text from the wire as one short line that can be shown and logged.
+
+    What is altered here is nothing that anybody can ask for: a request holds neither a backslash
+    nor more characters than a value of DICOM may have.
+    """
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text[: longest + 1])
+    return text if len(text) <= longest else text[:longest] + "…"
+
+
+def leave_out_unreadable(ds: Dataset) -> None:
+    """Take out values that cannot be converted, so that all others can be gone through."""
+    for tag in list(ds.keys()):
+        try:
+            ds[tag]
+        except Exception:  # pydicom raises of every kind on garbage
+            del ds[tag]
+
+
 def plan_ref(ds: Dataset, *, from_file: bool = False) -> PlanRef:
     """Read a plan's header or a C-FIND answer."""
     unknown = "" if from_file else None
@@ -209,9 +235,11 @@ def _values(ds: Dataset, keyword: str) -> Sequence[str]:
     value = _value(ds, keyword)
     if value is None or value == "":
         return []
-    # By a wrong VR it can be of any type.
-    many = value if isinstance(value, MultiValue) else [value]
-    return [str(part).strip(" \0") for part in many]
+    # By a wrong VR it can be of any type; some hold names of people.
+    many = value[:MAX_VALUES] if isinstance(value, MultiValue) else [value]
+    if any(isinstance(part, (bytes, PersonName, Dataset, pydicom.Sequence)) for part in many):
+        return []
+    return [printable(str(part).strip(" \0")) for part in many]
 
 
 def text(ds: Dataset, keyword: str) -> str | None:
@@ -271,7 +299,9 @@ def _time(ds: Dataset, keyword: str) -> dt.time | None:
 def _peak_kv(ds: Dataset) -> float | None:
     for item in _items(ds, "ExposureSequence"):
         try:
-            return float(_value(item, "KVP"))
-        except (TypeError, ValueError):
+            voltage = float(_value(item, "KVP"))
+        except (TypeError, ValueError, OverflowError):
             continue
+        if math.isfinite(voltage):
+            return voltage
     return None

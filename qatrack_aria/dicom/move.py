@@ -220,11 +220,14 @@ class _Operation:
         """
         service = self.session.peer.retrieve_method
         model = self.session.context(service)
+        message_id = self.session.next_message_id()
         association = self.session.association
         # The thread's own wait is the longest; the ones below are those that count.
         association.dimse_timeout = self.session.deadline.remaining + 5
         thread = threading.Thread(
-            target=self._read_responses, args=(association, service, model), daemon=True
+            target=self._read_responses,
+            args=(association, service, model, message_id),
+            daemon=True,
         )
         thread.start()
         broken = "interrupted"
@@ -236,13 +239,15 @@ class _Operation:
             thread.join(5.0)
         return broken
 
-    def _read_responses(self, association: Any, service: str, model: Any) -> None:
+    def _read_responses(self, association: Any, service: str, model: Any, message_id: int) -> None:
         try:
             if service == C_MOVE:
                 destination = self.session.peer.local_ae_title
-                responses = association.send_c_move(self._identifier, destination, model)
+                responses = association.send_c_move(
+                    self._identifier, destination, model, message_id
+                )
             else:
-                responses = association.send_c_get(self._identifier, model)
+                responses = association.send_c_get(self._identifier, model, message_id)
             for status, _ in responses:
                 with self.inbox.changed:
                     self._heard = time.monotonic()

@@ -14,6 +14,8 @@ from pynetdicom import AE, evt
 
 from qatrack_aria.dicom import compat, tls
 from qatrack_aria.dicom.association import MAX_PDU, Peer, addresses, storage_contexts
+from qatrack_aria.dicom.gate import MAX_ASSOCIATIONS, Gate
+from qatrack_aria.dicom.headers import printable
 from qatrack_aria.errors import ArchiveError, AriaError, ReceiverError
 
 logger = logging.getLogger(__name__)
@@ -24,8 +26,9 @@ NOT_AUTHORIZED = 0x0124
 OUT_OF_RESOURCES = 0xA700
 DOES_NOT_MATCH = 0xA900
 
-PATIENCE = 5.0  # s: far above what an aborted association needs to end
+PATIENCE = 5.0  # s: far above what aborted associations need to end
 POLL = 0.01  # s: socketserver looks this often whether it shall stop; it can wait on nothing else
+REMEMBERED = 1000  # refusals; a peer that goes on and on must not fill the memory
 
 
 class Incoming(NamedTuple):
@@ -57,7 +60,7 @@ class Inbox:
     arrived : dict of str to int
         SOP Instance UID and size in bytes of what was filed.
     refused : list of str
-        Why each other C-STORE or connection was turned away.
+        Why others were turned away, C-STOREs before connections; :data:`REMEMBERED` at most.
     any_instance_refused : bool
         Whether a C-STORE was among them.
     failure : AriaError or None
@@ -115,24 +118,31 @@ class Inbox:
             with self.changed:
                 self.failure = self.failure or error
             return self._refuse("the disk did not take it", OUT_OF_RESOURCES)
+        except Exception as error:  # pydicom raises of every kind on what a peer can think of
+            logger.warning("receiver: an instance cannot be checked: %s", type(error).__name__)
+            return self._refuse("an instance that cannot be checked", DOES_NOT_MATCH)
         with self.changed:
             self.arrived[uid] = len(incoming.data)
             self.changed.notify_all()
         return SUCCESS
 
     def turned_away(self, reason: str) -> None:
-        """Note a connection or a C-STORE that was not let in."""
-        with self.changed:
-            self.refused.append(reason)
-            self.changed.notify_all()
+        """Note a connection that was not let in."""
+        self._note(reason, len(self.refused))
 
     def _refuse(self, reason: str, status: int) -> int:
         self.any_instance_refused = True
-        self.turned_away(reason)
+        self._note(reason, 0)  # what is wrong with our images matters more than who else called
         return status
 
+    def _note(self, reason: str, place: int) -> None:
+        with self.changed:
+            self.refused.insert(place, printable(reason, 300))
+            del self.refused[REMEMBERED:]
+            self.changed.notify_all()
 
-class _Server(compat.Listener):
+
+class _Server(Gate):
     """Lets in only the addresses of the node."""
 
     allowed: Collection[str] = ()
@@ -142,14 +152,16 @@ class _Server(compat.Listener):
         address = compat.peer_address(client_address)
         if address in self.allowed:
             return True
-        self.inbox.turned_away(f"a connection from {address}, which is no address of the node")
+        self.turned_away(address, "is no address of the node")
         return False
 
-    def not_encrypted(self, client_address: Any, error: OSError) -> None:
-        address = compat.peer_address(client_address)
+    def turned_away(self, address: str, why: str) -> None:
+        self.inbox.turned_away(f"a connection from {address}, which {why}")
+
+    def not_encrypted(self, address: str, error: OSError) -> None:
         trouble = tls.explain(error)
         why = trouble.what if trouble else "does not finish the handshake"
-        self.inbox.turned_away(f"a connection from {address}, which {why} (TLS)")
+        self.turned_away(address, f"{why} (TLS)")
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         logger.warning("receiver: a connection from %s failed", client_address[0], exc_info=True)
@@ -192,6 +204,7 @@ class Receiver:
                 contexts=storage_contexts(),
                 evt_handlers=[
                     (evt.EVT_CONN_OPEN, compat.without_delay),
+                    (evt.EVT_CONN_OPEN, compat.sure_to_end),
                     (evt.EVT_REJECTED, self._rejected),
                     (evt.EVT_C_STORE, self.inbox.take),
                 ],
@@ -206,6 +219,8 @@ class Receiver:
             ) from error
         self._server.inbox = self.inbox
         self._server.encryption = encryption
+        self._server.max_pdu = MAX_PDU
+        self._server.quiet_timeout = self.peer.quiet_timeout
         self._server.allowed = self._allowed()
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(POLL,), name="aria-receiver", daemon=True
@@ -230,13 +245,13 @@ class Receiver:
         return found
 
     def _rejected(self, event: evt.Event) -> None:
-        requestor = event.assoc.requestor
+        request = event.assoc.requestor.primitive
+        titles = (printable(str(request.calling_ae_title)), printable(str(request.called_ae_title)))
+        expected = (self.peer.remote_ae_title, self.peer.local_ae_title)
+        if titles == expected:
+            self.inbox.turned_away(f"a call while {MAX_ASSOCIATIONS} others are under way")
+            return
         self.inbox.turned_away(
-            f"a call from '{requestor.ae_title.strip()}' to '{_called(event)}' (expected: "
-            f"'{self.peer.remote_ae_title}' to '{self.peer.local_ae_title}')"
+            f"a call from '{titles[0]}' to '{titles[1]}' (expected: '{expected[0]}' to "
+            f"'{expected[1]}')"
         )
-
-
-def _called(event: evt.Event) -> str:
-    primitive = event.assoc.requestor.primitive
-    return str(primitive.called_ae_title).strip() if primitive else "?"

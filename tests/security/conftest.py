@@ -1,0 +1,183 @@
+"""A receiver that files into a real archive, and how long fuzzing goes on.
+
+In the ordinary suite each target is tried with a few dozen inputs, always the same. With
+``QATRACK_ARIA_FUZZ=5000`` in the environment it is that many, new ones each time. How many were
+really tried is printed at the end of the run.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any, Callable, Iterator
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis.configuration import set_hypothesis_home_dir
+
+from qatrack_aria.archive import Archive
+from qatrack_aria.dicom import gate
+from qatrack_aria.dicom.association import Peer
+from qatrack_aria.dicom.receiver import Inbox, Receiver
+from tests import datasets
+from tests.fetch.conftest import node, nothing_left_running, serve
+from tests.peers.server import free_port
+
+NUMBER = int(os.environ.get("QATRACK_ARIA_FUZZ", "0"))
+PATIENT = datasets.PATIENT
+
+set_hypothesis_home_dir(Path(__file__).resolve().parents[2] / "build" / "hypothesis")
+
+#: Inputs really tried, by target.
+tried: Counter[str] = Counter()
+
+
+def fuzz(few: int) -> Any:
+    """Settings of hypothesis: `few` inputs in the ordinary suite, as many as asked else."""
+    return settings(
+        max_examples=NUMBER or few,
+        derandomize=not NUMBER,
+        database=None,
+        deadline=None,
+        print_blob=True,
+        suppress_health_check=[
+            HealthCheck.too_slow,
+            HealthCheck.data_too_large,
+            HealthCheck.function_scoped_fixture,
+            HealthCheck.filter_too_much,
+        ],
+    )
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    for target, number in sorted(tried.items()):
+        terminalreporter.write_line(f"fuzzed: {target}: {number} inputs")
+
+
+def pytest_collection_modifyitems(items: Any) -> None:
+    if NUMBER:
+        for item in items:
+            if "security" in str(item.fspath):
+                item.add_marker(pytest.mark.timeout(60 + NUMBER))
+
+
+def until(condition: Callable[[], Any], seconds: float = 10.0) -> bool:
+    """Whether it comes true in time."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.005)
+    return True
+
+
+class Port:
+    """A receiver at work, and what reaches it.
+
+    Attributes
+    ----------
+    peer : Peer
+        The node that it lets in.
+    inbox : Inbox
+        It files into an archive, as in a retrieval for :data:`PATIENT`.
+    """
+
+    def __init__(self, folder: Path, **changes: Any) -> None:
+        self.archive = Archive(folder)
+        self.inbox = Inbox(lambda incoming: self.archive.keep(incoming, PATIENT))
+        known = {
+            "name": "aria",
+            "remote_ae_title": "VMSDBD",
+            "remote_host": "127.0.0.1",
+            "remote_port": 104,
+            "local_ae_title": "QATRACK",
+            "local_host": "127.0.0.1",
+            "local_port": free_port(),
+        }
+        self.peer = Peer(**{**known, **changes})
+        self._receiver = Receiver(self.peer, self.inbox)
+
+    def __enter__(self) -> Port:
+        self._receiver.__enter__()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._receiver.__exit__(*error)
+
+    def connect(self) -> socket.socket:
+        """A connection that nothing was sent on yet."""
+        sock = socket.create_connection((self.peer.local_host, self.peer.local_port), timeout=10)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return sock
+
+    @property
+    def guests(self) -> list[Any]:
+        """Who is inside."""
+        server: Any = self._receiver._server
+        return list(server.guests)
+
+
+def answers(sock: socket.socket) -> bytes:
+    """All that comes until the other side hangs up."""
+    received = b""
+    try:
+        while True:
+            piece = sock.recv(65536)
+            if not piece:
+                return received
+            received += piece
+    except ConnectionError:
+        return received
+
+
+def is_accepted(sock: socket.socket) -> bool:
+    """Whether the next answer is an A-ASSOCIATE-AC; it is read whole."""
+    head = sock.recv(6, socket.MSG_WAITALL)
+    if len(head) < 6:
+        return False
+    sock.recv(int.from_bytes(head[2:], "big"), socket.MSG_WAITALL)
+    return head[0] == 0x02
+
+
+@pytest.fixture
+def port(tmp_path: Path) -> Iterator[Port]:
+    """An open port."""
+    with Port(tmp_path / "archive") as opened:
+        yield opened
+
+
+@pytest.fixture
+def limit(monkeypatch: Any) -> Callable[..., None]:
+    """Make limits so small that a test can reach them."""
+
+    def change(**limits: Any) -> None:
+        for name, value in limits.items():
+            monkeypatch.setattr(gate, name, value)
+
+    return change
+
+
+def image(**changes: Any) -> Any:
+    """A small portal image with a UID of its own."""
+    from pydicom.uid import generate_uid
+
+    uid = generate_uid()
+    return datasets.image(SOPInstanceUID=uid, **changes)
+
+
+__all__ = [
+    "PATIENT",
+    "Port",
+    "answers",
+    "fuzz",
+    "image",
+    "is_accepted",
+    "node",
+    "nothing_left_running",
+    "serve",
+    "tried",
+    "until",
+]
