@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo test lint matrix clean
+.PHONY: help demo test lint matrix faults clean
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile
@@ -23,6 +23,9 @@ lint: .venv/.dev  ## Check the style and types only
 matrix: .venv/.dev  ## Run the tests on every Python and Django found here
 	@.ci/packages dcmqrscp:dcmtk Orthanc:orthanc initdb:postgresql
 	@.ci/matrix
+
+faults: .venv/.dev  ## Try every fault of a peer at every message of a retrieval
+	@$(BIN)/python -m tests.faults
 
 clean:  ## Remove the environment and everything made by tools
 	rm -rf .venv .tox build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache

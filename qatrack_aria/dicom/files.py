@@ -169,6 +169,8 @@ def _check_rest(file: BinaryIO, ds: Dataset, at: int, end: int) -> None:
                 break
             last, at = element.tag, element.value_tell + element.length
     except Exception as error:  # as above
-        raise UnreadableError(f"what follows its pixel data is not readable ({error})") from error
+        raise UnreadableError(
+            f"what follows its pixel data is not readable ({type(error).__name__})"
+        ) from error
     if at != end:
         raise UnreadableError("what follows its pixel data is no attribute")
