@@ -34,6 +34,9 @@ STATUSES = {
     0xFE00: "cancelled",
 }
 
+#: Seconds before what is missing is asked for again.
+PAUSES = (1.0, 3.0)
+
 #: Called with (images arrived, images wanted, bytes arrived) whenever one arrives.
 Progress = Callable[[int, int, int], None]
 
@@ -98,6 +101,7 @@ class Mover:
         self.session = session
         self.inbox = inbox
         self.attempts: list[Attempt] = []
+        self._round = 0  # where those of this round begin
         self._progress = progress
 
     def bring(
@@ -106,7 +110,10 @@ class Mover:
         instances: Collection[Wanted],
         whole_series: Collection[tuple[str, str]] = (),
     ) -> list[str]:
-        """Ask for instances, first together, then what is missing one by one.
+        """Ask for instances, first together, then what is missing one by one; and once more.
+
+        What does not come may come a moment later: servers are short of resources, or have an image
+        listed before they can send it.
 
         Parameters
         ----------
@@ -131,6 +138,23 @@ class Mover:
         """
         uids = [one.sop_uid for one in instances]
         self.inbox.expect(uids)
+        self._ask_for_all(patient_id, instances, whole_series, uids)
+        for pause in PAUSES:
+            # What came and was not what was asked for would come again.
+            if not self.inbox.missing(uids) or self._is_over() or self.inbox.any_instance_refused:
+                break
+            self._wait(pause, uids)
+            self._ask_for_all(patient_id, instances, (), uids)
+        return self.inbox.missing(uids)
+
+    def _ask_for_all(
+        self,
+        patient_id: str,
+        instances: Collection[Wanted],
+        whole_series: Collection[SeriesKey],
+        uids: Sequence[str],
+    ) -> None:
+        self._round = len(self.attempts)
         for (study, series), members in _by_series(instances).items():
             keys = {"StudyInstanceUID": study, "SeriesInstanceUID": series}
             if self.session.peer.query_model == PATIENT_ROOT:
@@ -139,7 +163,14 @@ class Mover:
                 left = self.inbox.missing(group)
                 if left and not self._hopeless():
                     self._ask(level, keys, left, uids)
-        return self.inbox.missing(uids)
+
+    def _wait(self, seconds: float, uids: Sequence[str]) -> None:
+        """Wait, unless all arrive meanwhile."""
+        with self.inbox.changed:
+            self.inbox.changed.wait_for(
+                lambda: all(uid in self.inbox.arrived for uid in uids),
+                self.session.deadline.at_most(seconds),
+            )
 
     def _requests(self, uids: Sequence[str], whole: bool) -> Sequence[tuple[str, Sequence[str]]]:
         """The ways to ask for one series' instances, the next only for what is still missing."""
@@ -150,13 +181,18 @@ class Mover:
             ways += [("IMAGE", [uid]) for uid in uids]
         return ways
 
-    def _hopeless(self) -> bool:
+    def _is_over(self) -> bool:
+        """Whether asking is in vain: no time, a full disk, or nobody there who knows us."""
         if self.session.deadline.expired or self.inbox.failure is not None:
             return True
-        if self.attempts and self.attempts[-1].status == UNKNOWN_DESTINATION:
+        return bool(self.attempts) and self.attempts[-1].status == UNKNOWN_DESTINATION
+
+    def _hopeless(self) -> bool:
+        if self._is_over():
             return True
         # Two single images in a row that do not come: asking for the rest one by one is in vain.
-        tail = [a for a in self.attempts[-2:] if a.asked == 1 and a.level == "IMAGE"]
+        asked = self.attempts[self._round :]
+        tail = [a for a in asked[-2:] if a.asked == 1 and a.level == "IMAGE"]
         return len(tail) == 2 and not any(attempt.arrived for attempt in tail)
 
     def _ask(

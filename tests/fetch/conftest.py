@@ -10,6 +10,7 @@ from typing import Any, Callable, Iterator
 import pydicom
 import pytest
 
+from qatrack_aria.dicom import move
 from qatrack_aria.models import AriaNode
 from qatrack_aria.simulator import Behaviour, Simulator, phantom
 from tests.peers.server import free_port
@@ -38,8 +39,9 @@ def plan(label: str = "WL", patient: str = PATIENT, **options: Any) -> Any:
 
 
 @pytest.fixture
-def node(db: None, settings: Any, tmp_path: Any) -> AriaNode:
+def node(db: None, settings: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> AriaNode:
     """The node "aria", with an archive of its own and patience for a test."""
+    monkeypatch.setattr(move, "PAUSES", tuple(pause / 100 for pause in move.PAUSES))
     settings.QATRACK_ARIA_ARCHIVE = str(tmp_path / "archive")
     return AriaNode.objects.create(
         name="aria",
