@@ -20,6 +20,7 @@ from pynetdicom.sop_class import (
 
 from qatrack_aria.deadline import Deadline
 from qatrack_aria.dicom import compat, tls
+from qatrack_aria.dicom.bounds import bound
 from qatrack_aria.dicom.headers import (
     CT_IMAGE_STORAGE,
     PLAN_CLASSES,
@@ -250,6 +251,7 @@ class Session:
         handlers: list[Any] = [
             (evt.EVT_CONN_OPEN, compat.without_delay),
             (evt.EVT_CONN_OPEN, compat.sure_to_end),
+            (evt.EVT_CONN_OPEN, bound, [MAX_PDU]),
             (evt.EVT_CONN_OPEN, lambda event: connected.append(event.address)),
         ]
         contexts, roles = self._contexts()

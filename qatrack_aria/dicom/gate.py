@@ -20,6 +20,7 @@ from pynetdicom import evt
 from pynetdicom.pdu import P_DATA_TF
 
 from qatrack_aria.dicom import compat
+from qatrack_aria.dicom.bounds import MAX_UNFILED, receive, unfiled
 
 #: Connections that are no associations yet. If one more comes, the oldest goes: an honest peer asks
 #: for its association within milliseconds.
@@ -28,8 +29,6 @@ MAX_WAITING = 8
 MAX_ASSOCIATIONS = 10
 #: Seconds from the connection to the association, a TLS handshake among them.
 ADMISSION = 10.0
-#: Bytes that all connections together may have sent before they are filed: 80 images of a TrueBeam.
-MAX_UNFILED = 256 * 2**20
 #: An A-ABORT PDU (PS3.8 table 9-26), for a connection whose own thread may be stuck.
 A_ABORT = b"\x07\0\0\0\0\x04\0\0\x02\0"
 
@@ -91,15 +90,7 @@ class Guest:
         """Bytes that it has sent and that nobody has taken."""
         if self.association is None:
             return 0
-        dimse = self.association.dimse
-        begun = dimse.message
-        with dimse.msg_queue.mutex:
-            whole = [message for _, message in dimse.msg_queue.queue]
-        sets = [getattr(message, "DataSet", None) for message in whole]
-        size = sum(data.getbuffer().nbytes for data in sets if data is not None)
-        if begun is not None:
-            size += begun.data_set.tell() + begun.encoded_command_set.tell()
-        return size
+        return unfiled(self.association)
 
     def hang_up(self) -> None:
         """End the connection now, whatever its threads are doing."""
@@ -206,16 +197,9 @@ class Gate(compat.Listener):
         if size > self.max_pdu:
             self._turn_out(guest, f"sent a PDU of {size} bytes where {self.max_pdu} are allowed")
             raise ConnectionError("too long")
-        data = bytearray(size)
-        got = 0
-        with memoryview(data) as view:
-            while got < size:
-                piece = guest.sock.recv_into(view[got:])
-                if not piece:
-                    break
-                got += piece
-                guest.spoke = True
-        return data[:got] if got < size else data
+        data = receive(guest.sock, size)
+        guest.spoke = guest.spoke or bool(data)
+        return data
 
     def _decode(self, guest: Guest, decode: Any, data: bytearray) -> Any:
         try:
