@@ -23,7 +23,7 @@ def fetch(**options: Any) -> Any:
 
 
 @pytest.mark.parametrize("pdu_type", [2, 4], ids=["A-ASSOCIATE-AC", "P-DATA-TF"])
-def test_a_pdu_that_claims_four_gigabytes_takes_no_memory(node: Any, pdu_type: int) -> None:
+def test_a_pdu_that_claims_four_gigabytes_is_no_answer(node: Any, pdu_type: int) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         node.remote_port = server.getsockname()[1]
         node.save()
