@@ -9,6 +9,7 @@ from pydicom import Sequence
 from pydicom.dataset import Dataset
 from pynetdicom.dsutils import decode
 
+from qatrack_aria import images_from
 from qatrack_aria.archive import Archive
 from qatrack_aria.dicom.find import understand
 from qatrack_aria.dicom.headers import image_ref, plan_ref, printable
@@ -16,7 +17,6 @@ from qatrack_aria.dicom.receiver import Unacceptable
 from qatrack_aria.errors import RequestError
 from qatrack_aria.imageset import check_of
 from qatrack_aria.request import Request
-from qatrack_aria.summary import Summary
 from tests import datasets
 from tests.security.conftest import PATIENT
 from tests.security.spoiling import TAGS, element
@@ -95,17 +95,16 @@ def test_an_image_type_without_end_stays_short():
         Request.parse(PATIENT, "WL", ["ORIGINAL", "PRIMARY", "PORTAL", *["ORIGINAL"] * 14])
 
 
-def test_a_summary_with_half_a_surrogate_is_refused():
-    node, uids = "\ud800", ["1.2.3"]
+@pytest.mark.parametrize("where", ["node", "plan_label"])
+def test_a_summary_with_half_a_surrogate_is_refused(db, where):
+    summary = {
+        "node": "aria",
+        "request": {"patient_id": PATIENT},
+        "plan_label": "WL",
+        "course": "",
+        "plan_uid": "1.2",
+        "images": [{"sop_uid": "1.2.3"}],
+        where: "\ud800",
+    }
     with pytest.raises(RequestError):
-        Summary.parse(
-            {
-                "node": node,
-                "request": {"patient_id": PATIENT},
-                "plan_label": "WL",
-                "course": "",
-                "plan_uid": "1.2",
-                "images": [{"sop_uid": uid} for uid in uids],
-                "check": check_of("aria", uids),
-            }
-        )
+        images_from({**summary, "check": check_of(summary)})
