@@ -12,14 +12,16 @@ import tempfile
 from collections import defaultdict
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Iterator
+from typing import TYPE_CHECKING, Any, Iterator
 
 from django.core.checks import CheckMessage, Error, Warning, register
 from django.db import Error as DatabaseError
-from packaging.requirements import Requirement
 
 from qatrack_aria.conf import conf
 from qatrack_aria.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
 
 #: What has an opinion about these libraries, and is installed beside this app.
 LIBRARIES = ("pydicom", "pynetdicom")
@@ -163,6 +165,9 @@ def _two_ports(nodes: list[Any]) -> Iterator[CheckMessage]:
 
 
 def _needs(user: str) -> list[Requirement]:
+    # Only here: each start of QATrack+ loads this module.
+    from packaging.requirements import Requirement
+
     try:
         all_needed = [Requirement(line) for line in metadata.requires(user) or ()]
     except (metadata.PackageNotFoundError, ValueError):

@@ -221,7 +221,9 @@ def require_certain(
 
 def may_grow(chosen: Sequence[ImageRef], request: Request) -> bool:
     """Whether more images of the same set may be on their way: while a session is under way."""
-    if request.until is not None or (request.count or len(chosen) + 1) <= len(chosen):
+    if request.until is not None:
+        return False
+    if request.count is not None and len(chosen) >= request.count:
         return False
     newest = max(image.acquired or dt.datetime.min for image in chosen)
     return abs(dt.datetime.now() - newest) < UNDER_WAY
