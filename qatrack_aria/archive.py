@@ -36,7 +36,6 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filewriter import write_file_meta_info
 from pydicom.uid import UID
 
-from qatrack_aria.dicom.charset import assume
 from qatrack_aria.dicom.files import UnreadableError, read_file
 from qatrack_aria.dicom.headers import text, valid_uid
 from qatrack_aria.dicom.receiver import Incoming, Unacceptable
@@ -182,8 +181,7 @@ def checked(
     OSError
         The disk did not give it.
     """
-    ds = read_file(path)
-    assume(ds, character_set)
+    ds = read_file(path, character_set)
     if text(ds, "SOPInstanceUID") != sop_uid:
         raise Unacceptable("an instance whose own SOP Instance UID is not the announced one")
     if text(ds, "PatientID") != patient_id:

@@ -9,6 +9,7 @@ the same call may succeed later without anybody changing anything.
 from __future__ import annotations
 
 import enum
+from typing import Iterable
 
 
 class Outcome(enum.Enum):
@@ -105,6 +106,13 @@ class AssociationRejectedError(AriaError):
     outcome = Outcome.REFUSED
 
 
+class NodeBusyError(AssociationRejectedError):
+    """The node has no room for another association for now."""
+
+    outcome = Outcome.BUSY
+    temporary = True
+
+
 class TlsError(AssociationRejectedError):
     """One side does not believe the other's certificate, or there is no TLS there."""
 
@@ -148,10 +156,20 @@ class AmbiguousImagesError(AmbiguousError):
 
 
 class IncompleteRetrievalError(AriaError):
-    """Images that were found did not all arrive: nothing is handed over."""
+    """Images that were found did not all arrive: nothing is handed over.
+
+    Attributes
+    ----------
+    missing : tuple of str
+        SOP Instance UIDs of those that did not.
+    """
 
     outcome = Outcome.INCOMPLETE
     temporary = True
+
+    def __init__(self, message: str, missing: Iterable[str] = ()) -> None:
+        super().__init__(message)
+        self.missing = tuple(missing)
 
 
 class TooFewImagesError(IncompleteRetrievalError):

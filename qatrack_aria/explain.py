@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import Collection, Sequence
 
-from qatrack_aria.dicom.association import C_MOVE, Peer
 from qatrack_aria.dicom.find import Asked
 from qatrack_aria.dicom.headers import ImageRef, PlanRef
 from qatrack_aria.dicom.move import SUCCESS, Attempt
+from qatrack_aria.dicom.peer import C_MOVE, Peer
 from qatrack_aria.dicom.receiver import Inbox
 from qatrack_aria.request import Request
 from qatrack_aria.selection import judge_plan, left_out, of_session, series_of, type_name
@@ -63,11 +63,11 @@ def incomplete(
     peer: Peer,
     what: str,
     wanted: int,
-    missing: int,
+    missing: Sequence[str],
     attempts: Sequence[Attempt],
     inbox: Inbox,
 ) -> str:
-    """What became of a transfer that did not bring everything."""
+    """What became of a transfer that did not bring everything; `missing` are their UIDs."""
     said = f" ({'; '.join(str(attempt) for attempt in attempts[-2:])})" if attempts else ""
     refused = f"; turned away: {inbox.refused[0]}" if inbox.refused else ""
     nothing_came = not inbox.arrived and not inbox.any_instance_refused
@@ -82,8 +82,8 @@ def incomplete(
     else:
         cure = "what has arrived is kept: ask again"
     return (
-        f"Transfer: {missing} of {wanted} {what} did not arrive from {peer}{said}{refused}; "
-        f"{cure}. No set is handed over."
+        f"Transfer: {len(missing)} of {wanted} {what} did not arrive from {peer}, the first "
+        f"{missing[0]}{said}{refused}; {cure}. No set is handed over."
     )
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from qatrack_aria import errors
 from qatrack_aria.archive import Archive, discard, partial_file
-from qatrack_aria.errors import AriaError
+from qatrack_aria.errors import AriaError, IncompleteRetrievalError
 from qatrack_aria.imageset import ImageSet
 from qatrack_aria.request import MAX_AGE
 
@@ -58,8 +58,7 @@ class Memory:
             if "error" in note:
                 if not 0 <= age < min(max_age, FAILURE_AGE):
                     return None
-                kind = getattr(errors, note["error"], AriaError)
-                return Answer(None, kind(note["message"]), note["row"])
+                return Answer(None, _failure(note), note["row"])
             if not 0 <= age < max_age:
                 return None
             images = ImageSet.from_note(note["set"])
@@ -76,13 +75,22 @@ class Memory:
 
     def keep_failure(self, failure: AriaError, row: int | None) -> None:
         """Remember that it was in vain."""
-        self._write({"error": type(failure).__name__, "message": str(failure), "row": row})
+        missing = list(getattr(failure, "missing", ()))
+        note = {"error": type(failure).__name__, "message": str(failure), "missing": missing}
+        self._write({**note, "row": row})
 
     def _write(self, note: dict[str, Any]) -> None:
         # To remember is a courtesy: a full disk has been, or will be, told by others.
         with contextlib.suppress(OSError), partial_file(self._path.parent) as partial:
             partial.write_text(json.dumps({"at": time.time(), **note}), encoding="utf-8")
             os.replace(partial, self._path)
+
+
+def _failure(note: dict[str, Any]) -> AriaError:
+    kind: type[AriaError] = getattr(errors, note["error"], AriaError)
+    if issubclass(kind, IncompleteRetrievalError):
+        return kind(note["message"], note["missing"])
+    return kind(note["message"])
 
 
 def _sizes(images: ImageSet) -> list[int]:

@@ -34,7 +34,7 @@ from qatrack_aria.validators import (
 )
 
 if TYPE_CHECKING:
-    from qatrack_aria.dicom.association import Peer
+    from qatrack_aria.dicom.peer import Peer
     from qatrack_aria.dicom.tls import Tls
 
 
@@ -331,7 +331,7 @@ class AriaNode(models.Model):
         ConfigurationError
             A value that the admin would not have let pass.
         """
-        from qatrack_aria.dicom.association import Peer
+        from qatrack_aria.dicom.peer import Peer
 
         try:
             self.clean_fields()

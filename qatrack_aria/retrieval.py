@@ -14,10 +14,10 @@ from typing import Any, Iterator
 from qatrack_aria.archive import Archive
 from qatrack_aria.conf import conf
 from qatrack_aria.deadline import Deadline
-from qatrack_aria.dicom.association import Peer
 from qatrack_aria.dicom.charset import can_hold
 from qatrack_aria.dicom.headers import ImageRef, PlanRef, image_ref
 from qatrack_aria.dicom.move import Progress
+from qatrack_aria.dicom.peer import Peer
 from qatrack_aria.errors import AriaError, BusyError, IncompleteRetrievalError, RequestError
 from qatrack_aria.imageset import ImageSet, lay_out, prune
 from qatrack_aria.lock import hold_destination
@@ -175,7 +175,8 @@ def _lay_out_again(archive: Archive, node: AriaNode, earlier: Summary, record: R
         raise IncompleteRetrievalError(
             f"Archive: {len(missing)} of {len(images)} images of the earlier result are not in "
             f"{archive.root} (the first: {missing[0]}): fetch them again, with date= if they "
-            "are not the newest any more."
+            "are not the newest any more.",
+            missing,
         )
     there = [image for image in images if image]
     if not all(earlier.plan_uid in (image.plan_uids or ()) for image in there):
@@ -335,7 +336,7 @@ def _count(visit: Visit, record: Record) -> None:
     record.found = len(visit.chosen)
     record.moved = sum(1 for image in visit.chosen if image.sop_uid in arrived)
     record.already_here = sum(1 for uid in here if uid not in arrived)
-    record.refused = len(visit.inbox.refused)
+    record.refused = visit.inbox.refusals
     record.bytes = sum(arrived.values())
 
 

@@ -14,10 +14,11 @@ from typing import Any, Collection, Iterator, Optional, Sequence, Tuple, TypeVar
 from qatrack_aria import explain, selection
 from qatrack_aria.archive import Archive
 from qatrack_aria.deadline import Deadline
-from qatrack_aria.dicom.association import C_GET, C_MOVE, Peer, Session
+from qatrack_aria.dicom.association import Session
 from qatrack_aria.dicom.find import Finder
 from qatrack_aria.dicom.headers import ImageRef, PlanRef, image_ref, plan_ref, valid_uid
 from qatrack_aria.dicom.move import Mover, Progress, SeriesKey, Wanted
+from qatrack_aria.dicom.peer import C_GET, C_MOVE, Peer
 from qatrack_aria.dicom.receiver import Inbox, Receiver
 from qatrack_aria.errors import (
     ArchiveError,
@@ -321,10 +322,11 @@ class Visit:
                     self.peer,
                     "images" if isinstance(refs[0], ImageRef) else "plans",
                     len(wanted),
-                    len(missing),
+                    missing,
                     self._mover.attempts,
                     self.inbox,
-                )
+                ),
+                missing,
             )
         headers = self._headers(refs)
         if len(headers) < len(refs):

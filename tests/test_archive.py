@@ -412,7 +412,7 @@ def test_a_disk_that_cannot_be_read_is_no_reason_to_remove_the_instance(
 ) -> None:
     archive.keep(datasets.incoming(image), PATIENT)
 
-    def fail(path: Path) -> Dataset:
+    def fail(path: Path, character_set: str) -> Dataset:
         raise OSError(errno.EIO, "Input/output error")
 
     monkeypatch.setattr(archive_module, "read_file", fail)

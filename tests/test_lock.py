@@ -17,7 +17,7 @@ from filelock import FileLock
 from qatrack_aria import lock as lock_module
 from qatrack_aria.archive import Archive
 from qatrack_aria.deadline import Deadline
-from qatrack_aria.dicom.association import C_GET, Peer
+from qatrack_aria.dicom.peer import C_GET, Peer
 from qatrack_aria.errors import ArchiveError, BusyError
 from qatrack_aria.lock import hold_destination
 

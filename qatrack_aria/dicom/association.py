@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import socket
-from dataclasses import dataclass
+import time
 from typing import Any, Sequence
 
 from pynetdicom import build_context, build_role, evt
@@ -20,6 +19,7 @@ from pynetdicom.sop_class import (
 
 from qatrack_aria.deadline import Deadline
 from qatrack_aria.dicom import compat, tls
+from qatrack_aria.dicom.address import addresses, why_not
 from qatrack_aria.dicom.bounds import bound
 from qatrack_aria.dicom.headers import (
     CT_IMAGE_STORAGE,
@@ -28,14 +28,15 @@ from qatrack_aria.dicom.headers import (
     SPATIAL_REGISTRATION_STORAGE,
     VARIAN_PLAN_CLASSES,
 )
-from qatrack_aria.dicom.tls import Tls, Trouble
-from qatrack_aria.errors import AssociationRejectedError, NodeUnreachableError, TlsError
-
-C_MOVE = "C-MOVE"
-C_GET = "C-GET"
-STUDY_ROOT = "STUDY"
-PATIENT_ROOT = "PATIENT"
-ACCEPTED = 0  # the result of an A-ASSOCIATE-AC (PS3.8 table 9-17)
+from qatrack_aria.dicom.peer import C_GET, C_MOVE, PATIENT_ROOT, STUDY_ROOT, Peer
+from qatrack_aria.dicom.refusal import refusal
+from qatrack_aria.dicom.tls import Trouble
+from qatrack_aria.errors import (
+    AssociationRejectedError,
+    NodeBusyError,
+    NodeUnreachableError,
+    TlsError,
+)
 
 MODELS = {
     (STUDY_ROOT, "C-FIND"): StudyRootQueryRetrieveInformationModelFind,
@@ -58,62 +59,16 @@ TRANSFER_SYNTAXES = ("1.2.840.10008.1.2.1", "1.2.840.10008.1.2")
 #: Larger than any image's usual PDU: fewer pieces to put together (measured; 16382 is the default).
 MAX_PDU = 131072
 
+#: Seconds before a node that was too busy to associate is called again.
+BUSY_PAUSES = (1.0, 3.0)
+
 for _number, _uid in enumerate(VARIAN_PLAN_CLASSES):
     compat.register_private_storage(_uid, f"VarianRTPlanStorage{_number}")
-
-
-@dataclass(frozen=True)
-class Peer:
-    """Who is called, how, and how long each wait may be.
-
-    Hosts are names or IPv4 or IPv6 addresses, times are seconds. `character_set` is the Specific
-    Character Set of what we ask, `stable_answers` how often a list that may be growing must come
-    out the same again.
-    """
-
-    name: str
-    remote_ae_title: str
-    remote_host: str
-    remote_port: int
-    local_ae_title: str
-    local_host: str
-    local_port: int
-    retrieve_method: str = C_MOVE
-    query_model: str = STUDY_ROOT
-    extra_hosts: tuple[str, ...] = ()
-    tls: Tls | None = None
-    character_set: str = "ISO_IR 192"
-    stable_answers: int = 0
-    connect_timeout: float = 5.0
-    response_timeout: float = 100.0
-    quiet_timeout: float = 60.0
-    grace: float = 5.0
-
-    def __str__(self) -> str:
-        return f"node '{self.name}' ({self.remote_ae_title} at {self.where})"
-
-    @property
-    def where(self) -> str:
-        """Host and port as one writes them."""
-        host = f"[{self.remote_host}]" if ":" in self.remote_host else self.remote_host
-        return f"{host}:{self.remote_port}"
 
 
 def storage_contexts() -> list[PresentationContext]:
     """The presentation contexts of everything that may be sent to us."""
     return [build_context(uid, list(TRANSFER_SYNTAXES)) for uid in STORAGE_CLASSES]
-
-
-def addresses(host: str, port: int) -> list[str]:
-    """The IPv4 and IPv6 addresses of a host, in the order to try them.
-
-    Raises
-    ------
-    OSError, UnicodeError
-        The name does not resolve.
-    """
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(where[0]) for _, _, _, _, where in found))
 
 
 class Session:
@@ -169,6 +124,7 @@ class Session:
         if association.is_established:
             association.acse_timeout = self.deadline.at_most(2.0)
             association.release()
+            association.join(compat.FAREWELL)
         if association.is_alive():
             compat.abort(association)
             association.join(2.0)
@@ -212,8 +168,20 @@ class Session:
         return NodeUnreachableError(f"{during}: {self.peer} {what}: {cure}.")
 
     def _open(self) -> Association:
+        """Associate; and once or twice more where the node is only too busy."""
+        for pause in BUSY_PAUSES:
+            try:
+                return self._associate()
+            except NodeBusyError:
+                if self.deadline.remaining <= pause:
+                    raise
+            time.sleep(pause)
+        return self._associate()
+
+    def _associate(self) -> Association:
         try:
-            targets = addresses(self.peer.remote_host, self.peer.remote_port)
+            wait = self.deadline.at_most(self.peer.connect_timeout)
+            targets = addresses(self.peer.remote_host, self.peer.remote_port, wait)
         except (OSError, UnicodeError) as error:
             raise NodeUnreachableError(
                 f"Connection: the host name '{self.peer.remote_host}' of {self.peer} does not "
@@ -233,7 +201,7 @@ class Session:
             if trouble is not None:
                 raise TlsError(f"TLS: {self.peer} {trouble.what}: {trouble.cure}.")
             if connected:
-                raise self._rejection(association)
+                raise refusal(self.peer, association)
             reasons.append(f"{address}: {self._why_not(address)}")
         raise NodeUnreachableError(
             f"Connection: nothing answers for {self.peer} ({'; '.join(reasons)}): check host and "
@@ -249,7 +217,7 @@ class Session:
         ae.dimse_timeout = self.deadline.at_most(self.peer.response_timeout)
         ae.network_timeout = None  # a quiet association is no failure; every wait has its own end
         handlers: list[Any] = [
-            (evt.EVT_CONN_OPEN, compat.without_delay),
+            *compat.AT_ONCE,
             (evt.EVT_CONN_OPEN, compat.sure_to_end),
             (evt.EVT_CONN_OPEN, bound, [MAX_PDU]),
             (evt.EVT_CONN_OPEN, lambda event: connected.append(event.address)),
@@ -295,62 +263,9 @@ class Session:
         roles = [build_role(uid, scp_role=True) for uid in STORAGE_CLASSES]
         return contexts + storage_contexts(), roles
 
-    def _rejection(self, association: Association) -> Exception:
-        answer = association.acceptor.primitive
-        if answer is not None and answer.result == ACCEPTED:
-            root = self.peer.query_model.title()
-            return AssociationRejectedError(
-                f"Association: {self.peer} takes our calls but offers nothing of what is needed "
-                f"({root} Root C-FIND and {self.peer.retrieve_method}): choose another query "
-                "model or retrieve method for this node."
-            )
-        if answer is None or not association.is_rejected:
-            return NodeUnreachableError(
-                f"Association: {self.peer} is connected and then does not answer, or hangs up: is "
-                f"this port a DICOM service{self._perhaps_tls}? Check the port; ask again if it "
-                "was only busy."
-            )
-        source, reason = answer.result_source, answer.diagnostic
-        why, cure = _REJECTIONS.get(
-            (source, reason), ("without a reason that we know", "ask whoever runs it")
-        )
-        return AssociationRejectedError(
-            f"Association: {self.peer} rejected our call as '{self.peer.local_ae_title}' {why} "
-            f"(source {source}, reason {reason}): {cure}."
-        )
-
-    @property
-    def _perhaps_tls(self) -> str:
-        return "" if self.peer.tls else ", and one without TLS"
-
     def _why_not(self, address: str) -> str:
         """Ask the system once more, briefly: pynetdicom only logs why a connection failed."""
         if self.deadline.expired:
             return "no time left"
-        wait = self.deadline.at_most(1.0)
-        try:
-            socket.create_connection((address, self.peer.remote_port), timeout=wait).close()
-        except socket.timeout:
-            return f"no answer within {self.peer.connect_timeout:g} s"
-        except OSError as error:
-            return error.strerror or str(error)
-        return "connected only at the second try"
-
-
-#: PS3.8 table 9-21: (source, reason) of an A-ASSOCIATE-RJ, in words and with the likely cure.
-_REJECTIONS = {
-    (1, 3): (
-        "because it does not know that AE title",
-        "add it, with this machine's address and port, to the trusted application entities in "
-        "ARIA's DICOM Services Configuration, or correct the node's local AE title",
-    ),
-    (1, 7): (
-        "because it is not the AE title we called",
-        "correct the node's remote AE title",
-    ),
-    (1, 1): ("without giving a reason", "ask whoever runs it to look into its association log"),
-    (2, 1): ("without giving a reason", "ask whoever runs it to look into its association log"),
-    (2, 2): ("because it speaks another protocol version", "ask whoever runs it"),
-    (3, 1): ("because it is too busy for now", "ask again in a minute"),
-    (3, 2): ("because its limit of associations is reached", "ask again in a minute"),
-}
+        why = why_not(address, self.peer.remote_port, self.deadline.at_most(1.0))
+        return f"{why} within {self.peer.connect_timeout:g} s" if why == "no answer" else why

@@ -21,7 +21,8 @@ def unfiled(association: Any) -> int:
     begun = dimse.message
     with dimse.msg_queue.mutex:
         whole = [message for _, message in dimse.msg_queue.queue]
-    sets = [getattr(message, "DataSet", None) for message in whole]
+    # What a C-STORE brings, or an answer.
+    sets = [getattr(message, kind, None) for message in whole for kind in ("DataSet", "Identifier")]
     size = sum(data.getbuffer().nbytes for data in sets if data is not None)
     if begun is not None:
         size += begun.data_set.tell() + begun.encoded_command_set.tell()

@@ -54,11 +54,12 @@ def can_hold(text: str, character_set: str) -> bool:
     return all(any(_holds(letter, encoding) for encoding in encodings) for letter in text)
 
 
-def assume(ds: Dataset, character_set: str) -> None:
-    """Read the texts of a data set that does not say what they are written in.
+def understand(ds: Dataset, character_set: str) -> None:
+    """Make a data set from outside one that can be gone through, with texts that can be read.
 
-    By the standard they are then plain ASCII. What is not, pydicom has read byte by byte; bytes
-    that the character set does not allow are left so.
+    Values that cannot be converted are left out. Where the data set does not say what its texts
+    are written in, they are by the standard plain ASCII; what is not, pydicom has read byte by
+    byte, and is read again. Bytes that the character set does not allow are left so.
 
     Parameters
     ----------
@@ -67,8 +68,20 @@ def assume(ds: Dataset, character_set: str) -> None:
     character_set : str
         The Specific Character Set to assume.
     """
-    if ds.get("SpecificCharacterSet"):
-        return
+    _leave_out_unreadable(ds)
+    if not ds.get("SpecificCharacterSet"):
+        _assume(ds, character_set)
+
+
+def _leave_out_unreadable(ds: Dataset) -> None:
+    for tag in list(ds.keys()):
+        try:
+            ds[tag]
+        except Exception:  # pydicom raises of every kind on garbage
+            del ds[tag]
+
+
+def _assume(ds: Dataset, character_set: str) -> None:
     for element in ds:
         if element.VR in TEXTS and isinstance(element.value, str) and not _plain(element.value):
             element.value = _reread(element.value, character_set)

@@ -6,14 +6,15 @@ import io
 import os
 import struct
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import pydicom
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.filereader import data_element_generator
 
-from qatrack_aria.dicom.headers import RT_IMAGE_STORAGE, leave_out_unreadable, text
+from qatrack_aria.dicom.charset import understand
+from qatrack_aria.dicom.headers import RT_IMAGE_STORAGE, text
 
 UNDEFINED_LENGTH = 0xFFFFFFFF
 PIXEL_DATA = b"\xe0\x7f\x10\x00"
@@ -34,13 +35,15 @@ class UnreadableError(Exception):
     """A file that is not a whole DICOM instance."""
 
 
-def read_file(path: Path) -> Dataset:
+def read_file(path: Path, character_set: str = "ISO_IR 192") -> Dataset:
     """Read the header of an instance and make sure that all of its pixels are there.
 
     Parameters
     ----------
     path : Path
         A DICOM file (PS3.10).
+    character_set : str
+        Specific Character Set of a file that does not say.
 
     Returns
     -------
@@ -67,8 +70,7 @@ def read_file(path: Path) -> Dataset:
             raise UnreadableError(
                 f"it is not readable as DICOM ({type(error).__name__})"
             ) from error
-    if text(ds, "SpecificCharacterSet") is None:
-        leave_out_unreadable(ds)  # whoever assumes a character set goes through all of it
+    understand(ds, character_set)
     return ds
 
 
@@ -79,17 +81,26 @@ def without_staff(path: Path) -> bytes:
     they are.
     """
     ds = pydicom.dcmread(path)
-
-    def forget(ds: Dataset, element: Any) -> None:
-        if element.keyword in PEOPLE:
-            del ds[element.tag]
-        elif element.VR == "PN" and element.keyword != "PatientName":
-            element.value = ""
-
-    ds.walk(forget)
+    _forget_staff(ds)
     file = io.BytesIO()
     ds.save_as(file)
     return file.getvalue()
+
+
+def _forget_staff(ds: Dataset) -> None:
+    for tag in list(ds.keys()):
+        try:
+            element = ds[tag]
+        except Exception:  # as above; it cannot be written either
+            del ds[tag]
+            continue
+        if element.keyword in PEOPLE:
+            del ds[tag]
+        elif element.VR == "PN" and element.keyword != "PatientName":
+            element.value = ""
+        elif element.VR == "SQ":
+            for item in element.value:
+                _forget_staff(item)
 
 
 def _check_whole(file: BinaryIO, ds: Dataset) -> None:

@@ -24,19 +24,19 @@ from typing import (
 
 from pydicom.dataset import Dataset
 
-from qatrack_aria.dicom.association import PATIENT_ROOT, Session
-from qatrack_aria.dicom.charset import assume
+from qatrack_aria.dicom.association import Session
+from qatrack_aria.dicom.charset import understand
 from qatrack_aria.dicom.headers import (
     PLAN_CLASSES,
     ImageRef,
     PlanRef,
     image_ref,
-    leave_out_unreadable,
     plan_ref,
     text,
     valid_uid,
 )
 from qatrack_aria.dicom.identifier import PENDING, identifier
+from qatrack_aria.dicom.peer import PATIENT_ROOT
 from qatrack_aria.errors import QueryError
 
 Keys = Mapping[str, Any]
@@ -57,6 +57,8 @@ IMAGE_KEYS_SEEN = (
 IMAGE_KEYS = (*IMAGE_KEYS_SEEN, "RadiationMachineName", "PrimaryDosimeterUnit")
 
 LIMIT_REACHED = 0xB001
+#: Answers to one query. A QA patient of ten years, 5,000 series of 10 images, has half as many.
+MAX_ANSWERS = 100_000
 LABEL_LENGTH = 16  # characters of a Short String: what an RTPlanLabel key can hold
 EXACT_ID_LENGTH = 16  # longer patient IDs are not always found by an exact match
 
@@ -322,6 +324,8 @@ def find(session: Session, asked: Dataset) -> tuple[list[Dataset], str]:
     ------
     NodeUnreachableError
         The association broke, or no answer came in time.
+    QueryError
+        More than :data:`MAX_ANSWERS` came, with no end in sight.
     """
     model = session.context("C-FIND")
     message_id = session.next_message_id()
@@ -342,6 +346,9 @@ def find(session: Session, asked: Dataset) -> tuple[list[Dataset], str]:
         heard = time.monotonic()
         if code not in PENDING:
             return answers, _trouble(int(code), unreadable)
+        if len(answers) + unreadable >= MAX_ANSWERS:
+            session.abort()
+            raise _endless(session, asked)
         if answer is None:
             unreadable += 1
         else:
@@ -350,10 +357,16 @@ def find(session: Session, asked: Dataset) -> tuple[list[Dataset], str]:
     raise session.lost("C-FIND", time.monotonic() - heard)
 
 
-def understand(answer: Dataset, character_set: str) -> None:
-    """Read the texts of an answer that does not say its character set; see :func:`assume`."""
-    leave_out_unreadable(answer)
-    assume(answer, character_set)
+def _endless(session: Session, asked: Dataset) -> QueryError:
+    keys = {element.keyword: str(element.value) for element in asked if element.value}
+    keys.pop("SpecificCharacterSet", None)
+    level = keys.pop("QueryRetrieveLevel")
+    query = Asked(level, keys, MAX_ANSWERS, "and no end of them")
+    return QueryError(
+        f"C-FIND: {session.peer} lists more than anybody can have asked for ({query}), so we broke "
+        "off: it may list all that it holds, whatever is asked. Whoever runs it must look into "
+        "its log."
+    )
 
 
 def _required(uid: str | None) -> str:

@@ -18,6 +18,7 @@ from typing import Any
 
 from pynetdicom import evt
 from pynetdicom.pdu import P_DATA_TF
+from pynetdicom.transport import ThreadedAssociationServer
 
 from qatrack_aria.dicom import compat
 from qatrack_aria.dicom.bounds import MAX_UNFILED, receive, unfiled
@@ -108,7 +109,7 @@ class Guest:
             self.association.dul.to_user_queue.put(None)
 
 
-class Gate(compat.Listener):
+class Gate(ThreadedAssociationServer):
     """An association server whose connections are bounded in number, size and time.
 
     Attributes
@@ -256,7 +257,7 @@ class Gate(compat.Listener):
 
     def shutdown(self) -> None:
         """Stop listening, and hang up: a thread that shakes hands would be waited for."""
-        BaseServer.shutdown(self)
+        BaseServer.shutdown(self)  # pynetdicom's looks for itself among those of its own AE
         for guest in self.guests:
             guest.hang_up()
         self.server_close()

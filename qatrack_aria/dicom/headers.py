@@ -167,15 +167,6 @@ def printable(text: str, longest: int = MAX_LENGTH) -> str:
     return text if len(text) <= longest else text[:longest] + "…"
 
 
-def leave_out_unreadable(ds: Dataset) -> None:
-    """Take out values that cannot be converted, so that all others can be gone through."""
-    for tag in list(ds.keys()):
-        try:
-            ds[tag]
-        except Exception:  # pydicom raises of every kind on garbage
-            del ds[tag]
-
-
 def plan_ref(ds: Dataset, *, from_file: bool = False) -> PlanRef:
     """Read a plan's header or a C-FIND answer."""
     unknown = "" if from_file else None

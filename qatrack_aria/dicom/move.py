@@ -13,8 +13,9 @@ from typing import Any, Callable, Collection, NamedTuple, Sequence, Tuple
 
 from pydicom.dataset import Dataset
 
-from qatrack_aria.dicom.association import C_MOVE, PATIENT_ROOT, Session
+from qatrack_aria.dicom.association import Session
 from qatrack_aria.dicom.identifier import PENDING, identifier
+from qatrack_aria.dicom.peer import C_MOVE, PATIENT_ROOT
 from qatrack_aria.dicom.receiver import Inbox
 
 SUCCESS = 0x0000
@@ -300,11 +301,11 @@ class _Operation:
 
     def _wait(self, uids: Sequence[str], report: Callable[[], None]) -> str:
         peer, deadline = self.session.peer, self.session.deadline
-        count, refusals = len(self.inbox.arrived), len(self.inbox.refused)
+        count, refusals = len(self.inbox.arrived), self.inbox.refusals
         with self.inbox.changed:
             while True:
-                if len(self.inbox.arrived) != count or len(self.inbox.refused) != refusals:
-                    count, refusals = len(self.inbox.arrived), len(self.inbox.refused)
+                if len(self.inbox.arrived) != count or self.inbox.refusals != refusals:
+                    count, refusals = len(self.inbox.arrived), self.inbox.refusals
                     self._heard = time.monotonic()
                     report()
                 missing = any(uid not in self.inbox.arrived for uid in uids)

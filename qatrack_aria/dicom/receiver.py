@@ -13,9 +13,11 @@ from typing import Any, Callable, Collection, NamedTuple
 from pynetdicom import AE, evt
 
 from qatrack_aria.dicom import compat, tls
-from qatrack_aria.dicom.association import MAX_PDU, Peer, addresses, storage_contexts
+from qatrack_aria.dicom.address import addresses
+from qatrack_aria.dicom.association import MAX_PDU, storage_contexts
 from qatrack_aria.dicom.gate import MAX_ASSOCIATIONS, Gate
 from qatrack_aria.dicom.headers import printable
+from qatrack_aria.dicom.peer import Peer
 from qatrack_aria.errors import ArchiveError, AriaError, ReceiverError
 
 logger = logging.getLogger(__name__)
@@ -61,6 +63,8 @@ class Inbox:
         SOP Instance UID and size in bytes of what was filed.
     refused : list of str
         Why others were turned away, C-STOREs before connections; :data:`REMEMBERED` at most.
+    refusals : int
+        How many were turned away, also those that are not remembered.
     any_instance_refused : bool
         Whether a C-STORE was among them.
     failure : AriaError or None
@@ -71,6 +75,7 @@ class Inbox:
         self.changed = threading.Condition()
         self.arrived: dict[str, int] = {}
         self.refused: list[str] = []
+        self.refusals = 0
         self.any_instance_refused = False
         self.failure: AriaError | None = None
         self._keep = keep
@@ -139,6 +144,7 @@ class Inbox:
         with self.changed:
             self.refused.insert(place, printable(reason, 300))
             del self.refused[REMEMBERED:]
+            self.refusals += 1
             self.changed.notify_all()
 
 
@@ -203,7 +209,7 @@ class Receiver:
                 (host, self.peer.local_port),
                 contexts=storage_contexts(),
                 evt_handlers=[
-                    (evt.EVT_CONN_OPEN, compat.without_delay),
+                    *compat.AT_ONCE,
                     (evt.EVT_CONN_OPEN, compat.sure_to_end),
                     (evt.EVT_REJECTED, self._rejected),
                     (evt.EVT_C_STORE, self.inbox.take),
@@ -239,7 +245,7 @@ class Receiver:
         found: set[str] = set()
         for host in (self.peer.remote_host, *self.peer.extra_hosts):
             try:
-                found.update(addresses(host, self.peer.remote_port))
+                found.update(addresses(host, self.peer.remote_port, self.peer.connect_timeout))
             except (OSError, UnicodeError):
                 continue
         return found

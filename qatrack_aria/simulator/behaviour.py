@@ -49,6 +49,8 @@ class Behaviour:
         A C-FIND stops after so many answers, with 0xB001.
     find_failures : int
         The first so many C-FINDs find nothing, whatever is there (a lock during treatment?).
+    busy_calls : int
+        The first so many calls for an association are rejected as too many for now.
     unmovable : frozenset of str
         SOP or Series Instance UIDs that are listed, but whose sub-operations fail.
     silent_losses : frozenset of str
@@ -87,6 +89,7 @@ class Behaviour:
     exact_patient_limit: int | None = None
     answer_limit: int | None = None
     find_failures: int = 0
+    busy_calls: int = 0
     unmovable: frozenset[str] = frozenset()
     silent_losses: frozenset[str] = frozenset()
     pending_responses: bool = True

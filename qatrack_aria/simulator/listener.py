@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 import threading
+from socketserver import BaseServer
 from typing import Any, Callable, Mapping
 
 from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
-from pynetdicom import evt
 from pynetdicom.association import Association
 from pynetdicom.presentation import PresentationContext, build_context
-from pynetdicom.transport import RequestHandler
+from pynetdicom.transport import RequestHandler, ThreadedAssociationServer
 
 from qatrack_aria.dicom import compat
 
@@ -81,7 +81,7 @@ class _Handler(RequestHandler):
         return association
 
 
-class Listener(compat.Listener):
+class Listener(ThreadedAssociationServer):
     """An association server that starts and stops at once, and whose offer may change meanwhile.
 
     Parameters
@@ -103,7 +103,8 @@ class Listener(compat.Listener):
         self.serve = serve
         kwargs["request_handler"] = _Handler
         super().__init__(*args, **kwargs)
-        self.bind(evt.EVT_CONN_OPEN, compat.without_delay)
+        for kind, handler in compat.AT_ONCE:
+            self.bind(kind, handler)
         self._answering = threading.Lock()
         self._ending = False
         self._thread = threading.Thread(
@@ -120,9 +121,24 @@ class Listener(compat.Listener):
             if not self._ending:
                 association.dimse.send_msg(response, context_id)
 
+    def shutdown(self) -> None:
+        """Stop listening; pynetdicom's own looks for itself among those of ``AE.start_server``."""
+        BaseServer.shutdown(self)
+        self.server_close()
+
     def end(self) -> None:
         """Abort the associations that are left, and wait for their threads."""
         self._thread.join(JOIN_TIMEOUT)
         with self._answering:
             self._ending = True
-        self.end_associations(JOIN_TIMEOUT)
+        for association in self.active_associations:
+            if association.is_established:
+                compat.abort(association)
+            elif association.dul.socket is not None:
+                # Connected, and silent: it waits for an A-ASSOCIATE; None is what a timeout gives.
+                association.dul.socket.close()
+                association.dul.to_user_queue.put(None)
+            association.join(JOIN_TIMEOUT)
+
+    def service_actions(self) -> None:
+        """Do without a full garbage collection every 60 polls."""

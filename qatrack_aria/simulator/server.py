@@ -82,13 +82,14 @@ class Simulator:
 
     @property
     def behaviour(self) -> Behaviour:
-        """How it behaves; setting it starts the count of `Behaviour.find_failures` anew."""
+        """How it behaves; setting it starts the counts of what fails at first anew."""
         return self._behaviour
 
     @behaviour.setter
     def behaviour(self, behaviour: Behaviour) -> None:
         self._behaviour = behaviour
         self._failing_finds = itertools.repeat(True, behaviour.find_failures)
+        self._busy_calls = itertools.repeat(True, behaviour.busy_calls)
 
     def __enter__(self) -> Simulator:
         self.start()
@@ -159,16 +160,18 @@ class Simulator:
         )
 
     def _check_titles(self, event: evt.Event) -> None:
-        """Reject a client that is not trusted, or that calls somebody else (PS3.8 9.3.4)."""
+        """Reject who is not trusted, or calls somebody else, or is too many (PS3.8 9.3.4)."""
         association = event.assoc
         request: Any = association.requestor.primitive
         if request.called_ae_title.strip() != self.ae_title:
-            diagnostic = 0x07  # called AE title not recognised
+            rejection = 0x01, 0x01, 0x07  # for good: called AE title not recognised
         elif self.behaviour.trusted_only and request.calling_ae_title.strip() not in self.peers:
-            diagnostic = 0x03  # calling AE title not recognised
+            rejection = 0x01, 0x01, 0x03  # for good: calling AE title not recognised
+        elif next(self._busy_calls, False):
+            rejection = 0x02, 0x03, 0x01  # for now: temporary congestion
         else:
             return
-        association.acse.send_reject(0x01, 0x01, diagnostic)
+        association.acse.send_reject(*rejection)
         association.kill()
 
     def _echo(self, event: evt.Event) -> int:
@@ -268,7 +271,7 @@ class Simulator:
             port,
             ae_title=exchange.destination,
             max_pdu=MAXIMUM_PDU,
-            evt_handlers=[(evt.EVT_CONN_OPEN, compat.without_delay)],
+            evt_handlers=list(compat.AT_ONCE),
         )
         compat.keep_responses(association)
         self._sending.add(association)

@@ -13,7 +13,8 @@ from pydicom.uid import generate_uid
 from pynetdicom import build_context
 
 from qatrack_aria.dicom import compat
-from qatrack_aria.dicom.association import STORAGE_CLASSES, Peer
+from qatrack_aria.dicom.association import STORAGE_CLASSES
+from qatrack_aria.dicom.peer import Peer
 from qatrack_aria.dicom.receiver import Inbox, Incoming, Receiver, Unacceptable
 from qatrack_aria.errors import ArchiveError, ReceiverError
 from qatrack_aria.simulator import phantom

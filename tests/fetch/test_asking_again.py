@@ -7,8 +7,13 @@ from typing import Any, Callable
 import pytest
 
 from qatrack_aria import fetch_images
-from qatrack_aria.dicom import move
-from qatrack_aria.errors import IncompleteRetrievalError
+from qatrack_aria.dicom import association, move
+from qatrack_aria.errors import (
+    AssociationRejectedError,
+    IncompleteRetrievalError,
+    NodeBusyError,
+    Outcome,
+)
 from qatrack_aria.simulator import Behaviour
 from tests.fetch.conftest import PATIENT, plan, uids, winston_lutz
 
@@ -30,8 +35,14 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[float]]:
     return during
 
 
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a node that was too busy be called again at once, as often as otherwise."""
+    monkeypatch.setattr(association, "BUSY_PAUSES", (0.0, 0.0))
+
+
 def fetch() -> Any:
-    return fetch_images("aria", PATIENT, "WL")
+    return fetch_images("aria", PATIENT, "WL", max_age=0)
 
 
 def test_an_image_that_could_not_be_moved_at_first_is_asked_for_again(
@@ -58,6 +69,21 @@ def test_each_pause_is_longer_and_there_are_few(serve: Any, pauses: Any) -> None
     assert taken == sorted(move.PAUSES)
 
 
+def test_what_stays_missing_is_listed(serve: Any, pauses: Any) -> None:
+    wl = plan()
+    mine = winston_lutz(wl)
+    lost = uids(mine)[3:5]
+    serve(wl, mine, unmovable=frozenset(lost))
+    pauses()
+    said = f"2 of 8.* first ({'|'.join(lost)}).*0xA702"
+    with pytest.raises(IncompleteRetrievalError, match=said) as raised:
+        fetch()
+    assert sorted(raised.value.missing) == lost
+    with pytest.raises(IncompleteRetrievalError) as remembered:
+        fetch_images("aria", PATIENT, "WL")
+    assert sorted(remembered.value.missing) == lost
+
+
 def test_a_server_that_does_not_know_us_is_asked_once(serve: Any, pauses: Any) -> None:
     wl = plan()
     aria = serve(wl, winston_lutz(wl), trusted_only=False)
@@ -81,3 +107,39 @@ def test_what_came_and_was_wrong_is_not_asked_for_again(serve: Any, pauses: Any)
     with pytest.raises(IncompleteRetrievalError, match="turned away"):
         fetch()
     assert taken == []
+
+
+# --- a node that has no room for us -----------------------------------------------------------
+
+
+def test_a_node_that_is_too_busy_for_a_moment_is_called_again(serve: Any, calls: None) -> None:
+    """Servers take few associations at a time, and the treatment has them."""
+    wl = plan()
+    mine = winston_lutz(wl)
+    serve(wl, mine, busy_calls=2)
+    assert uids(fetch()) == uids(mine)
+
+
+def test_a_node_that_stays_too_busy_is_an_error_that_may_pass(serve: Any, calls: None) -> None:
+    wl = plan()
+    sim = serve(wl, winston_lutz(wl), busy_calls=99)
+    with pytest.raises(NodeBusyError, match=r"too busy for now .*ask again in a minute") as raised:
+        fetch()
+    assert raised.value.temporary
+    assert raised.value.outcome is Outcome.BUSY
+    assert sim.log == []
+
+
+def test_a_node_that_does_not_know_us_is_called_once(serve: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr(association, "BUSY_PAUSES", (3600.0,))
+    sim = serve(plan())
+    sim.peers.clear()
+    with pytest.raises(AssociationRejectedError, match="does not know that AE title"):
+        fetch()
+
+
+def test_there_is_no_waiting_beyond_the_deadline(serve: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr(association, "BUSY_PAUSES", (3600.0,))
+    serve(plan(), busy_calls=99)
+    with pytest.raises(NodeBusyError, match="too busy"):
+        fetch()

@@ -9,7 +9,7 @@ from pydicom.dataset import Dataset
 
 from qatrack_aria import fetch_images
 from qatrack_aria.dicom import charset
-from qatrack_aria.dicom.charset import CHOICES, assume, can_hold
+from qatrack_aria.dicom.charset import CHOICES, can_hold, understand
 from qatrack_aria.dicom.find import identifier
 from qatrack_aria.errors import PlanNotFoundError, RequestError
 from tests.conftest import start
@@ -151,14 +151,14 @@ def test_a_text_that_came_without_a_set_is_read_in_that_of_the_node(
     raw = encode_string(word, convert_encodings(character_set.split("\\")))
     ds = Dataset()
     ds.PatientID = raw.decode("iso8859")
-    assume(ds, character_set)
+    understand(ds, character_set)
     assert ds.PatientID == word
 
 
 def test_bytes_that_are_no_unicode_stay_as_they_were_read() -> None:
     ds = Dataset()
     ds.PatientID = "Prüf"  # read from a byte that cannot stand so in UTF-8
-    assume(ds, "ISO_IR 192")
+    understand(ds, "ISO_IR 192")
     assert ds.PatientID == "Prüf"
 
 
@@ -166,7 +166,7 @@ def test_a_set_that_is_told_is_believed() -> None:
     ds = Dataset()
     ds.SpecificCharacterSet = "ISO_IR 100"
     ds.PatientID = "PrÃ¼f"
-    assume(ds, "ISO_IR 192")
+    understand(ds, "ISO_IR 192")
     assert ds.PatientID == "PrÃ¼f"
 
 

@@ -11,7 +11,7 @@ from pynetdicom.dsutils import decode
 
 from qatrack_aria import images_from
 from qatrack_aria.archive import Archive
-from qatrack_aria.dicom.find import understand
+from qatrack_aria.dicom.charset import understand
 from qatrack_aria.dicom.headers import image_ref, plan_ref, printable
 from qatrack_aria.dicom.receiver import Unacceptable
 from qatrack_aria.errors import RequestError

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from pynetdicom.dsutils import decode
 
 from qatrack_aria import explain, selection
-from qatrack_aria.dicom.association import Peer
-from qatrack_aria.dicom.find import understand
+from qatrack_aria.dicom.charset import understand
 from qatrack_aria.dicom.headers import ImageRef, PlanRef, image_ref, plan_ref
+from qatrack_aria.dicom.peer import Peer
 from qatrack_aria.errors import AriaError
 from qatrack_aria.request import Request
 from tests import datasets

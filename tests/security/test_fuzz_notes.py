@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qatrack_aria.archive import Archive
-from qatrack_aria.dicom.association import Peer
+from qatrack_aria.dicom.peer import Peer
 from qatrack_aria.errors import AriaError
 from qatrack_aria.imageset import ImageSet
 from qatrack_aria.memory import Memory

@@ -33,8 +33,8 @@ class Command(BaseCommand):
 
     help = (
         "Fetch the newest RT Images that reference a plan. Exit codes: 0 done, 2 wrong usage, "
-        "3 nothing found, 4 incomplete, 5 ambiguous, 6 refused, 7 node unreachable, 8 another "
-        "retrieval is running, 9 trouble on this machine, 1 anything else."
+        "3 nothing found, 4 incomplete, 5 ambiguous, 6 refused, 7 node unreachable, 8 the node or "
+        "our port is busy, 9 trouble on this machine, 1 anything else."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -72,10 +72,14 @@ class Command(BaseCommand):
             else:
                 self._fetch(options)
         except AriaError as error:
+            missing = list(getattr(error, "missing", ()))
             if options["json"]:
                 failure = {"status": error.outcome.value, "error": type(error).__name__}
-                self._print_json({**failure, "message": str(error)})
+                self._print_json({**failure, "message": str(error), "missing": missing})
             self.stderr.write(str(error))
+            if options["verbosity"] > 1:
+                for uid in missing:
+                    self.stderr.write(f"missing: {uid}")
             raise SystemExit(EXIT_CODES[error.outcome]) from None
 
     def _fetch(self, options: dict[str, Any]) -> None:

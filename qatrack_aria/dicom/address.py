@@ -1,0 +1,69 @@
+"""From a host's name to what can be called, and why a call does not come through."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from typing import Any
+
+#: Seconds for a name to resolve, where the caller has no other limit.
+PATIENCE = 5.0
+
+
+def addresses(host: str, port: int, wait: float = PATIENCE) -> list[str]:
+    """The IPv4 and IPv6 addresses of a host, in the order to try them.
+
+    The system asks name servers for as long as it likes, half a minute where none answers, and
+    cannot be stopped: so it is asked in a thread that is left to itself in the end.
+
+    Parameters
+    ----------
+    host : str
+        A name or an address.
+    port : int
+        The port to be called.
+    wait : float
+        Seconds that it may take.
+
+    Raises
+    ------
+    OSError, UnicodeError
+        The name does not resolve, or not in time.
+    """
+    found: list[Any] = []
+
+    def resolve() -> None:
+        try:
+            found.append(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+        except (OSError, UnicodeError) as error:
+            found.append(error)
+
+    resolver = threading.Thread(target=resolve, name="aria-resolver", daemon=True)
+    resolver.start()
+    resolver.join(wait)
+    if not found:
+        raise OSError(f"no name server answered within {wait:g} s")
+    if isinstance(found[0], Exception):
+        raise found[0]
+    return list(dict.fromkeys(str(where[0]) for _, _, _, _, where in found[0]))
+
+
+def why_not(address: str, port: int, wait: float) -> str:
+    """Why nothing can be reached there, in words.
+
+    Parameters
+    ----------
+    address : str
+        IPv4 or IPv6.
+    port : int
+        The port.
+    wait : float
+        Seconds to wait for an answer.
+    """
+    try:
+        socket.create_connection((address, port), timeout=wait).close()
+    except socket.timeout:
+        return "no answer"
+    except OSError as error:
+        return error.strerror or str(error)
+    return "connected only at the second try"
