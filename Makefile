@@ -13,7 +13,7 @@ demo: .venv/.demo  ## Run the app against a simulated ARIA, on SQLite
 
 test: .venv/.dev lint  ## Check the style and types, and run the tests
 	@.ci/packages dcmqrscp:dcmtk Orthanc:orthanc initdb:postgresql
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses 4 --dist worksteal
 
 lint: .venv/.dev  ## Check the style and types only
 	@$(BIN)/ruff check .

@@ -14,8 +14,8 @@ EVERY = 17
 
 
 @pytest.mark.timeout(300)
-def test_no_fault_of_a_peer_leads_to_a_wrong_or_partial_set_or_an_unnamed_error():
+def test_no_fault_of_a_peer_leads_to_a_wrong_or_partial_set_or_an_unnamed_error(tell):
     tally = walk(EVERY)
-    print(tally)
+    tell(str(tally))
     assert tally.tried > 50
     assert not tally.bad, "\n".join(str(result) for result in tally.bad)

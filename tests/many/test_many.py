@@ -193,16 +193,14 @@ def new_database(postgres: Postgres) -> str:
 
 @pytest.fixture(scope="module", params=[(16, 4), (1, 64)], ids=["16x4", "1x64"])
 def crowd(request: Any, world: World, database: Callable[[], str], tmp_path_factory: Any) -> Crowd:
-    """A crowd that is done; its figures are shown among the names of the tests."""
+    """A crowd that is done."""
     processes, threads = request.param
     folder = tmp_path_factory.mktemp("many")
-    done = Crowd(world, folder, database(), processes, threads).run()
-    with request.config.pluginmanager.get_plugin("capturemanager").global_and_fixture_disabled():
-        print(f"\n{done.report}")
-    return done
+    return Crowd(world, folder, database(), processes, threads).run()
 
 
-def test_everybody_is_answered(crowd: Crowd) -> None:
+def test_everybody_is_answered(crowd: Crowd, tell: Callable[[str], None]) -> None:
+    tell(crowd.report)
     assert crowd.errors == []
     assert len(crowd.answers) == 64
 

@@ -10,7 +10,9 @@ from __future__ import annotations
 import os
 import socket
 import time
+import tracemalloc
 from collections import Counter
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Callable, Iterator
 
@@ -20,7 +22,7 @@ from hypothesis.configuration import set_hypothesis_home_dir
 
 from qatrack_aria.archive import Archive
 from qatrack_aria.dicom import gate
-from qatrack_aria.dicom.association import Peer
+from qatrack_aria.dicom.peer import Peer
 from qatrack_aria.dicom.receiver import Inbox, Receiver
 from tests import datasets
 from tests.fetch.conftest import node, nothing_left_running, serve
@@ -31,7 +33,7 @@ PATIENT = datasets.PATIENT
 
 set_hypothesis_home_dir(Path(__file__).resolve().parents[2] / "build" / "hypothesis")
 
-#: Inputs really tried, by target.
+#: Inputs really tried in this process, by target.
 tried: Counter[str] = Counter()
 
 
@@ -52,9 +54,12 @@ def fuzz(few: int) -> Any:
     )
 
 
-def pytest_terminal_summary(terminalreporter: Any) -> None:
-    for target, number in sorted(tried.items()):
-        terminalreporter.write_line(f"fuzzed: {target}: {number} inputs")
+@pytest.fixture(autouse=True)
+def inputs_are_counted(count: Callable[[str, int], None]) -> Iterator[None]:
+    before = Counter(tried)
+    yield
+    for target, number in (tried - before).items():
+        count(f"inputs of a fuzzer: {target}", number)
 
 
 def pytest_collection_modifyitems(items: Any) -> None:
@@ -72,6 +77,18 @@ def until(condition: Callable[[], Any], seconds: float = 10.0) -> bool:
             return False
         time.sleep(0.005)
     return True
+
+
+@contextmanager
+def at_most(most: int) -> Iterator[None]:
+    """No more bytes than so many are taken, at any moment and by all threads together."""
+    tracemalloc.start()
+    try:
+        yield
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < most
 
 
 class Port:
