@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo test lint matrix faults clean
+.PHONY: help demo test lint matrix faults bench clean
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile
@@ -26,6 +26,10 @@ matrix: .venv/.dev  ## Run the tests on every Python and Django found here
 
 faults: .venv/.dev  ## Try every fault of a peer at every message of a retrieval
 	@$(BIN)/python -m tests.faults
+
+bench: .venv/.dev  ## Measure the app beside DCMTK's programs and plain pynetdicom
+	@.ci/packages dcmqrscp:dcmtk Orthanc:orthanc
+	@$(BIN)/python -m tests.bench
 
 clean:  ## Remove the environment and everything made by tools
 	rm -rf .venv .tox build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache

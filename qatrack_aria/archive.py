@@ -116,7 +116,7 @@ class Archive:
         Returns
         -------
         Dataset or None
-            Everything before the pixel data; ``None`` if it has to be fetched (again).
+            What :mod:`qatrack_aria.dicom.headers` reads; ``None`` if it has to be fetched (again).
         """
         if not valid_uid(sop_uid):
             return None
@@ -132,8 +132,13 @@ class Archive:
         except OSError as error:
             raise trouble("read", path, error) from error
 
-    def keep(self, incoming: Incoming, patient_id: str) -> None:
+    def keep(self, incoming: Incoming, patient_id: str) -> Dataset:
         """File an instance that came from the network.
+
+        Returns
+        -------
+        Dataset
+            Its header, as :meth:`header` gives it.
 
         Raises
         ------
@@ -149,7 +154,7 @@ class Archive:
             with partial_file(self.incoming) as partial:
                 _write(partial, incoming)
                 try:
-                    checked(partial, incoming.sop_uid, patient_id, self._character_set)
+                    header = checked(partial, incoming.sop_uid, patient_id, self._character_set)
                 except UnreadableError as error:
                     raise Unacceptable(f"an image that arrived damaged: {error}") from error
                 os.chmod(partial, READ_ONLY)
@@ -157,6 +162,7 @@ class Archive:
                 _move_into_place(partial, path)
         except OSError as error:
             raise trouble("write", path, error) from error
+        return header
 
     def _forget_abandoned(self) -> None:
         limit = time.time() - ABANDONED

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import Collection, Sequence
 
-from qatrack_aria.dicom.find import Asked
 from qatrack_aria.dicom.headers import ImageRef, PlanRef
 from qatrack_aria.dicom.move import SUCCESS, Attempt
 from qatrack_aria.dicom.peer import C_MOVE, Peer
+from qatrack_aria.dicom.query import Asked
 from qatrack_aria.dicom.receiver import Inbox
 from qatrack_aria.request import Request
 from qatrack_aria.selection import judge_plan, left_out, of_session, series_of, type_name

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import datetime as dt
-from typing import Any, Collection, Iterator, Optional, Sequence, Tuple, TypeVar
+from functools import partial
+from typing import Any, Collection, Sequence, TypeVar
 
-from qatrack_aria import explain, selection
+from pydicom.dataset import Dataset
+
+from qatrack_aria import explain, search, selection
 from qatrack_aria.archive import Archive
 from qatrack_aria.deadline import Deadline
 from qatrack_aria.dicom.association import Session
@@ -19,7 +21,7 @@ from qatrack_aria.dicom.find import Finder
 from qatrack_aria.dicom.headers import ImageRef, PlanRef, image_ref, plan_ref, valid_uid
 from qatrack_aria.dicom.move import Mover, Progress, SeriesKey, Wanted
 from qatrack_aria.dicom.peer import C_GET, C_MOVE, Peer
-from qatrack_aria.dicom.receiver import Inbox, Receiver
+from qatrack_aria.dicom.receiver import Inbox, Incoming, Receiver
 from qatrack_aria.errors import (
     ArchiveError,
     ImagesNotFoundError,
@@ -29,12 +31,8 @@ from qatrack_aria.errors import (
     TooFewImagesError,
 )
 from qatrack_aria.request import Request
+from qatrack_aria.search import EVER, Days
 
-#: Days back from today that are searched one after the other; ``None``: the whole history.
-WINDOWS: tuple[int | None, ...] = (14, 120, None)
-
-Days = Tuple[Optional[dt.date], Optional[dt.date]]
-EVER: Days = (None, None)
 #: Lists of a growing series that are asked for before giving up.
 MOST_ROUNDS = 20
 
@@ -86,7 +84,7 @@ class Visit:
         self.peer = peer
         self.request = request
         self.archive = archive
-        self.inbox = Inbox(lambda incoming: archive.keep(incoming, request.patient_id))
+        self.inbox = Inbox(self._file)
         on_store = self.inbox.take if peer.retrieve_method == C_GET else None
         self._stack = contextlib.ExitStack()
         self._session = self._stack.enter_context(Session(peer, deadline, on_store))
@@ -94,6 +92,8 @@ class Visit:
         self._mover = Mover(self._session, self.inbox, progress)
         self._receiver: Receiver | None = None
         self._listed: dict[str, ImageRef] = {}
+        self._asked_for: dict[str, Any] = {}  # what was listed of what is to come
+        self._filed: dict[str, Any] = {}  # and what its own header says
         self.chosen: list[ImageRef] = []
         self._complete: list[SeriesKey] = []  # series of which every image is listed
 
@@ -145,16 +145,22 @@ class Visit:
     # --- images -------------------------------------------------------------------------------
 
     def _find_images(self, plan_uids: frozenset[str], bring: bool) -> list[ImageRef]:
-        for since, until in self._windows(len(plan_uids)):
+        # Everything at once where the node tells no days apart, and where several plans may be
+        # meant: the images of one may be older than the days that hold the other's.
+        apart = self._finder.relational and len(plan_uids) == 1
+        windows = search.windows(self.request) if apart else [EVER]
+        for days in windows:
             self._complete = []
-            self._listed = {i.sop_uid or str(id(i)): i for i in self._finder.images(since, until)}
-            whole_history = since is None and until is None
+            widest = days in windows[-2:]
+            first_day = partial(search.first_day, self.request, plan_uids, days[0], widest)
+            found = self._finder.images(*days, first_day)
+            self._listed = {image.sop_uid or str(id(image)): image for image in found}
             try:
-                chosen = self._settle(plan_uids, bring, whole_history)
+                chosen = self._settle(plan_uids, bring, days)
+                if chosen and bring:
+                    chosen = self._until_stable(chosen, plan_uids, days)
             except _Cut:
                 continue
-            if chosen and bring:
-                chosen = self._until_stable(chosen, plan_uids, (since, until))
             if chosen:
                 selection.require_certain(
                     chosen, list(self._listed.values()), self.request, plan_uids
@@ -163,31 +169,16 @@ class Visit:
         images = list(self._listed.values())
         raise ImagesNotFoundError(explain.no_images(self.peer, self.request, images, plan_uids))
 
-    def _windows(self, plans: int) -> Iterator[tuple[dt.date | None, dt.date | None]]:
-        """The days to search, newest first.
-
-        Everything at once where the node tells no days apart, and where several plans may be
-        meant: the images of one of them may be older than the days that hold the other's.
-        """
-        if not self._finder.relational or plans > 1:
-            pass
-        elif self.request.date is not None:
-            yield self.request.date, self.request.date
-        elif self.request.select != "all":
-            # Without an end: an imager's clock may be ahead of ours.
-            until = self.request.until.date() if self.request.until else None
-            for days in WINDOWS:
-                if days is not None:
-                    yield (until or dt.date.today()) - dt.timedelta(days=days), until
-        yield None, None
-
-    def _settle(self, plan_uids: frozenset[str], bring: bool, whole: bool) -> list[ImageRef]:
+    def _settle(self, plan_uids: frozenset[str], bring: bool, days: Days) -> list[ImageRef]:
         """Choose and bring in turns, until what is chosen is here and its headers agree."""
+        whole = days == EVER
         while True:
             chosen = selection.choose(self._listed.values(), self.request, plan_uids)
             self.chosen = chosen
             if not whole and self._complete_series(chosen):
                 continue
+            if search.may_begin_before(days[0], chosen, self.request):
+                raise _Cut
             known = self._trusted([image for image in chosen if not image.from_file], plan_uids)
             if known:
                 self._listed.update(known)
@@ -208,7 +199,7 @@ class Visit:
             before = {image.sop_uid for image in chosen}
             for image in self._list_again(chosen, days):
                 self._listed.setdefault(image.sop_uid, image)
-            chosen = self._settle(plan_uids, True, days == EVER)
+            chosen = self._settle(plan_uids, True, days)
             same = same + 1 if {image.sop_uid for image in chosen} == before else 0
             rounds += 1
             if rounds > MOST_ROUNDS:
@@ -251,8 +242,10 @@ class Visit:
         keys = {selection.series_of(image) for image in chosen if image.acquired}
         for key in keys.difference(self._complete):
             self._complete.append(key)
-            series = {image.sop_uid: image for image in self._finder.series(*key)}
             here = {u for u, image in self._listed.items() if selection.series_of(image) == key}
+            if self._finder.uids_of_series(*key) == here:
+                continue
+            series = {image.sop_uid: image for image in self._finder.series(*key)}
             if not here <= series.keys():
                 raise _Cut
             for uid in series.keys() - here:
@@ -293,11 +286,13 @@ class Visit:
         for ref in refs:
             header = self.archive.header(ref.sop_uid, self.request.patient_id)
             if header is not None:
-                read: Any = image_ref if isinstance(ref, ImageRef) else plan_ref
-                known[ref.sop_uid] = dataclasses.replace(
-                    read(header, from_file=True), study_uid=ref.study_uid, series_uid=ref.series_uid
-                )
+                known[ref.sop_uid] = _by_header(ref, header)
         return known
+
+    def _file(self, incoming: Incoming) -> None:
+        """Take what comes, in whichever thread; its header is read just once."""
+        header = self.archive.keep(incoming, self.request.patient_id)
+        self._filed[incoming.sop_uid] = _by_header(self._asked_for[incoming.sop_uid], header)
 
     def _bring(self, refs: Sequence[Ref], whole: Collection[SeriesKey] = ()) -> dict[str, Ref]:
         """Fetch into the archive, all or an error; their headers then.
@@ -312,6 +307,7 @@ class Visit:
         if not refs:
             return {}
         _require_uids(refs)
+        self._asked_for.update({ref.sop_uid: ref for ref in refs})
         wanted = [Wanted(ref.study_uid, ref.series_uid, ref.sop_uid) for ref in refs]
         if self.peer.retrieve_method == C_MOVE and self._receiver is None:
             self._receiver = self._stack.enter_context(Receiver(self.peer, self.inbox))
@@ -328,13 +324,19 @@ class Visit:
                 ),
                 missing,
             )
-        headers = self._headers(refs)
-        if len(headers) < len(refs):
+        if not all(self.archive.path(ref.sop_uid).exists() for ref in refs):
             raise ArchiveError(
                 f"Archive: files that had arrived are gone from {self.archive.root}: is something "
                 "clearing that folder?"
             )
-        return headers
+        return {ref.sop_uid: self._filed[ref.sop_uid] for ref in refs}
+
+
+def _by_header(ref: Ref, header: Dataset) -> Ref:
+    read: Any = image_ref if isinstance(ref, ImageRef) else plan_ref
+    return dataclasses.replace(
+        read(header, from_file=True), study_uid=ref.study_uid, series_uid=ref.series_uid
+    )
 
 
 def _references(image: ImageRef, plan_uid: str) -> bool:

@@ -14,7 +14,7 @@ from pydicom.dataset import Dataset
 from pydicom.filereader import data_element_generator
 
 from qatrack_aria.dicom.charset import understand
-from qatrack_aria.dicom.headers import RT_IMAGE_STORAGE, text
+from qatrack_aria.dicom.headers import READ, RT_IMAGE_STORAGE, text
 
 UNDEFINED_LENGTH = 0xFFFFFFFF
 PIXEL_DATA = b"\xe0\x7f\x10\x00"
@@ -48,7 +48,7 @@ def read_file(path: Path, character_set: str = "ISO_IR 192") -> Dataset:
     Returns
     -------
     Dataset
-        Everything before the pixel data.
+        What :mod:`qatrack_aria.dicom.headers` reads.
 
     Raises
     ------
@@ -70,6 +70,8 @@ def read_file(path: Path, character_set: str = "ISO_IR 192") -> Dataset:
             raise UnreadableError(
                 f"it is not readable as DICOM ({type(error).__name__})"
             ) from error
+    for tag in set(ds.keys()) - READ:
+        del ds[tag]
     understand(ds, character_set)
     return ds
 

@@ -1,4 +1,4 @@
-"""C-FIND: one query, and the ways of asking for plans and images.
+"""The ways of asking for plans and images.
 
 The order of asking is the same everywhere: first with the keys that narrow the answer, then with
 fewer, then level by level from the study down. A server that ignores a key, refuses it, answers
@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-import time
 from functools import partial
 from typing import (
     Any,
@@ -19,13 +18,13 @@ from typing import (
     Iterator,
     Mapping,
     NamedTuple,
+    Optional,
     Sequence,
 )
 
 from pydicom.dataset import Dataset
 
 from qatrack_aria.dicom.association import Session
-from qatrack_aria.dicom.charset import understand
 from qatrack_aria.dicom.headers import (
     PLAN_CLASSES,
     ImageRef,
@@ -35,11 +34,13 @@ from qatrack_aria.dicom.headers import (
     text,
     valid_uid,
 )
-from qatrack_aria.dicom.identifier import PENDING, identifier
+from qatrack_aria.dicom.identifier import identifier
 from qatrack_aria.dicom.peer import PATIENT_ROOT
+from qatrack_aria.dicom.query import Asked, find
 from qatrack_aria.errors import QueryError
 
 Keys = Mapping[str, Any]
+FirstDay = Callable[[Sequence[ImageRef]], Optional[dt.date]]
 
 UIDS = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
 PLAN_KEYS = (*UIDS, "SOPClassUID", "RTPlanLabel", "RTPlanDate", "RTPlanTime", "StudyID")
@@ -54,11 +55,10 @@ IMAGE_KEYS_SEEN = (
     "ContentTime",
     "ReferencedRTPlanSequence",
 )
+#: What shows whether a server can tell days apart.
+DATES = (*UIDS, "ContentDate", "AcquisitionDate")
 IMAGE_KEYS = (*IMAGE_KEYS_SEEN, "RadiationMachineName", "PrimaryDosimeterUnit")
 
-LIMIT_REACHED = 0xB001
-#: Answers to one query. A QA patient of ten years, 5,000 series of 10 images, has half as many.
-MAX_ANSWERS = 100_000
 LABEL_LENGTH = 16  # characters of a Short String: what an RTPlanLabel key can hold
 EXACT_ID_LENGTH = 16  # longer patient IDs are not always found by an exact match
 
@@ -74,19 +74,20 @@ class Refused(Exception):
         self.answers = answers
 
 
-class Asked(NamedTuple):
-    """A query that was made, for the messages."""
+class _Dated(NamedTuple):
+    """An answer, and the days that it tells, as they are written."""
 
-    level: str
-    keys: dict[str, str]
-    answers: int
-    trouble: str
-    strangers: int = 0  # answers that are of another patient ID
+    image: ImageRef
+    content: str | None
+    acquisition: str | None
 
-    def __str__(self) -> str:
-        keys = ", ".join(f"{name}={value}" for name, value in self.keys.items())
-        trouble = f", {self.trouble}" if self.trouble else ""
-        return f"{self.level} level by {keys}: {self.answers} answers{trouble}"
+
+def _dated(answer: Dataset) -> _Dated:
+    return _Dated(image_ref(answer), text(answer, "ContentDate"), text(answer, "AcquisitionDate"))
+
+
+def _as_it_is(answer: Dataset) -> Dataset:
+    return answer
 
 
 class Finder:
@@ -130,7 +131,12 @@ class Finder:
             return listed
         return listed + self._plans_named(label)
 
-    def images(self, since: dt.date | None = None, until: dt.date | None = None) -> list[ImageRef]:
+    def images(
+        self,
+        since: dt.date | None = None,
+        until: dt.date | None = None,
+        first_day: FirstDay | None = None,
+    ) -> list[ImageRef]:
         """The patient's RT Images, or those of some days where the node can tell days apart.
 
         Parameters
@@ -138,6 +144,10 @@ class Finder:
         since, until : datetime.date, optional
             First and last day of acquisition or content; a server that ignores the keys answers
             with other days too.
+        first_day : callable, optional
+            Told the images whose Content Date is of these days, and says from which day on those
+            of an Acquisition Date alone matter; if from none, it is left at that, and nothing is
+            found. Default: all of the days.
 
         Raises
         ------
@@ -146,9 +156,8 @@ class Finder:
         """
         if not self.relational:
             return self._first_answer("images", [self._images_by_level])
-        days = _day_range(since, until)
-        if days:
-            return self._images_of_days(days)
+        if since is not None or until is not None:
+            return self._images_of_days(since, until, first_day or (lambda images: since))
         ways: list[Callable[[], list[ImageRef]]] = []
         for patient in self._patient_keys():
             base = {**patient, "Modality": "RTIMAGE"}
@@ -168,6 +177,17 @@ class Finder:
             if images:
                 return images
         return []
+
+    def uids_of_series(self, study_uid: str, series_uid: str) -> set[str]:
+        """The SOP Instance UIDs of one series' RT Images, or none where the node will not tell.
+
+        A server need not look into the images for them, as it must for most other keys.
+        """
+        keys = self._below_study({"StudyInstanceUID": study_uid, "SeriesInstanceUID": series_uid})
+        try:
+            return {image.sop_uid for image in self._images(keys, ("SOPInstanceUID", "Modality"))}
+        except Refused:
+            return set()
 
     # --- ways of asking -----------------------------------------------------------------------
 
@@ -196,8 +216,8 @@ class Finder:
             yield {"PatientID": self.patient_id[:EXACT_ID_LENGTH] + "*"}
 
     def _plans(self, keys: Keys, returned: Sequence[str]) -> list[PlanRef]:
-        answers = self._ask("IMAGE", keys, returned)
-        return [plan for plan in self._mine(keys, map(plan_ref, answers)) if _may_be_plan(plan)]
+        plans = self._ask("IMAGE", keys, returned, plan_ref)
+        return [plan for plan in self._mine(keys, plans) if _may_be_plan(plan)]
 
     def _plans_named(self, label: str) -> list[PlanRef]:
         if not self.relational or len(label) > LABEL_LENGTH:
@@ -209,32 +229,42 @@ class Finder:
             return []
 
     def _images(self, keys: Keys, returned: Sequence[str]) -> list[ImageRef]:
-        return self._rt_images(keys, self._ask("IMAGE", keys, returned))
+        return self._rt_images(keys, self._ask("IMAGE", keys, returned, image_ref))
 
-    def _rt_images(self, keys: Keys, answers: Iterable[Dataset]) -> list[ImageRef]:
-        images = self._mine(keys, map(image_ref, answers))
+    def _rt_images(self, keys: Keys, answered: Iterable[ImageRef]) -> list[ImageRef]:
+        images = self._mine(keys, answered)
         return [image for image in images if image.modality in (None, "RTIMAGE")]
 
-    def _images_of_days(self, days: str) -> list[ImageRef]:
+    def _images_of_days(
+        self, since: dt.date | None, until: dt.date | None, first_day: FirstDay
+    ) -> list[ImageRef]:
         # An image may have either date alone, so both are asked; each answer counts once.
         # Where either is refused, or one misses what the other shows it should have, the key is not
         # served: half a search could miss the newest, so nothing is told and the next is wider.
-        keywords = ("ContentDate", "AcquisitionDate")
-        answers: dict[str, list[Dataset]] = {}
-        for keyword in keywords:
-            keys = {"PatientID": self.patient_id, "Modality": "RTIMAGE", keyword: days}
-            try:
-                answers[keyword] = self._ask("IMAGE", keys, IMAGE_KEYS)
-            except Refused:
+        keys = {"PatientID": self.patient_id, "Modality": "RTIMAGE"}
+        days = _day_range(since, until)
+        try:
+            first = self._ask("IMAGE", {**keys, "ContentDate": days}, IMAGE_KEYS, _dated)
+            begin = first_day([one.image for one in first])
+            if begin is None:
                 return []
-        for one, other in (keywords, keywords[::-1]):
-            there = {text(ds, "SOPInstanceUID") for ds in answers[other]}
-            for ds in answers[one]:
-                if _within(text(ds, other), days) and text(ds, "SOPInstanceUID") not in there:
-                    return []
-        both = (ds for keyword in keywords for ds in answers[keyword])
-        images = self._rt_images({"PatientID": self.patient_id}, both)
-        return list({image.sop_uid or id(image): image for image in images}.values())
+            late = _day_range(begin, until)
+            by_acquisition = partial(
+                self._ask, "IMAGE", {**keys, "AcquisitionDate": late}, read=_dated
+            )
+            second = by_acquisition(DATES)
+            seen = {one.image.sop_uid for one in first}
+            if any(one.image.sop_uid not in seen for one in second):
+                second = by_acquisition(IMAGE_KEYS)
+        except Refused:
+            return []
+        due_in_second = {one.image.sop_uid for one in first if _within(one.acquisition, late)}
+        due_in_first = {one.image.sop_uid for one in second if _within(one.content, days)}
+        if due_in_second - {one.image.sop_uid for one in second} or due_in_first - seen:
+            return []
+        # What is in both is told of at length in the first.
+        both = {one.image.sop_uid or id(one): one.image for one in (*second, *first)}
+        return self._rt_images(keys, both.values())
 
     def _plans_by_level(self) -> list[PlanRef]:
         plans: list[PlanRef] = []
@@ -297,76 +327,24 @@ class Finder:
                 self.asked[-1] = self.asked[-1]._replace(strangers=self.asked[-1].strangers + 1)
         return mine
 
-    def _ask(self, level: str, keys: Keys, returned: Sequence[str]) -> list[Dataset]:
+    def _ask(
+        self,
+        level: str,
+        keys: Keys,
+        returned: Sequence[str],
+        read: Callable[[Dataset], Any] = _as_it_is,
+    ) -> list[Any]:
         if not any(keys.values()):
             raise ValueError("a query without any key would list the whole server")
         answers, trouble = find(
             self.session,
             identifier(level, keys, returned, self.session.peer.character_set),
+            read,
         )
         self.asked.append(Asked(level, dict(keys), len(answers), trouble))
         if trouble:
             raise Refused(len(answers))
         return answers
-
-
-def find(session: Session, asked: Dataset) -> tuple[list[Dataset], str]:
-    """One C-FIND (PS3.4 C.4.1).
-
-    Returns
-    -------
-    tuple of (list of Dataset, str)
-        The answers' identifiers, and what was wrong with the whole, if anything: a failure
-        status, a list cut at the server's limit (0xB001), or an answer that cannot be decoded.
-        A list with a hole in it is worth no more than none.
-
-    Raises
-    ------
-    NodeUnreachableError
-        The association broke, or no answer came in time.
-    QueryError
-        More than :data:`MAX_ANSWERS` came, with no end in sight.
-    """
-    model = session.context("C-FIND")
-    message_id = session.next_message_id()
-    association = session.association
-    association.dimse_timeout = session.deadline.at_most(session.peer.response_timeout)
-    answers: list[Dataset] = []
-    unreadable = 0
-    heard = time.monotonic()
-    try:
-        responses = association.send_c_find(asked, model, message_id)
-    except RuntimeError:  # it was broken off just now
-        raise session.lost("C-FIND", 0) from None
-    for status, answer in responses:
-        code = status.get("Status")
-        if code is None or session.deadline.expired:
-            session.abort()
-            break
-        heard = time.monotonic()
-        if code not in PENDING:
-            return answers, _trouble(int(code), unreadable)
-        if len(answers) + unreadable >= MAX_ANSWERS:
-            session.abort()
-            raise _endless(session, asked)
-        if answer is None:
-            unreadable += 1
-        else:
-            understand(answer, session.peer.character_set)
-            answers.append(answer)
-    raise session.lost("C-FIND", time.monotonic() - heard)
-
-
-def _endless(session: Session, asked: Dataset) -> QueryError:
-    keys = {element.keyword: str(element.value) for element in asked if element.value}
-    keys.pop("SpecificCharacterSet", None)
-    level = keys.pop("QueryRetrieveLevel")
-    query = Asked(level, keys, MAX_ANSWERS, "and no end of them")
-    return QueryError(
-        f"C-FIND: {session.peer} lists more than anybody can have asked for ({query}), so we broke "
-        "off: it may list all that it holds, whatever is asked. Whoever runs it must look into "
-        "its log."
-    )
 
 
 def _required(uid: str | None) -> str:
@@ -377,14 +355,6 @@ def _required(uid: str | None) -> str:
             "series belongs: what is in it cannot be listed. Whoever runs the node must correct it."
         )
     return uid
-
-
-def _trouble(status: int, unreadable: int) -> str:
-    if status == LIMIT_REACHED:
-        return "cut off at the server's limit (status 0xB001)"
-    if status != 0:
-        return f"status 0x{status:04X}"
-    return f"{unreadable} of them unreadable" if unreadable else ""
 
 
 def _day_range(since: dt.date | None, until: dt.date | None) -> str:

@@ -84,6 +84,7 @@ class Index:
         self._series: dict[str, list[Dataset]] = {}
         self._studies: dict[str, dict[str, None]] = {}  # study to its series, in order
         self._groups: dict[tuple[str, str], _Group] = {}
+        self._syntaxes: dict[str, list[str | UID]] = {}  # by SOP class
 
     def __len__(self) -> int:
         return len(self._instances)
@@ -102,6 +103,9 @@ class Index:
                 self._studies.setdefault(str(dataset.StudyInstanceUID), {})[series] = None
                 group = (str(dataset.PatientID), str(dataset.Modality))
                 self._groups.setdefault(group, _Group(dataset)).add(dataset)
+                syntaxes = self._syntaxes.setdefault(str(dataset.SOPClassUID), [])
+                if dataset.file_meta.TransferSyntaxUID not in syntaxes:
+                    syntaxes.append(dataset.file_meta.TransferSyntaxUID)
                 touched.add(group)
             for group in touched:
                 self._groups[group].sort()
@@ -109,12 +113,7 @@ class Index:
     def storage_contexts(self) -> dict[str, list[str | UID]]:
         """Return the transfer syntaxes of each SOP class that is stored."""
         with self._lock:
-            contexts: dict[str, list[str | UID]] = {}
-            for dataset in self._instances.values():
-                syntaxes = contexts.setdefault(str(dataset.SOPClassUID), [])
-                if dataset.file_meta.TransferSyntaxUID not in syntaxes:
-                    syntaxes.append(dataset.file_meta.TransferSyntaxUID)
-            return contexts
+            return {uid: list(syntaxes) for uid, syntaxes in self._syntaxes.items()}
 
     def candidates(self, level: str, keys: Keys) -> list[Dataset]:
         """Return a small superset of the instances that match.

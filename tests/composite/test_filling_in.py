@@ -33,8 +33,9 @@ def test_ten_fields_and_three_composites_move_each_image_once(aria, page):
     opened.fill(**dict.fromkeys(FIELDS, "1.0"))
     assert kinds(aria) == after_the_first_answer
     assert (after_the_first_answer["C-MOVE"], after_the_first_answer["C-STORE"]) == (1, 8)
-    # Plans; images by acquisition and by content date, of two weeks; the whole of their series.
-    assert after_the_first_answer["C-FIND"] == 4
+    # Plans; images of the last days, where there are none; of two weeks, by content and by
+    # acquisition date; the whole of their series.
+    assert after_the_first_answer["C-FIND"] == 5
     assert opened.screen["images_count"] == 8
 
 

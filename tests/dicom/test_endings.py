@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
+from copy import copy
 from typing import Any
 
 import pytest
@@ -13,8 +14,8 @@ from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelFind
 from qatrack_aria.deadline import Deadline
 from qatrack_aria.dicom import compat
 from qatrack_aria.dicom.association import Session
-from qatrack_aria.dicom.find import find
 from qatrack_aria.dicom.identifier import identifier
+from qatrack_aria.dicom.query import find
 from qatrack_aria.errors import NodeUnreachableError
 from tests.dicom.called import accept, called, reset, until_closed
 from tests.security.wire import DATA, p_data
@@ -35,7 +36,7 @@ def test_who_falls_silent_within_a_pdu_is_left_behind(half):
         sock = association.dul.socket.socket
         began = time.monotonic()
         with pytest.raises(NodeUnreachableError, match=r"was silent for 0\.3 s"):
-            find(session, ASKED)
+            find(session, ASKED, copy)
         association.join(compat.FAREWELL)
         assert time.monotonic() - began < 0.3 + 3 * compat.FAREWELL
         assert not association.is_alive()
@@ -52,7 +53,7 @@ def test_a_connection_that_was_reset_is_closed_on_our_side_too():
         association = session.association
         sock = association.dul.socket.socket
         with pytest.raises(NodeUnreachableError, match="broke off"):
-            find(session, ASKED)
+            find(session, ASKED, copy)
         association.join(compat.FAREWELL)
         assert sock.fileno() == -1
 

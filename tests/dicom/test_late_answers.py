@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import socket
+from copy import copy
 
 from pydicom.dataset import Dataset
 
 from qatrack_aria.deadline import Deadline
 from qatrack_aria.dicom.association import Session
-from qatrack_aria.dicom.find import find
 from qatrack_aria.dicom.identifier import identifier
+from qatrack_aria.dicom.query import find
 from tests.dicom.called import PENDING, SUCCESS, accept, called, find_rsp
 
 
@@ -37,6 +38,6 @@ def test_an_answer_that_comes_late_is_not_taken_for_one_to_the_next_query():
     """It would end the next list before its own answers, and the newest images would be missing."""
     asked = identifier("SERIES", {"StudyInstanceUID": "1.2"}, ("SeriesInstanceUID",))
     with called(late_by_one) as peer, Session(peer, Deadline(10)) as session:
-        assert find(session, asked) == ([], "")
-        (answer,), trouble = find(session, asked)
+        assert find(session, asked, copy) == ([], "")
+        (answer,), trouble = find(session, asked, copy)
     assert (answer.SeriesInstanceUID, trouble) == ("1.2.4", "")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import socket
 from contextlib import suppress
+from copy import copy
 from typing import Any
 
 import pytest
 from pydicom.dataset import Dataset
 
 from qatrack_aria.deadline import Deadline
-from qatrack_aria.dicom import find
+from qatrack_aria.dicom import query
 from qatrack_aria.dicom.association import Session
 from qatrack_aria.dicom.identifier import identifier
 from qatrack_aria.errors import QueryError
@@ -29,7 +30,7 @@ def image(number: int) -> Dataset:
 
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> int:
-    monkeypatch.setattr(find, "MAX_ANSWERS", 20)
+    monkeypatch.setattr(query, "MAX_ANSWERS", 20)
     return 20
 
 
@@ -52,7 +53,7 @@ def test_a_list_without_end_is_broken_off_and_named(few: int) -> None:
     with called(lists(100 * few)) as peer, Session(peer, Deadline(60)) as session:
         association = session.association
         with pytest.raises(QueryError) as failed:
-            find.find(session, ASKED)
+            query.find(session, ASKED, copy)
         assert association.is_aborted or not association.is_alive()
     said = str(failed.value)
     assert said.startswith(f"C-FIND: {peer} lists more than anybody can have asked for")
@@ -62,5 +63,5 @@ def test_a_list_without_end_is_broken_off_and_named(few: int) -> None:
 
 def test_as_many_answers_as_are_allowed_are_taken(few: int) -> None:
     with called(lists(few)) as peer, Session(peer, Deadline(60)) as session:
-        answers, trouble = find.find(session, ASKED)
+        answers, trouble = query.find(session, ASKED, copy)
     assert (len(answers), trouble) == (few, "")

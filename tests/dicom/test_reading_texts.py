@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import socket
 import struct
+from copy import copy
 from pathlib import Path
 
 import pytest
@@ -16,9 +17,9 @@ from qatrack_aria.archive import Archive
 from qatrack_aria.deadline import Deadline
 from qatrack_aria.dicom.association import Session
 from qatrack_aria.dicom.charset import understand
-from qatrack_aria.dicom.find import find
 from qatrack_aria.dicom.headers import RT_PLAN_STORAGE
 from qatrack_aria.dicom.identifier import identifier
+from qatrack_aria.dicom.query import find
 from qatrack_aria.dicom.receiver import Incoming
 from tests.dicom.called import PENDING, SUCCESS, accept, called, find_rsp
 from tests.security.spoiling import TAGS, element
@@ -87,7 +88,7 @@ def test_an_answer_is_read_so(told: str) -> None:
 
     with called(answer, character_set=SET) as peer:
         with Session(peer, Deadline(10)) as session:
-            (ds,), trouble = find(session, identifier("IMAGE", {"PatientID": "QA_1"}))
+            (ds,), trouble = find(session, identifier("IMAGE", {"PatientID": "QA_1"}), copy)
     assert trouble == ""
     assert [one.value for one in ds] == [told, WORD]
 

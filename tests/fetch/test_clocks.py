@@ -56,6 +56,21 @@ def test_a_day_that_ends_within_a_session_is_told_of(serve: Any) -> None:
     assert "Within six hours of them there are 4 images more" in images.status
 
 
+@pytest.mark.parametrize("days", [3, 14, 120])
+def test_a_session_over_midnight_where_the_search_begins_is_seen_whole(
+    serve: Any, days: int
+) -> None:
+    """Each image a series of its own, and the first day that is searched begins in their midst."""
+    wl = plan()
+    midnight = NOON - dt.timedelta(days=days, hours=12)
+    mine = one_by_one(winston_lutz(wl), midnight - 6.5 * MINUTE, MINUTE)
+    for number, ds in enumerate(mine):
+        ds.SeriesInstanceUID = f"{ds.SeriesInstanceUID[:50]}.{number}"
+    serve(wl, mine)
+    with pytest.raises(AmbiguousImagesError, match="7 more series within six hours"):
+        fetch()
+
+
 # --- the imager's clock -----------------------------------------------------------------------
 
 

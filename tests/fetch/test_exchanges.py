@@ -7,21 +7,18 @@ from typing import Any
 import pytest
 
 from qatrack_aria import fetch_images
+from qatrack_aria.simulator import phantom
 from tests.fetch.conftest import DAY, NOON, PATIENT, plan, uids, winston_lutz
 
-#: Days from one session to the next.
-OFTEN = 1
-SELDOM = 60
-#: Of the search, in days: see the first of `visit.WINDOWS`.
-SEARCHED = 14
+SMALL = 2  # images of a session
+SEARCHED = 3  # days before today: the first of search.WINDOWS
 
 
-def history(wl: Any, sessions: int, every: int = OFTEN) -> list[Any]:
-    """Sessions of two images, each a series of its own, the newest of them yesterday."""
-    newest = NOON - DAY
+def history(wl: Any, sessions: int, newest: int = 1, every: int = 1) -> list[Any]:
+    """Sessions of two images, each a series of its own; all in days before today."""
     found = []
     for number in range(sessions):
-        found += winston_lutz(wl, newest - number * every * DAY)[:2]
+        found += winston_lutz(wl, NOON - (newest + number * every) * DAY)[:SMALL]
     return found
 
 
@@ -38,22 +35,34 @@ def test_four_queries_and_one_move_whatever_the_history(serve: Any, sessions: in
     wl = plan()
     images = history(wl, sessions)
     sim = serve(wl, images)
-    assert uids(fetch_images("aria", PATIENT, "WL")) == uids(images[:2])
+    assert uids(fetch_images("aria", PATIENT, "WL")) == uids(images[:SMALL])
     assert asked(sim, "C-FIND") <= 4
     assert asked(sim, "C-MOVE") == 1
-    # Each image of the searched days by its Content Date and by its Acquisition Date.
-    assert answers(sim) <= 1 + 2 * 2 * min(sessions, SEARCHED) + 2
+    # The plan; the images of the searched days; and twice more those of the newest.
+    assert answers(sim) <= 1 + SMALL * (min(sessions, SEARCHED) + 2)
 
 
-def test_a_wider_search_is_made_only_where_the_narrow_one_finds_nothing(serve: Any) -> None:
+@pytest.mark.parametrize(("newest", "queries"), [(0, 4), (3, 4), (7, 5), (60, 6), (400, 6)])
+def test_the_search_is_widened_only_where_nothing_is_found(
+    serve: Any, newest: int, queries: int
+) -> None:
+    """Images of the last days take four queries, of last week five; of years ago the whole list."""
     wl = plan()
-    images = history(wl, 100, SELDOM)
-    for image in images[:2]:
-        image.AcquisitionDate = image.ContentDate = (NOON - 60 * DAY).strftime("%Y%m%d")
+    images = history(wl, 10, newest, every=200)
     sim = serve(wl, images)
-    assert uids(fetch_images("aria", PATIENT, "WL")) == uids(images[:2])
-    assert asked(sim, "C-FIND") == 4 + 2
-    assert answers(sim) < 20
+    assert uids(fetch_images("aria", PATIENT, "WL")) == uids(images[:SMALL])
+    assert asked(sim, "C-FIND") == queries
+
+
+def test_images_of_other_plans_do_not_lengthen_the_search_by_more_than_their_own_query(
+    serve: Any,
+) -> None:
+    """Picket fence today, Winston-Lutz a week ago."""
+    wl, fence = plan(), plan("PF")
+    images = history(wl, 10, 7, every=7)
+    sim = serve(wl, fence, images, phantom.picket_fence(fence, NOON, full_size=False))
+    assert uids(fetch_images("aria", PATIENT, "WL")) == uids(images[:SMALL])
+    assert asked(sim, "C-FIND") == 5
 
 
 def test_with_nothing_new_nothing_is_moved(serve: Any) -> None:

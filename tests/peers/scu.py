@@ -12,6 +12,7 @@ from pydicom.uid import ImplicitVRLittleEndian
 from pynetdicom import AE, evt
 from pynetdicom.sop_class import Verification
 
+from qatrack_aria.dicom.compat import keep_responses
 from tests.peers.server import HOST, PeerFailed, accepts_connections
 
 
@@ -47,6 +48,7 @@ def store(
     )
     if not association.is_established:
         raise PeerFailed(f"{ae_title} refused an association for C-STORE")
+    keep_responses(association)
     try:
         for dataset in datasets:
             status = association.send_c_store(dataset)

@@ -1,0 +1,107 @@
+"""What the servers hold: QA patients with a history of short or long, and full-size images.
+
+Each patient of :func:`history` has one plan, and one series of small images on each day back from
+yesterday: so the newest are over, and the first days that are searched are full.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Iterator, NamedTuple
+
+from pydicom.dataset import Dataset
+from pydicom.uid import generate_uid
+
+from qatrack_aria.simulator import phantom
+from qatrack_aria.simulator.phantom.files import as_file
+
+LABEL = "WL"
+FULL_PATIENT = "QA_WL"
+RECEIVED_PATIENT = "QA_RECEIVED"
+DAY = dt.timedelta(days=1)
+YESTERDAY = dt.datetime.combine(dt.date.today(), dt.time(12)) - DAY
+
+
+class Sizes(NamedTuple):
+    """How much of everything.
+
+    Attributes
+    ----------
+    history : tuple of int
+        Series of each patient that the index server holds.
+    stored : tuple of int
+        Series of each patient that Orthanc holds, which has to be filled over the network.
+    per_series : int
+        Images of each of these series, 64 × 64 pixels.
+    full : int
+        Images of the Winston-Lutz set.
+    is_full_size : bool
+        Whether these, and those that are received, are of 1280 × 1280 pixels (3.3 MB).
+    received : int
+        Images that are sent to a receiver.
+    many, few : int
+        Images of two fetches whose memory is compared, 64 × 64 pixels.
+    weighed : tuple of str
+        The retrieve methods whose memory is.
+    """
+
+    history: tuple[int, ...] = (1, 10, 100, 500, 5000)
+    stored: tuple[int, ...] = (1, 10, 100, 500)
+    per_series: int = 8
+    full: int = 8
+    is_full_size: bool = True
+    received: int = 100
+    many: int = 1000
+    few: int = 8
+    weighed: tuple[str, ...] = ("C-MOVE", "C-GET")
+
+
+FULL = Sizes()
+SMALL = Sizes((1, 10), (1, 10), 2, 4, False, 4, 10, 2, ("C-MOVE",))
+
+
+def patient_of(series: int) -> str:
+    """The patient with so many series."""
+    return f"QA_{series}_SERIES"
+
+
+def patient_with(images: int) -> str:
+    """The patient with so many images in one series."""
+    return f"QA_{images}_IMAGES"
+
+
+def history(series: int, per_series: int) -> Iterator[Dataset]:
+    """A plan and the series of its images, one a day."""
+    plan = _plan(patient_of(series))
+    yield plan
+    models = phantom.winston_lutz(plan, YESTERDAY, full_size=False, count=per_series)
+    for days in range(series):
+        uid = generate_uid()
+        for model in models:
+            yield _taken_again(model, uid, days)
+
+
+def one_series(patient: str, images: int, *, full_size: bool) -> Iterator[Dataset]:
+    """A plan and one series of its images."""
+    plan = _plan(patient)
+    yield plan
+    (model,) = phantom.winston_lutz(plan, YESTERDAY, full_size=full_size, count=1)
+    series = generate_uid()
+    for _ in range(images):
+        yield _taken_again(model, series, 0)
+
+
+def _plan(patient: str) -> Dataset:
+    return phantom.plan(patient, LABEL, created=YESTERDAY - 30 * DAY)
+
+
+def _taken_again(model: Dataset, series_uid: str, days_ago: int) -> Dataset:
+    """The image as it would be days earlier; what does not differ is shared, to spare memory."""
+    date = (YESTERDAY - days_ago * DAY).strftime("%Y%m%d")
+    image = Dataset()
+    image.update(model)
+    image.add_new("SOPInstanceUID", "UI", generate_uid())
+    image.add_new("SeriesInstanceUID", "UI", series_uid)
+    for keyword in ("AcquisitionDate", "ContentDate", "SeriesDate"):
+        image.add_new(keyword, "DA", date)
+    return as_file(image)
