@@ -122,6 +122,10 @@ class Visit:
         selection.require_one_plan(plans, self.request)
         return plans[0]
 
+    def bring_again(self, image: ImageRef) -> None:
+        """Have one image sent, whether it is here or not; raises as :meth:`find` does."""
+        self._bring([image])
+
     # --- plans --------------------------------------------------------------------------------
 
     def _find_plans(self, bring: bool) -> Sequence[PlanRef]:

@@ -49,7 +49,7 @@ def addresses(host: str, port: int, wait: float = PATIENCE) -> list[str]:
 
 
 def why_not(address: str, port: int, wait: float) -> str:
-    """Why nothing can be reached there, in words.
+    """Why nothing can be reached there, in words; empty if something can.
 
     Parameters
     ----------
@@ -66,4 +66,4 @@ def why_not(address: str, port: int, wait: float) -> str:
         return "no answer"
     except OSError as error:
         return error.strerror or str(error)
-    return "connected only at the second try"
+    return ""

@@ -15,6 +15,7 @@ from pynetdicom.sop_class import (
     StudyRootQueryRetrieveInformationModelFind,
     StudyRootQueryRetrieveInformationModelGet,
     StudyRootQueryRetrieveInformationModelMove,
+    Verification,
 )
 
 from qatrack_aria.deadline import Deadline
@@ -82,6 +83,8 @@ class Session:
         No wait goes beyond it.
     on_store : callable, optional
         Takes the C-STORE event of a C-GET and returns its status.
+    verification : bool
+        Ask for C-ECHO too.
 
     Raises
     ------
@@ -89,8 +92,11 @@ class Session:
         By whatever needs the association.
     """
 
-    def __init__(self, peer: Peer, deadline: Deadline, on_store: Any = None) -> None:
+    def __init__(
+        self, peer: Peer, deadline: Deadline, on_store: Any = None, verification: bool = False
+    ) -> None:
         self.peer = peer
+        self._verification = verification
         self.deadline = deadline
         self._on_store = on_store
         self._association: Association | None = None
@@ -145,6 +151,33 @@ class Session:
                 f"{root} Root model: choose another query model or retrieve method for this node."
             )
         return model
+
+    def echo(self) -> int | None:
+        """One C-ECHO (PS3.7 9.1.5).
+
+        Returns
+        -------
+        int or None
+            The status; ``None`` where the node does not offer Verification.
+
+        Raises
+        ------
+        NodeUnreachableError
+            No answer.
+        """
+        message_id = self.next_message_id()
+        association = self.association
+        if Verification not in [cx.abstract_syntax for cx in association.accepted_contexts]:
+            return None
+        association.dimse_timeout = self.deadline.at_most(self.peer.response_timeout)
+        began = time.monotonic()
+        try:
+            status = association.send_c_echo(message_id)
+        except RuntimeError:  # it was broken off just now
+            raise self.lost("C-ECHO", 0) from None
+        if "Status" not in status:
+            raise self.lost("C-ECHO", time.monotonic() - began)
+        return int(status.Status)
 
     def lost(self, during: str, waited: float) -> NodeUnreachableError:
         """The error for a conversation that ended in the midst.
@@ -257,6 +290,8 @@ class Session:
     def _contexts(self) -> tuple[list[PresentationContext], list[Any]]:
         services: Sequence[str] = ("C-FIND", self.peer.retrieve_method)
         contexts = [build_context(MODELS[self.peer.query_model, service]) for service in services]
+        if self._verification:
+            contexts.append(build_context(Verification))
         if self.peer.retrieve_method != C_GET:
             return contexts, []
         # In a C-GET the images come back on this association: we are the SCP of Storage.
@@ -268,4 +303,6 @@ class Session:
         if self.deadline.expired:
             return "no time left"
         why = why_not(address, self.peer.remote_port, self.deadline.at_most(1.0))
-        return f"{why} within {self.peer.connect_timeout:g} s" if why == "no answer" else why
+        if why == "no answer":
+            return f"{why} within {self.peer.connect_timeout:g} s"
+        return why or "connected only at the second try"

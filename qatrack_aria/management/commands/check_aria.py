@@ -1,0 +1,85 @@
+"""``manage.py check_aria``: does a node work, and if not, what is to be changed?"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from qatrack_aria.errors import AriaError, Outcome
+from qatrack_aria.management.commands.fetch_aria import EXIT_CODES
+
+
+class Command(BaseCommand):
+    """Climb the ladder of each node, and show each step as it is taken."""
+
+    help = (
+        "Check that nodes work, step by step: settings, name, connection, association, C-ECHO, "
+        "services, our port; with a patient and a plan also that the images are found and that "
+        "one arrives. Exit code 0 if all is well, else that of fetch_aria for what failed."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Say what can be typed."""
+        parser.add_argument(
+            "node", metavar="NODE", nargs="?", help="name of a node; default: all that are active"
+        )
+        parser.add_argument("--patient", metavar="PATIENT", help="patient ID to try with")
+        parser.add_argument("--plan", metavar="PLAN", help="RT plan label to try with")
+        parser.add_argument("--json", action="store_true", help="print the outcome as JSON")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Check; what fails ends with its exit code."""
+        try:
+            outcomes = [self._check(node, options) for node in _nodes(options)]
+        except AriaError as error:
+            self.stderr.write(str(error))
+            raise SystemExit(EXIT_CODES[error.outcome]) from None
+        if options["json"]:
+            self.stdout.write(json.dumps({"nodes": outcomes}, indent=2))
+        worst = max(EXIT_CODES[Outcome(outcome["status"])] for outcome in outcomes)
+        if worst:
+            raise SystemExit(worst)
+
+    def _check(self, node: Any, options: dict[str, Any]) -> dict[str, Any]:
+        from qatrack_aria.ladder import Ladder
+
+        told = not options["json"] and options["verbosity"] > 0
+        if told:
+            self.stdout.write(f"{node.name}:")
+        rungs, status = [], Outcome.DONE
+        for rung in Ladder(node, options["patient"], options["plan"]).climb():
+            if told:
+                self.stdout.write(_line(rung))
+                self.stdout.flush()
+            if rung.failure is not None:
+                status = rung.failure.outcome
+            rungs.append(
+                {
+                    "step": rung.name,
+                    "passed": rung.passed,
+                    "seconds": round(rung.seconds, 3),
+                    "message": rung.said,
+                }
+            )
+        return {"node": node.name, "status": status.value, "steps": rungs}
+
+
+def _nodes(options: dict[str, Any]) -> list[Any]:
+    from qatrack_aria.errors import RequestError, UnknownNodeError
+    from qatrack_aria.models import AriaNode
+
+    if bool(options["patient"]) != bool(options["plan"]):
+        raise RequestError("Say --patient and --plan together, or neither. Nothing was sent.")
+    if options["node"] is not None:
+        return [AriaNode.objects.named(options["node"])]
+    nodes = list(AriaNode.objects.filter(is_active=True))
+    if not nodes:
+        raise UnknownNodeError("Node: none is configured and active: add one in the admin.")
+    return nodes
+
+
+def _line(rung: Any) -> str:
+    mark = "ok " if rung.passed else "NO "
+    return f"  {mark} {rung.name:18} {rung.seconds * 1000:6.0f} ms  {rung.said}"
