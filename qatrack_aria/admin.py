@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from django.contrib import admin
@@ -15,6 +16,7 @@ from django.utils.safestring import mark_safe
 from django.utils.text import Truncator
 
 from qatrack_aria.models import AriaNode, Retrieval
+from qatrack_aria.pages.check import check
 from qatrack_aria.procedures.page import download, sections
 
 
@@ -100,10 +102,21 @@ class AriaNodeAdmin(admin.ModelAdmin):
         return super().render_change_form(request, context, *args, **kw)
 
     def get_urls(self) -> list[Any]:
-        """Beside the usual pages, the test packs of a node."""
-        view = self.admin_site.admin_view(self.testpack_view)
-        name = "qatrack_aria_arianode_testpack"
-        return [path("<path:object_id>/testpacks/<str:file>", view, name=name), *super().get_urls()]
+        """Beside the usual pages, the check and the test packs of a node."""
+        testpack = self.admin_site.admin_view(self.testpack_view)
+        return [
+            path(
+                "<path:object_id>/check/",
+                self.admin_site.admin_view(partial(check, self)),
+                name="qatrack_aria_arianode_check",
+            ),
+            path(
+                "<path:object_id>/testpacks/<str:file>",
+                testpack,
+                name="qatrack_aria_arianode_testpack",
+            ),
+            *super().get_urls(),
+        ]
 
     def testpack_view(self, request: HttpRequest, object_id: str, file: str) -> HttpResponse:
         """Send a test pack whose tests call this node."""

@@ -59,6 +59,11 @@ class Rung:
     said: str
     failure: AriaError | None = None
 
+    @property
+    def milliseconds(self) -> int:
+        """How long it took, for people."""
+        return round(self.seconds * 1000)
+
 
 class Ladder:
     """The steps for one node.
@@ -69,13 +74,21 @@ class Ladder:
         As it is saved, or as somebody is about to save it.
     patient_id, plan : str, optional
         With both, the plan and its images are looked for, and one image is brought.
+    seconds : float, optional
+        Time allowed in all; default: the node's for commands.
     """
 
-    def __init__(self, node: AriaNode, patient_id: Any = None, plan: Any = None) -> None:
+    def __init__(
+        self,
+        node: AriaNode,
+        patient_id: Any = None,
+        plan: Any = None,
+        seconds: float | None = None,
+    ) -> None:
         self._node = node
         self._patient_id = patient_id
         self._plan = plan
-        self._deadline = Deadline(node.command_deadline)
+        self._deadline = Deadline(node.command_deadline if seconds is None else seconds)
         self._stack = contextlib.ExitStack()
 
     def climb(self) -> Iterator[Rung]:

@@ -13,6 +13,7 @@ from typing import Any, Callable, Collection, NamedTuple, Sequence, Tuple
 
 from pydicom.dataset import Dataset
 
+from qatrack_aria.dicom import compat
 from qatrack_aria.dicom.association import Session
 from qatrack_aria.dicom.identifier import PENDING, identifier
 from qatrack_aria.dicom.peer import C_MOVE, PATIENT_ROOT
@@ -310,6 +311,9 @@ class _Operation:
                     report()
                 missing = any(uid not in self.inbox.arrived for uid in uids)
                 if self.inbox.failure is not None:
+                    # The node is told before we hang up, and may end it by itself.
+                    patience = deadline.at_most(compat.FAREWELL)
+                    self.inbox.changed.wait_for(lambda: self._ended, patience)
                     return "this machine failed"
                 if self._ended and not (missing and self._more_may_come()):
                     return "" if self.status is not None else "the association broke off"

@@ -24,7 +24,7 @@ FILLED = {"patientid": PATIENT, "rtplanname": "WL"}
 ATTACH = f"result = {FETCH}.attach(UTILS)"
 NEWEST = ATTACH.replace("utils=UTILS", "utils=UTILS, max_age=0")
 FIELDS = {f"field_{number}": "1.0" for number in range(8)}
-STARTED = dt.datetime.combine(NOON.date(), dt.time(11))
+STARTED = NOON - DAY + dt.timedelta(hours=1)
 TYPED = "%Y-%m-%d %H:%M"
 
 
@@ -154,7 +154,7 @@ def test_a_page_without_meta_has_one_attachment_too(aria, page, attachments, met
 
 @pytest.fixture
 def session(aria, page, attachments):
-    """A session of today that was submitted with its images."""
+    """A session of yesterday that was submitted with its images."""
     opened = page(ATTACH, work_started=STARTED.strftime(TYPED)).fill(**FILLED)
     times = [timezone.make_aware(STARTED + dt.timedelta(hours=hours)) for hours in (0, 2)]
     saved = save(opened.attached, *times)

@@ -9,6 +9,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -30,8 +31,11 @@ class PeerFailed(Exception):
 
 
 def find_program(name: str, package: str) -> str:
-    # Debian keeps some servers in /usr/sbin, which only root has on its PATH.
-    program = shutil.which(name, path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin"]))
+    # pynetdicom puts programs of the same names as DCMTK's beside the interpreter; and Debian keeps
+    # some servers in /usr/sbin, which only root has on its PATH.
+    ours = {str(Path(sys.executable).parent), str(Path(sys.prefix) / "bin")}
+    places = [one for one in os.environ.get("PATH", "").split(os.pathsep) if one not in ours]
+    program = shutil.which(name, path=os.pathsep.join([*places, "/usr/sbin"]))
     if program is None:
         raise PeerMissing(name, package)
     return program

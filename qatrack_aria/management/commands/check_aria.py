@@ -82,4 +82,4 @@ def _nodes(options: dict[str, Any]) -> list[Any]:
 
 def _line(rung: Any) -> str:
     mark = "ok " if rung.passed else "NO "
-    return f"  {mark} {rung.name:18} {rung.seconds * 1000:6.0f} ms  {rung.said}"
+    return f"  {mark} {rung.name:18} {rung.milliseconds:6} ms  {rung.said}"
