@@ -154,6 +154,8 @@ class Visit:
         apart = self._finder.relational and len(plan_uids) == 1
         windows = search.windows(self.request) if apart else [EVER]
         for days in windows:
+            if days != EVER and not self._finder.tells_days:
+                continue
             self._complete = []
             widest = days in windows[-2:]
             first_day = partial(search.first_day, self.request, plan_uids, days[0], widest)

@@ -99,6 +99,8 @@ class Finder:
         Every query made so far.
     relational : bool
         False once the node has shown that it answers level by level only.
+    tells_days : bool
+        False once it has refused a date as a key, or has answered with images of other days.
     """
 
     def __init__(self, session: Session, patient_id: str) -> None:
@@ -106,6 +108,7 @@ class Finder:
         self.patient_id = patient_id
         self.asked: list[Asked] = []
         self.relational = True
+        self.tells_days = True
         self._studies: list[str] | None = None
 
     def plans(self, label: str | None) -> list[PlanRef]:
@@ -245,6 +248,9 @@ class Finder:
         days = _day_range(since, until)
         try:
             first = self._ask("IMAGE", {**keys, "ContentDate": days}, IMAGE_KEYS, _dated)
+            if any(one.content is not None and not _within(one.content, days) for one in first):
+                self.tells_days = False
+                return []
             begin = first_day([one.image for one in first])
             if begin is None:
                 return []
@@ -257,6 +263,7 @@ class Finder:
             if any(one.image.sop_uid not in seen for one in second):
                 second = by_acquisition(IMAGE_KEYS)
         except Refused:
+            self.tells_days = False
             return []
         due_in_second = {one.image.sop_uid for one in first if _within(one.acquisition, late)}
         due_in_first = {one.image.sop_uid for one in second if _within(one.content, days)}

@@ -65,6 +65,23 @@ def test_images_of_other_plans_do_not_lengthen_the_search_by_more_than_their_own
     assert asked(sim, "C-FIND") == 5
 
 
+@pytest.mark.parametrize(
+    "behaviour",
+    [{"ignored_keys": frozenset({"ContentDate"})}, {"refused_keys": frozenset({"ContentDate"})}],
+    ids=["ignores", "refuses"],
+)
+def test_a_server_that_tells_no_days_apart_is_asked_by_days_just_once(
+    serve: Any, behaviour: Any
+) -> None:
+    """Else it would list its whole history for each of the days that are searched."""
+    wl = plan()
+    images = history(wl, 10, newest=60)
+    sim = serve(wl, images, **behaviour)
+    assert uids(fetch_images("aria", PATIENT, "WL")) == uids(images[:SMALL])
+    plans, by_days, whole_list = 1, 1, 1
+    assert asked(sim, "C-FIND") == plans + by_days + whole_list
+
+
 def test_with_nothing_new_nothing_is_moved(serve: Any) -> None:
     wl = plan()
     sim = serve(wl, history(wl, 10))
