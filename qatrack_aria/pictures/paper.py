@@ -74,3 +74,9 @@ def library(name: str) -> Any:
             f"Pictures: numpy and Pillow are needed, and {name.split('.')[0]} cannot be imported "
             f"({error}): pip install 'qatrack-aria[pictures]' into QATrack+'s Python environment."
         ) from error
+
+
+def require_libraries() -> None:
+    """Say early what cannot be drawn later; raises as :func:`library` does."""
+    for name in ("numpy", "PIL"):
+        library(name)

@@ -88,6 +88,23 @@ def test_a_zip_in_a_folder_that_is_not_there_is_refused_before_anything_is_sent(
     assert not Retrieval.objects.exists()
 
 
+def test_all_images_are_drawn_on_one_sheet(images, tmp_path):
+    sheet = tmp_path / "sheet.png"
+    code, _, _ = run("aria", PATIENT, "WL", "--contact-sheet", str(sheet))
+    assert code == 0
+    assert sheet.read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_sheet_that_cannot_be_drawn_is_refused_before_anything_is_sent(
+    images, tmp_path, monkeypatch
+):
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    code, _, err = run("aria", PATIENT, "WL", "--contact-sheet", str(tmp_path / "sheet.png"))
+    assert code == 9
+    assert "pip install 'qatrack-aria[pictures]'" in err
+    assert not Retrieval.objects.exists()
+
+
 def test_list_shows_what_would_be_fetched_and_moves_nothing(images, settings):
     code, out, _ = run("aria", PATIENT, "WL", "--list")
     assert code == 0

@@ -51,6 +51,9 @@ class Command(BaseCommand):
         parser.add_argument("--date", help="only images of this day, like 2026-11-22")
         parser.add_argument("--output", metavar="DIR", help="copy the images to an empty folder")
         parser.add_argument("--zip", metavar="FILE", help="pack the images into a zip file")
+        parser.add_argument(
+            "--contact-sheet", metavar="FILE", help="draw all images on one picture (PNG)"
+        )
         parser.add_argument("--count", metavar="N", help="an error if there are fewer images")
         parser.add_argument("--machine", help="only images of this machine")
         parser.add_argument("--course", help="course of the plan")
@@ -85,17 +88,23 @@ class Command(BaseCommand):
     def _fetch(self, options: dict[str, Any]) -> None:
         # Here, so that the command's --help needs no DICOM.
         from qatrack_aria.imageset import require_empty, require_folder_of
+        from qatrack_aria.pictures.paper import require_libraries
         from qatrack_aria.retrieval import fetch
 
         output = Path(options["output"]) if options["output"] else None
         if output is not None:
             require_empty(output)
-        if options["zip"]:
-            require_folder_of(Path(options["zip"]))
+        for target in (options["zip"], options["contact_sheet"]):
+            if target:
+                require_folder_of(Path(target))
+        if options["contact_sheet"]:
+            require_libraries()
         with self._progress(options) as progress:
             images = fetch(*_named(options), **_asked(options), progress=progress)
         if options["zip"]:
             images.zip(options["zip"])
+        if options["contact_sheet"]:
+            images.contact_sheet(options["contact_sheet"])
         files = list(images)
         if output is not None:
             files = [str(file) for file in images.copy_to(output)]
@@ -107,6 +116,7 @@ class Command(BaseCommand):
                     "path": str(output) if output is not None else images.path,
                     "files": files,
                     "zip": options["zip"],
+                    "contact_sheet": options["contact_sheet"],
                     "moved": images.moved,
                     "already_here": images.already_here,
                     **images.summary,
