@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.exceptions import PermissionDenied
 from django.db.models import TextField
 from django.http import Http404, HttpRequest, HttpResponse
@@ -17,7 +18,9 @@ from django.utils.text import Truncator
 
 from qatrack_aria.models import AriaNode, Retrieval
 from qatrack_aria.pages.check import check
+from qatrack_aria.pages.export import as_csv
 from qatrack_aria.procedures.page import download, sections
+from qatrack_aria.tally import tallies
 
 
 @admin.register(AriaNode)
@@ -137,7 +140,7 @@ class RetrievalAdmin(admin.ModelAdmin):
 
     list_display = (
         "when",
-        "status",
+        "outcome",
         "patient_id",
         "plan",
         "images",
@@ -146,7 +149,7 @@ class RetrievalAdmin(admin.ModelAdmin):
         "node_name",
         "user",
     )
-    list_filter = ("status", "node_name", "source", "user")
+    list_filter = ("status", "node_name", "source", "unit", "user")
     search_fields = ("patient_id", "plan", "message", "user")
     date_hierarchy = "started"
     list_per_page = 50
@@ -197,6 +200,37 @@ class RetrievalAdmin(admin.ModelAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any | None = None) -> bool:
         """Nor removed."""
         return False
+
+    def get_urls(self) -> list[Any]:
+        """Beside the usual pages, the list as a table for a spreadsheet."""
+        view = self.admin_site.admin_view(self.export_view)
+        return [path("export/", view, name="qatrack_aria_retrieval_export"), *super().get_urls()]
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        """The list, below a line for each node."""
+        query = f"?{request.GET.urlencode()}" if request.GET else ""
+        context = {"nodes": tallies(), "export_query": query, **(extra_context or {})}
+        return super().changelist_view(request, context)
+
+    def export_view(self, request: HttpRequest) -> Any:
+        """Send what the list shows, filtered and searched alike, all pages of it."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        try:
+            return as_csv(self.get_changelist_instance(request).get_queryset(request))
+        except IncorrectLookupParameters as error:
+            raise Http404("There is no such list.") from error
+
+    def outcome(self, row: Retrieval) -> str:
+        """The status, with a colour."""
+        return format_html(
+            '<span class="aria-status aria-status-{}">{}</span>',
+            row.status,
+            row.get_status_display(),
+        )
+
+    outcome.admin_order_field = "status"  # type: ignore[attr-defined]
+    outcome.short_description = "status"  # type: ignore[attr-defined]
 
     def when(self, row: Retrieval) -> str:
         """To the second: several of one minute are told apart."""
