@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import logging
 from functools import partial
 from typing import (
     Any,
@@ -38,6 +39,8 @@ from qatrack_aria.dicom.identifier import identifier
 from qatrack_aria.dicom.peer import PATIENT_ROOT
 from qatrack_aria.dicom.query import Asked, find
 from qatrack_aria.errors import QueryError
+
+logger = logging.getLogger(__name__)
 
 Keys = Mapping[str, Any]
 FirstDay = Callable[[Sequence[ImageRef]], Optional[dt.date]]
@@ -349,6 +352,7 @@ class Finder:
             read,
         )
         self.asked.append(Asked(level, dict(keys), len(answers), trouble))
+        logger.debug("C-FIND at %s", self.asked[-1])
         if trouble:
             raise Refused(len(answers))
         return answers

@@ -6,6 +6,7 @@ is only ever used to know how long waiting makes sense, and to explain.
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import defaultdict
@@ -18,6 +19,8 @@ from qatrack_aria.dicom.association import Session
 from qatrack_aria.dicom.identifier import PENDING, identifier
 from qatrack_aria.dicom.peer import C_MOVE, PATIENT_ROOT
 from qatrack_aria.dicom.receiver import Inbox
+
+logger = logging.getLogger(__name__)
 
 SUCCESS = 0x0000
 WARNING = 0xB000
@@ -221,6 +224,7 @@ class Mover:
                 broken,
             )
         )
+        logger.debug("%s", self.attempts[-1])
 
     def _report(self, uids: Sequence[str]) -> None:
         if self._progress is not None:

@@ -126,6 +126,7 @@ class Inbox:
         except Exception as error:  # pydicom raises of every kind on what a peer can think of
             logger.warning("receiver: an instance cannot be checked: %s", type(error).__name__)
             return self._refuse("an instance that cannot be checked", DOES_NOT_MATCH)
+        logger.debug("C-STORE of %s: %d bytes are filed", uid, len(incoming.data))
         with self.changed:
             self.arrived[uid] = len(incoming.data)
             self.changed.notify_all()
@@ -141,6 +142,7 @@ class Inbox:
         return status
 
     def _note(self, reason: str, place: int) -> None:
+        logger.debug("turned away: %s", printable(reason, 300))
         with self.changed:
             self.refused.insert(place, printable(reason, 300))
             del self.refused[REMEMBERED:]

@@ -134,6 +134,7 @@ def test_a_progress_bar_is_shown_on_a_terminal(images, monkeypatch):
     monkeypatch.setattr(sys, "stderr", terminal)
     run("aria", PATIENT, "WL")
     assert "8/8" in terminal.getvalue()
+    assert "MB/s" in terminal.getvalue()
 
 
 def test_no_progress_bar_is_shown_in_a_log(images, monkeypatch):
@@ -143,8 +144,32 @@ def test_no_progress_bar_is_shown_in_a_log(images, monkeypatch):
     assert log.getvalue() == ""
 
 
-def test_verbosity_0_is_silence(images):
-    assert run("aria", PATIENT, "WL", "--verbosity", "0") == (0, "", "")
+@pytest.mark.parametrize(("label", "code"), [("WL", 0), ("XX", 3)])
+def test_verbosity_0_is_silence(images, label, code):
+    assert run("aria", PATIENT, label, "--verbosity", "0") == (code, "", "")
+
+
+def test_verbosity_2_tells_the_conversation_and_no_name_of_a_person(images):
+    code, _, err = run("aria", PATIENT, "WL", "--verbosity", "2")
+    assert code == 0
+    assert "C-FIND at IMAGE level by PatientID=QA_TB1" in err
+    assert "C-MOVE at IMAGE level of 8: 8 arrived" in err
+    assert err.count("bytes are filed") == 8
+    assert "A-ASSOCIATE" in err  # the words of pynetdicom
+    people = (phantom.OPERATOR, str(images[0].PatientName))
+    assert [name for name in people if name in err] == []
+
+
+def test_the_conversation_ends_with_the_command(images):
+    run("aria", PATIENT, "WL", "--verbosity", "2")
+    assert run("aria", PATIENT, "WL")[2] == ""
+
+
+def test_what_would_be_fetched_is_a_table(images):
+    lines = run("aria", PATIENT, "WL", "--list")[1].splitlines()
+    header, *rows = lines[1:10]
+    assert header.split("  ")[0] == "acquired"
+    assert {row.index("ORIGINAL") for row in rows} == {header.index("image type")}
 
 
 def test_the_command_has_a_deadline_of_its_own(images, node):

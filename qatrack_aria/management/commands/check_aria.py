@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandParser
 
 from qatrack_aria.errors import AriaError, Outcome
 from qatrack_aria.management.commands.fetch_aria import EXIT_CODES
+from qatrack_aria.management.terminal import conversation
 
 
 class Command(BaseCommand):
@@ -32,9 +33,11 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Check; what fails ends with its exit code."""
         try:
-            outcomes = [self._check(node, options) for node in _nodes(options)]
+            with conversation(options["verbosity"] > 1, self.stderr):
+                outcomes = [self._check(node, options) for node in _nodes(options)]
         except AriaError as error:
-            self.stderr.write(str(error))
+            if options["verbosity"] > 0:
+                self.stderr.write(str(error))
             raise SystemExit(EXIT_CODES[error.outcome]) from None
         if options["json"]:
             self.stdout.write(json.dumps({"nodes": outcomes}, indent=2))
@@ -51,7 +54,9 @@ class Command(BaseCommand):
         rungs, status = [], Outcome.DONE
         for rung in Ladder(node, options["patient"], options["plan"]).climb():
             if told:
-                self.stdout.write(_line(rung))
+                mark = self.style.SUCCESS("ok") if rung.passed else self.style.ERROR("NO")
+                time = f"{rung.milliseconds:6} ms"
+                self.stdout.write(f"  {mark}  {rung.name:18} {time}  {rung.said}")
                 self.stdout.flush()
             if rung.failure is not None:
                 status = rung.failure.outcome
@@ -78,8 +83,3 @@ def _nodes(options: dict[str, Any]) -> list[Any]:
     if not nodes:
         raise UnknownNodeError("Node: none is configured and active: add one in the admin.")
     return nodes
-
-
-def _line(rung: Any) -> str:
-    mark = "ok " if rung.passed else "NO "
-    return f"  {mark} {rung.name:18} {rung.milliseconds:6} ms  {rung.said}"

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import getpass
 import json
-import sys
 from pathlib import Path
-from typing import Any, Callable, Iterator
+from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
 from qatrack_aria.errors import AriaError, Outcome
+from qatrack_aria.management.terminal import conversation, progress, table
 
 #: What a cron job can tell apart. 1 is Python's own for anything unexpected.
 EXIT_CODES = {
@@ -70,16 +69,18 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Fetch or list; a failure ends with its exit code and one line on stderr."""
         try:
-            if options["list"]:
-                self._list(options)
-            else:
-                self._fetch(options)
+            with conversation(options["verbosity"] > 1, self.stderr):
+                if options["list"]:
+                    self._list(options)
+                else:
+                    self._fetch(options)
         except AriaError as error:
             missing = list(getattr(error, "missing", ()))
             if options["json"]:
                 failure = {"status": error.outcome.value, "error": type(error).__name__}
                 self._print_json({**failure, "message": str(error), "missing": missing})
-            self.stderr.write(str(error))
+            if options["verbosity"] > 0:
+                self.stderr.write(str(error))
             if options["verbosity"] > 1:
                 for uid in missing:
                     self.stderr.write(f"missing: {uid}")
@@ -99,8 +100,8 @@ class Command(BaseCommand):
                 require_folder_of(Path(target))
         if options["contact_sheet"]:
             require_libraries()
-        with self._progress(options) as progress:
-            images = fetch(*_named(options), **_asked(options), progress=progress)
+        with progress(not options["json"] and options["verbosity"] > 0) as told:
+            images = fetch(*_named(options), **_asked(options), progress=told)
         if options["zip"]:
             images.zip(options["zip"])
         if options["contact_sheet"]:
@@ -152,29 +153,11 @@ class Command(BaseCommand):
             )
         elif options["verbosity"] > 0:
             self.stdout.write(f"Plan {found.plan}: {len(images)} images would be fetched.")
-            for image in images:
-                self.stdout.write("  ".join(value or "not told" for value in image.values()))
+            cells = [[value or "not told" for value in image.values()] for image in images]
+            for line in table(("acquired", "machine", "image type", "SOP Instance UID"), cells):
+                self.stdout.write(line)
             for remark in found.remarks:
                 self.stdout.write(remark)
-
-    @contextlib.contextmanager
-    def _progress(self, options: dict[str, Any]) -> Iterator[Callable[..., None] | None]:
-        """A progress bar, on a terminal only."""
-        quiet = options["json"] or options["verbosity"] == 0
-        if quiet or not sys.stderr.isatty():
-            yield None
-            return
-        from tqdm import tqdm
-
-        tqdm.monitor_interval = 0  # no thread to watch a bar that is only drawn when images come
-        with tqdm(unit=" images", mininterval=0, file=sys.stderr) as bar:
-
-            def show(arrived: int, wanted: int, size: int) -> None:
-                bar.total = wanted
-                bar.set_postfix_str(f"{size / 1e6:.1f} MB", refresh=False)
-                bar.update(arrived - bar.n)
-
-            yield show
 
     def _print_json(self, outcome: dict[str, Any]) -> None:
         self.stdout.write(json.dumps(outcome, indent=2))
