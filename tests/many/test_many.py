@@ -173,7 +173,9 @@ class Crowd:
 def database(request: Any, tmp_path_factory: Any) -> Callable[[], str]:
     """Makes empty databases; returns their URLs."""
     if request.param == "SQLite":
-        return lambda: f"sqlite:///{tmp_path_factory.mktemp('many')}/db.sqlite3"
+        # It takes one writer at a time, and Django lets the others wait for 5 s only: not long
+        # enough for 64 on a machine that is busy with other tests too.
+        return lambda: f"sqlite:///{tmp_path_factory.mktemp('many')}/db.sqlite3?timeout=60"
     postgres: Postgres = request.getfixturevalue("postgres")
     return lambda: new_database(postgres)
 
