@@ -15,7 +15,7 @@ from qatrack_aria.archive import Archive, partial_file, trouble
 from qatrack_aria.conf import conf
 from qatrack_aria.deadline import Deadline
 from qatrack_aria.dicom import tls
-from qatrack_aria.dicom.address import addresses, why_not
+from qatrack_aria.dicom.address import nothing_answers, resolve, why_not
 from qatrack_aria.dicom.association import Session
 from qatrack_aria.dicom.headers import ImageRef
 from qatrack_aria.dicom.peer import C_MOVE, Peer
@@ -24,8 +24,6 @@ from qatrack_aria.errors import (
     AriaError,
     AssociationRejectedError,
     ImagesNotFoundError,
-    NodeUnreachableError,
-    TlsError,
 )
 from qatrack_aria.lock import hold_destination
 from qatrack_aria.models import AriaNode
@@ -133,16 +131,8 @@ class Ladder:
         return f"{self._peer}, we are {self._peer.local_ae_title}, archive {self._archive.root}"
 
     def _name(self) -> str:
-        host, port = self._peer.remote_host, self._peer.remote_port
-        try:
-            self._addresses = addresses(host, port, self._peer.connect_timeout)
-        except (OSError, UnicodeError) as error:
-            raise NodeUnreachableError(
-                f"Connection: the host name '{host}' does not resolve "
-                f"({getattr(error, 'strerror', None) or error}): check its spelling, or give the "
-                "IP address."
-            ) from error
-        return f"{host} is {', '.join(self._addresses)}"
+        self._addresses = resolve(self._peer, self._peer.connect_timeout)
+        return f"{self._peer.remote_host} is {', '.join(self._addresses)}"
 
     def _connection(self) -> str:
         reasons = []
@@ -151,11 +141,7 @@ class Ladder:
             if not reason:
                 return f"port {self._peer.remote_port} answers at {address}"
             reasons.append(f"{address}: {reason}")
-        raise NodeUnreachableError(
-            f"Connection: nothing answers at port {self._peer.remote_port} "
-            f"({'; '.join(reasons)}): check host and port, that the service runs, and the "
-            "firewalls between."
-        )
+        raise nothing_answers(self._peer, reasons)
 
     def _encryption(self) -> str:
         peer = self._peer
@@ -165,7 +151,7 @@ class Ladder:
                 address, peer.remote_port, peer.tls, peer.remote_host, peer.connect_timeout
             )
             if trouble is not None:
-                raise TlsError(f"TLS: {peer} {trouble.what}: {trouble.cure}.")
+                raise trouble.error(peer)
         return "both sides shake hands"
 
     # --- an association ---------------------------------------------------------------------------

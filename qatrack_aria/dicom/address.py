@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import socket
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any, Sequence
+
+from qatrack_aria.errors import NodeUnreachableError
+
+if TYPE_CHECKING:
+    from qatrack_aria.dicom.peer import Peer
 
 #: Seconds for a name to resolve, where the caller has no other limit.
 PATIENCE = 5.0
@@ -32,13 +37,13 @@ def addresses(host: str, port: int, wait: float = PATIENCE) -> list[str]:
     """
     found: list[Any] = []
 
-    def resolve() -> None:
+    def look_up() -> None:
         try:
             found.append(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
         except (OSError, UnicodeError) as error:
             found.append(error)
 
-    resolver = threading.Thread(target=resolve, name="aria-resolver", daemon=True)
+    resolver = threading.Thread(target=look_up, name="aria-resolver", daemon=True)
     resolver.start()
     resolver.join(wait)
     if not found:
@@ -46,6 +51,32 @@ def addresses(host: str, port: int, wait: float = PATIENCE) -> list[str]:
     if isinstance(found[0], Exception):
         raise found[0]
     return list(dict.fromkeys(str(where[0]) for _, _, _, _, where in found[0]))
+
+
+def resolve(peer: Peer, wait: float) -> list[str]:
+    """The addresses of a node, as :func:`addresses` finds them within so many seconds.
+
+    Raises
+    ------
+    NodeUnreachableError
+        Its host name does not resolve, or not in time.
+    """
+    try:
+        return addresses(peer.remote_host, peer.remote_port, wait)
+    except (OSError, UnicodeError) as error:
+        raise NodeUnreachableError(
+            f"Connection: the host name '{peer.remote_host}' of {peer} does not "
+            f"resolve ({getattr(error, 'strerror', None) or error}): check its spelling, or "
+            "give the IP address."
+        ) from error
+
+
+def nothing_answers(peer: Peer, reasons: Sequence[str]) -> NodeUnreachableError:
+    """The error for a node of which no address takes a connection; `reasons` tell of each."""
+    return NodeUnreachableError(
+        f"Connection: nothing answers for {peer} ({'; '.join(reasons)}): check host and "
+        "port, that the service runs, and the firewalls between."
+    )
 
 
 def why_not(address: str, port: int, wait: float) -> str:

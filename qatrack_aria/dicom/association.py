@@ -20,7 +20,7 @@ from pynetdicom.sop_class import (
 
 from qatrack_aria.deadline import Deadline
 from qatrack_aria.dicom import compat, tls
-from qatrack_aria.dicom.address import addresses, why_not
+from qatrack_aria.dicom.address import nothing_answers, resolve, why_not
 from qatrack_aria.dicom.bounds import bound
 from qatrack_aria.dicom.headers import (
     CT_IMAGE_STORAGE,
@@ -36,7 +36,6 @@ from qatrack_aria.errors import (
     AssociationRejectedError,
     NodeBusyError,
     NodeUnreachableError,
-    TlsError,
 )
 
 MODELS = {
@@ -212,15 +211,7 @@ class Session:
         return self._associate()
 
     def _associate(self) -> Association:
-        try:
-            wait = self.deadline.at_most(self.peer.connect_timeout)
-            targets = addresses(self.peer.remote_host, self.peer.remote_port, wait)
-        except (OSError, UnicodeError) as error:
-            raise NodeUnreachableError(
-                f"Connection: the host name '{self.peer.remote_host}' of {self.peer} does not "
-                f"resolve ({getattr(error, 'strerror', None) or error}): check its spelling, or "
-                "give the IP address."
-            ) from error
+        targets = resolve(self.peer, self.deadline.at_most(self.peer.connect_timeout))
         reasons = []
         for address in targets:
             try:
@@ -232,14 +223,11 @@ class Session:
                 return association
             trouble = self._no_tls(address, association)
             if trouble is not None:
-                raise TlsError(f"TLS: {self.peer} {trouble.what}: {trouble.cure}.")
+                raise trouble.error(self.peer)
             if connected:
                 raise refusal(self.peer, association)
             reasons.append(f"{address}: {self._why_not(address)}")
-        raise NodeUnreachableError(
-            f"Connection: nothing answers for {self.peer} ({'; '.join(reasons)}): check host and "
-            "port, that the service runs, and the firewalls between."
-        )
+        raise nothing_answers(self.peer, reasons)
 
     def _request(self, address: str) -> tuple[Association, bool]:
         connected: list[Any] = []

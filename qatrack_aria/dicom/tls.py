@@ -10,9 +10,12 @@ import os
 import socket
 import ssl
 from dataclasses import dataclass
-from typing import Callable, NamedTuple
+from typing import TYPE_CHECKING, Callable, NamedTuple
 
-from qatrack_aria.errors import ConfigurationError
+from qatrack_aria.errors import ConfigurationError, TlsError
+
+if TYPE_CHECKING:
+    from qatrack_aria.dicom.peer import Peer
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,10 @@ class Trouble(NamedTuple):
 
     what: str
     cure: str
+
+    def error(self, peer: Peer) -> TlsError:
+        """It as the error of a call to that node."""
+        return TlsError(f"TLS: {peer} {self.what}: {self.cure}.")
 
 
 def calling(tls: Tls) -> ssl.SSLContext:
