@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+import io
 import threading
 from contextlib import ExitStack
 from typing import Any, Callable, Iterator
 
 import pydicom
 import pytest
+from django.core.management import call_command
 
 from qatrack_aria.dicom import move
 from qatrack_aria.models import AriaNode
@@ -26,6 +28,16 @@ def uids(images: Any) -> list[str]:
         pydicom.dcmread(i, stop_before_pixels=True) if isinstance(i, str) else i for i in images
     ]
     return sorted(str(ds.SOPInstanceUID) for ds in found)
+
+
+def command(*arguments: str) -> tuple[int, str, str]:
+    """Run a command of ``manage.py``; its exit code, standard output and standard error."""
+    out, err = io.StringIO(), io.StringIO()
+    try:
+        call_command(*arguments, stdout=out, stderr=err)
+    except SystemExit as end:
+        return int(end.code or 0), out.getvalue(), err.getvalue()
+    return 0, out.getvalue(), err.getvalue()
 
 
 def winston_lutz(plan: Any, acquired: dt.datetime = NOON, **options: Any) -> list[Any]:

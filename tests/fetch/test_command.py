@@ -9,11 +9,10 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from django.core.management import call_command
 
 from qatrack_aria.models import Retrieval
 from qatrack_aria.simulator import phantom
-from tests.fetch.conftest import DAY, NOON, PATIENT, plan, uids, winston_lutz
+from tests.fetch.conftest import DAY, NOON, PATIENT, command, plan, uids, winston_lutz
 
 
 class Terminal(io.StringIO):
@@ -25,12 +24,7 @@ class Terminal(io.StringIO):
 
 def run(*arguments: str) -> tuple[int, str, str]:
     """Exit code, standard output and standard error."""
-    out, err = io.StringIO(), io.StringIO()
-    try:
-        call_command("fetch_aria", *arguments, stdout=out, stderr=err)
-    except SystemExit as end:
-        return int(end.code or 0), out.getvalue(), err.getvalue()
-    return 0, out.getvalue(), err.getvalue()
+    return command("fetch_aria", *arguments)
 
 
 @pytest.fixture

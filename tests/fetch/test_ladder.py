@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import socket
 import threading
@@ -10,14 +9,13 @@ from pathlib import Path
 from typing import Any, Iterator
 
 import pytest
-from django.core.management import call_command
 
 from qatrack_aria.archive import Archive
 from qatrack_aria.deadline import Deadline
 from qatrack_aria.dicom import association
 from qatrack_aria.lock import hold_destination
 from qatrack_aria.models import Retrieval
-from tests.fetch.conftest import PATIENT, plan, uids, winston_lutz
+from tests.fetch.conftest import PATIENT, command, plan, uids, winston_lutz
 from tests.peers.server import free_port
 
 WITH_IMAGES = ("--patient", PATIENT, "--plan", "WL")
@@ -25,12 +23,7 @@ WITH_IMAGES = ("--patient", PATIENT, "--plan", "WL")
 
 def check(*arguments: str) -> tuple[int, str, str]:
     """Exit code, standard output and standard error."""
-    out, err = io.StringIO(), io.StringIO()
-    try:
-        call_command("check_aria", *arguments, stdout=out, stderr=err)
-    except SystemExit as end:
-        return int(end.code or 0), out.getvalue(), err.getvalue()
-    return 0, out.getvalue(), err.getvalue()
+    return command("check_aria", *arguments)
 
 
 def steps(*arguments: str) -> tuple[int, list[dict[str, Any]]]:
