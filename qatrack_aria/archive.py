@@ -11,26 +11,30 @@ its name. That costs 3 to 7 ms for an image of 3.3 MB on a solid state disk (one
 over loopback, a quarter of the time that the image needs on a gigabit network), and buys two
 things. No file can come back in its full length with zeros for pixels, as some file systems (NTFS,
 or ext4 without ordered data) may leave it, which no look at its header and its size would show.
-And a disk that fails only when the data reach it does so before the C-STORE is answered with
-Success. Folders are not flushed: a name that a power cut loses is an image that is fetched once
-more. All else (notes, and the copies in the folders of sets where there are no hard links) is not
-worth the time: it is believed for an hour at most, and only if it is as long as it was.
+And a disk that fails only when the data reach it fails the fetch. While it works the next
+instance may come: a C-STORE is answered once its file is written and looked at, and where the disk
+does not take that file after all, the next C-STORE is refused. Folders are not flushed: a name that
+a power cut loses is an image that is fetched once more. All else (notes, and the copies in the
+folders of sets where there are no hard links) is not worth the time: it is believed for an hour at
+most, and only if it is as long as it was.
 
-Whoever takes a file out reads its header again (:func:`checked`). One that is empty, cut short or
-garbage, by whatever mishap, is removed, and the next transfer brings it anew.
+Whoever takes a file out reads its header again (:func:`checked`), unless the same process has done
+so and the file is as it was. One that is empty, cut short or garbage, by whatever mishap, is
+removed, and the next transfer brings it anew.
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import hashlib
 import os
 import stat
 import tempfile
 import time
 from pathlib import Path
-from typing import Any, Iterator, cast
+from typing import Any, BinaryIO, Iterator, cast
 
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filewriter import write_file_meta_info
@@ -122,7 +126,7 @@ class Archive:
             return None
         path = self.path(sop_uid)
         try:
-            return checked(path, sop_uid, patient_id, self._character_set)
+            return _checked_before(path, _state(path), sop_uid, patient_id, self._character_set)
         except (FileNotFoundError, Unacceptable):
             return None
         except UnreadableError:
@@ -147,22 +151,32 @@ class Archive:
         ArchiveError
             The disk did not take it.
         """
+        filing = self.take_in(incoming, patient_id)
+        filing.finish()
+        return filing.header
+
+    def take_in(self, incoming: Incoming, patient_id: str) -> Filing:
+        """The first half of :meth:`keep`: write it beside the archive, and look at it.
+
+        The second, :meth:`Filing.finish`, is mostly waiting for the disk, and may be done while the
+        next instance comes.
+        """
         path = self.path(incoming.sop_uid)
         if not (valid_uid(incoming.sop_class) and valid_uid(incoming.transfer_syntax)):
             raise Unacceptable("an instance without a SOP class or a transfer syntax")
         try:
-            with partial_file(self.incoming) as partial:
-                _write(partial, incoming)
+            with contextlib.ExitStack() as stack:
+                partial = stack.enter_context(partial_file(self.incoming))
+                file = stack.enter_context(open(partial, "wb"))
+                _write(file, incoming)
                 try:
                     header = checked(partial, incoming.sop_uid, patient_id, self._character_set)
                 except UnreadableError as error:
                     raise Unacceptable(f"an image that arrived damaged: {error}") from error
-                os.chmod(partial, READ_ONLY)
                 make_private(path.parent)
-                _move_into_place(partial, path)
+                return Filing(header, file, partial, path, stack.pop_all())
         except OSError as error:
             raise trouble("write", path, error) from error
-        return header
 
     def _forget_abandoned(self) -> None:
         limit = time.time() - ABANDONED
@@ -171,6 +185,47 @@ class Archive:
                 with contextlib.suppress(OSError):  # gone: another process tidies up too
                     if path.stat().st_mtime < limit:
                         discard(path)
+
+
+class Filing:
+    """An instance that lies beside the archive, whole, and has yet to get its name there.
+
+    Attributes
+    ----------
+    header : Dataset
+        As :meth:`Archive.header` gives it.
+    """
+
+    def __init__(
+        self,
+        header: Dataset,
+        file: BinaryIO,
+        partial: Path,
+        path: Path,
+        stack: contextlib.ExitStack,
+    ) -> None:
+        self.header = header
+        self._file = file
+        self._partial = partial
+        self._path = path
+        self._stack = stack  # closes the file, and removes it if it is still where it was written
+
+    def finish(self) -> None:
+        """Have the disk keep it, then give it its name.
+
+        Raises
+        ------
+        ArchiveError
+            The disk did not take it.
+        """
+        try:
+            with self._stack:
+                os.fsync(self._file.fileno())
+                self._file.close()  # Windows renames no open file
+                os.chmod(self._partial, READ_ONLY)
+                _move_into_place(self._partial, self._path)
+        except OSError as error:
+            raise trouble("write", self._path, error) from error
 
 
 def checked(
@@ -193,6 +248,18 @@ def checked(
     if text(ds, "PatientID") != patient_id:
         raise Unacceptable("an instance of another patient")
     return ds
+
+
+def _state(path: Path) -> tuple[int, ...]:
+    """What differs once a file has been written to, or replaced."""
+    is_now = path.stat()
+    return is_now.st_ino, is_now.st_size, is_now.st_mtime_ns
+
+
+@functools.lru_cache(maxsize=256)
+def _checked_before(path: Path, state: tuple[int, ...], *whose: str) -> Dataset:
+    """:func:`checked`, unless this process has read just that file before (1 ms each)."""
+    return checked(path, *whose)
 
 
 def make_private(folder: Path, parents: bool = False) -> None:
@@ -248,17 +315,15 @@ def _move_into_place(partial: Path, path: Path) -> None:
         os.replace(partial, path)
 
 
-def _write(path: Path, incoming: Incoming) -> None:
+def _write(file: BinaryIO, incoming: Incoming) -> None:
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = UID(incoming.sop_class)
     meta.MediaStorageSOPInstanceUID = UID(incoming.sop_uid)
     meta.TransferSyntaxUID = UID(incoming.transfer_syntax)
-    with open(path, "wb") as file:
-        file.write(PREAMBLE)
-        write_file_meta_info(cast(Any, file), meta, enforce_standard=True)
-        file.write(incoming.data)
-        file.flush()
-        os.fsync(file.fileno())
+    file.write(PREAMBLE)
+    write_file_meta_info(cast(Any, file), meta, enforce_standard=True)
+    file.write(incoming.data)
+    file.flush()
 
 
 def _owner(path: Path) -> str:

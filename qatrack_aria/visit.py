@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 from functools import partial
-from typing import Any, Collection, Sequence, TypeVar
+from typing import Any, Callable, Collection, Sequence, TypeVar
 
 from pydicom.dataset import Dataset
 
@@ -295,10 +295,12 @@ class Visit:
                 known[ref.sop_uid] = _by_header(ref, header)
         return known
 
-    def _file(self, incoming: Incoming) -> None:
+    def _file(self, incoming: Incoming) -> Callable[[], None]:
         """Take what comes, in whichever thread; its header is read just once."""
-        header = self.archive.keep(incoming, self.request.patient_id)
-        self._filed[incoming.sop_uid] = _by_header(self._asked_for[incoming.sop_uid], header)
+        filing = self.archive.take_in(incoming, self.request.patient_id)
+        asked = self._asked_for[incoming.sop_uid]
+        self._filed[incoming.sop_uid] = _by_header(asked, filing.header)
+        return filing.finish
 
     def _bring(self, refs: Sequence[Ref], whole: Collection[SeriesKey] = ()) -> dict[str, Ref]:
         """Fetch into the archive, all or an error; their headers then.

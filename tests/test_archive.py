@@ -8,7 +8,7 @@ import stat
 import sys
 import threading
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any, BinaryIO, Callable
 
 import pydicom
 import pytest
@@ -476,8 +476,8 @@ def test_a_disk_that_refuses_is_named_with_its_cure(
 def test_a_disk_that_fills_up_half_way_leaves_nothing_behind(
     archive: Archive, image: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fill_up(path: Path, incoming: Incoming) -> None:
-        path.write_bytes(incoming.data[:1000])
+    def fill_up(file: BinaryIO, incoming: Incoming) -> None:
+        file.write(incoming.data[:1000])
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(archive_module, "_write", fill_up)

@@ -257,6 +257,8 @@ class Gate(ThreadedAssociationServer):
 
     def shutdown(self) -> None:
         """Stop listening, and hang up: a thread that shakes hands would be waited for."""
+        with contextlib.suppress(OSError):  # not every system does that to a socket that listens
+            self.socket.shutdown(socket.SHUT_RDWR)  # wakes whoever waits for connections
         BaseServer.shutdown(self)  # pynetdicom's looks for itself among those of its own AE
         for guest in self.guests:
             guest.hang_up()

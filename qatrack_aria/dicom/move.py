@@ -317,18 +317,22 @@ class _Operation:
                 if self.inbox.failure is not None:
                     # The node is told before we hang up, and may end it by itself.
                     patience = deadline.at_most(compat.FAREWELL)
-                    self.inbox.changed.wait_for(lambda: self._ended, patience)
+                    self.inbox.changed.wait_for(self._is_over, patience)
                     return "this machine failed"
-                if self._ended and not (missing and self._more_may_come()):
+                if self._is_over() and not (missing and self._more_may_come()):
                     return "" if self.status is not None else "the association broke off"
-                # With all here, or the final response, only stragglers are waited for.
+                # With all here, or the final response, only stragglers and our disk are waited for.
                 patience = peer.grace if self._ended or not missing else peer.quiet_timeout
                 left = self._heard + patience - time.monotonic()
                 if deadline.expired:
                     return f"out of time ({deadline.seconds:g} s in total)"
-                if left <= 0:
+                if left <= 0 and not self.inbox.filing:
                     return "" if self._ended else f"silent for {patience:g} s"
-                self.inbox.changed.wait(deadline.at_most(left))
+                self.inbox.changed.wait(deadline.at_most(left if left > 0 else deadline.seconds))
+
+    def _is_over(self) -> bool:
+        # What came last may still be on its way to the disk.
+        return self._ended and not self.inbox.filing
 
     def _more_may_come(self) -> bool:
         # Images can come after the final response, but not where the node says that it failed.

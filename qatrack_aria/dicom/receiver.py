@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from typing import Any, Callable, Collection, NamedTuple
+from typing import Any, Callable, Collection, NamedTuple, Optional
 
 from pynetdicom import AE, evt
 
@@ -30,6 +30,8 @@ DOES_NOT_MATCH = 0xA900
 
 PATIENCE = 5.0  # s: far above what aborted associations need to end
 POLL = 0.01  # s: socketserver looks this often whether it shall stop; it can wait on nothing else
+FILED_AT_ONCE = 2  # instances: one that the disk still works on, and the next, which comes
+NOT_TAKEN = "the disk did not take it"
 REMEMBERED = 1000  # refusals; a peer that goes on and on must not fill the memory
 
 
@@ -46,21 +48,27 @@ class Unacceptable(Exception):
     """An instance that is not what was asked for."""
 
 
+#: Takes what came, and returns what is left to be done for it to be filed, if anything: that may
+#: be done while the next one comes. Raises Unacceptable or ArchiveError; so does what it returns.
+Keep = Callable[[Incoming], Optional[Callable[[], None]]]
+
+
 class Inbox:
     """What is expected, what has arrived, and what was turned away.
 
     Parameters
     ----------
     keep : callable
-        Takes an :class:`Incoming` and files it; raises :class:`Unacceptable` or
-        :class:`~qatrack_aria.errors.ArchiveError`.
+        See :data:`Keep`.
 
     Attributes
     ----------
     changed : threading.Condition
         Notified whenever anything below changes.
     arrived : dict of str to int
-        SOP Instance UID and size in bytes of what was filed.
+        SOP Instance UID and size in bytes of what is filed.
+    filing : int
+        Instances that came, were found right, and are about to be filed.
     refused : list of str
         Why others were turned away, C-STOREs before connections; :data:`REMEMBERED` at most.
     refusals : int
@@ -71,16 +79,18 @@ class Inbox:
         The first failure of this machine, after which waiting is in vain.
     """
 
-    def __init__(self, keep: Callable[[Incoming], None]) -> None:
+    def __init__(self, keep: Keep) -> None:
         self.changed = threading.Condition()
         self.arrived: dict[str, int] = {}
+        self.filing = 0
         self.refused: list[str] = []
         self.refusals = 0
         self.any_instance_refused = False
         self.failure: AriaError | None = None
         self._keep = keep
         self._expected: set[str] = set()
-        self._filing = threading.Lock()
+        self._taken: set[str] = set()
+        self._looking = threading.Lock()
 
     def expect(self, uids: Collection[str]) -> None:
         """From now on these SOP Instance UIDs are taken too."""
@@ -103,7 +113,7 @@ class Inbox:
         request = event.request
         uid = str(request.AffectedSOPInstanceUID or "")
         with self.changed:
-            expected, here = uid in self._expected, uid in self.arrived
+            expected, here = uid in self._expected, uid in self._taken
         if not expected:
             return self._refuse("an instance that nobody asked for", NOT_AUTHORIZED)
         if here:
@@ -115,22 +125,44 @@ class Inbox:
             request.DataSet.getvalue() if request.DataSet else b"",
         )
         try:
-            with self._filing:
-                self._keep(incoming)
+            with self._looking:
+                file = self._keep(incoming)
         except Unacceptable as error:
             return self._refuse(str(error), DOES_NOT_MATCH)
         except ArchiveError as error:
-            with self.changed:
-                self.failure = self.failure or error
-            return self._refuse("the disk did not take it", OUT_OF_RESOURCES)
+            self._failed(error)
+            return self._refuse(NOT_TAKEN, OUT_OF_RESOURCES)
         except Exception as error:  # pydicom raises of every kind on what a peer can think of
             logger.warning("receiver: an instance cannot be checked: %s", type(error).__name__)
             return self._refuse("an instance that cannot be checked", DOES_NOT_MATCH)
-        logger.debug("C-STORE of %s: %d bytes are filed", uid, len(incoming.data))
         with self.changed:
-            self.arrived[uid] = len(incoming.data)
+            self._taken.add(uid)
+            self.filing += 1
             self.changed.notify_all()
-        return SUCCESS
+        size = len(incoming.data)
+        threading.Thread(target=self._file, args=(uid, size, file), daemon=True).start()
+        with self.changed:
+            self.changed.wait_for(lambda: self.filing < FILED_AT_ONCE)
+            failed = self.failure is not None
+        return self._refuse(NOT_TAKEN, OUT_OF_RESOURCES) if failed else SUCCESS
+
+    def _file(self, uid: str, size: int, file: Callable[[], None] | None) -> None:
+        try:
+            if file is not None:
+                file()
+            logger.debug("C-STORE of %s: %d bytes are filed", uid, size)
+            with self.changed:
+                self.arrived[uid] = size
+        except ArchiveError as error:
+            self._failed(error)
+        finally:
+            with self.changed:
+                self.filing -= 1
+                self.changed.notify_all()
+
+    def _failed(self, error: AriaError) -> None:
+        with self.changed:
+            self.failure = self.failure or error
 
     def turned_away(self, reason: str) -> None:
         """Note a connection that was not let in."""

@@ -78,7 +78,7 @@ class Ours:
             local_host=HOST,
             local_port=port,
         )
-        self._inbox = Inbox(lambda incoming: kept.keep(incoming, patient))
+        self._inbox = Inbox(lambda incoming: kept.take_in(incoming, patient).finish)
         self._inbox.expect(uids)
         self._stack.enter_context(Receiver(peer, self._inbox))
         return port
@@ -86,7 +86,12 @@ class Ours:
     def close(self) -> int:
         """Close it; how many instances it has filed."""
         self._stack.close()
-        return len(self._inbox.arrived) if self._inbox else 0
+        inbox = self._inbox
+        if inbox is None:
+            return 0
+        with inbox.changed:
+            inbox.changed.wait_for(lambda: not inbox.filing)
+        return len(inbox.arrived)
 
 
 @contextlib.contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.security import wire
-from tests.security.conftest import Port, image, is_accepted
+from tests.security.conftest import Port, image, is_accepted, until
 
 PIECE = 1000
 
@@ -37,7 +37,7 @@ def test_the_same_pieces_sent_once_are_filed(port):
     ds = image()
     port.inbox.expect([ds.SOPInstanceUID])
     send(port, wire.store(ds, PIECE))
-    assert not port.inbox.missing([ds.SOPInstanceUID])
+    assert until(lambda: not port.inbox.missing([ds.SOPInstanceUID]))
 
 
 @pytest.mark.parametrize("place", [0, 0.5, 1], ids=["first", "in the midst", "last but one"])

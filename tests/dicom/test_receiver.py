@@ -7,6 +7,7 @@ import dataclasses
 import datetime as dt
 import socket
 import threading
+from typing import Callable
 
 import pytest
 from pydicom.uid import generate_uid
@@ -42,6 +43,24 @@ class Shelf:
         if self.error is not None:
             raise self.error
         self.kept.append(incoming)
+
+
+class SlowShelf(Shelf):
+    """Takes things at once, and has them in their place when ``done``; or finds a ``defect``."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.done = threading.Event()
+        self.defect: ArchiveError | None = None
+
+    def keep(self, incoming: Incoming) -> Callable[[], None]:  # type: ignore[override]
+        super().keep(incoming)
+        return self.put_in_place
+
+    def put_in_place(self) -> None:
+        assert self.done.wait(10)
+        if self.defect is not None:
+            raise self.defect
 
 
 @pytest.fixture
@@ -140,6 +159,68 @@ def test_what_cannot_be_kept_is_answered_with_a_failure(peer, inbox, shelf, erro
     with Receiver(peer, inbox):
         assert store(peer, ds) == [status]
     assert inbox.missing([ds.SOPInstanceUID]) == [ds.SOPInstanceUID]
+
+
+def until_filed(inbox: Inbox) -> None:
+    with inbox.changed:
+        assert inbox.changed.wait_for(lambda: inbox.filing == 0, 10)
+
+
+def test_the_next_image_may_come_while_the_disk_works_on_the_one_before(peer):
+    shelf = SlowShelf()
+    inbox = Inbox(shelf.keep)
+    ds = image()
+    inbox.expect([ds.SOPInstanceUID])
+    with Receiver(peer, inbox):
+        assert store(peer, ds) == [0x0000]
+        assert inbox.missing([ds.SOPInstanceUID]) == [ds.SOPInstanceUID]
+        shelf.done.set()
+        until_filed(inbox)
+    assert inbox.missing([ds.SOPInstanceUID]) == []
+
+
+def test_an_image_that_comes_again_while_it_is_filed_is_filed_once(peer):
+    shelf = SlowShelf()
+    inbox = Inbox(shelf.keep)
+    ds = image()
+    inbox.expect([ds.SOPInstanceUID])
+    with Receiver(peer, inbox):
+        assert store(peer, ds, copy.deepcopy(ds)) == [0x0000, 0x0000]
+        shelf.done.set()
+        until_filed(inbox)
+    assert len(shelf.kept) == 1
+
+
+def test_no_more_than_one_image_is_ahead_of_the_disk(peer):
+    """Or a fast network would fill the memory with what a slow disk has yet to take."""
+    shelf = SlowShelf()
+    inbox = Inbox(shelf.keep)
+    first, second = image(), image()
+    inbox.expect([first.SOPInstanceUID, second.SOPInstanceUID])
+    answers: list[int] = []
+    with Receiver(peer, inbox):
+        sending = threading.Thread(target=lambda: answers.extend(store(peer, first, second)))
+        sending.start()
+        with inbox.changed:
+            assert inbox.changed.wait_for(lambda: inbox.filing == 2, 10)
+        sending.join(0.2)
+        assert sending.is_alive()
+        shelf.done.set()
+        sending.join(10)
+    assert answers == [0x0000, 0x0000]
+
+
+def test_a_disk_that_fails_at_last_has_the_next_image_refused(peer):
+    shelf = SlowShelf()
+    shelf.defect = ArchiveError("disk full")
+    shelf.done.set()
+    inbox = Inbox(shelf.keep)
+    first, second = image(), image()
+    inbox.expect([first.SOPInstanceUID, second.SOPInstanceUID])
+    with Receiver(peer, inbox):
+        assert store(peer, first, second)[1] == 0xA700
+    assert inbox.failure is shelf.defect
+    assert inbox.arrived == {}
 
 
 def test_a_full_disk_is_a_failure_of_this_machine_that_ends_the_wait(peer, inbox, shelf):

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from qatrack_aria import archive as archive_module
 from qatrack_aria import fetch_images
 from qatrack_aria.archive import Archive
 from qatrack_aria.errors import ArchiveError
@@ -34,15 +35,20 @@ def test_an_archive_that_is_removed_in_the_midst(world: World, archive: Path) ->
     assert world.whole(archive) == IMAGES
 
 
+@pytest.mark.parametrize(
+    ("place", "step", "fails"),
+    [(archive_module, "checked", "make"), (os, "fsync", "write")],
+    ids=["when it is looked at", "when the disk keeps it"],
+)
 def test_an_archive_that_is_removed_while_an_image_is_filed_does_not_come_back_in_part(
-    archive: Path, monkeypatch: pytest.MonkeyPatch
+    archive: Path, monkeypatch: pytest.MonkeyPatch, place: Any, step: str, fails: str
 ) -> None:
     """Its folders would be open to all, and the next to use it would leave them so."""
     filing = Archive(archive)
-    # The last step but two, and what is removed cannot be removed once more.
-    monkeypatch.setattr(os, "chmod", lambda *args, **options: shutil.rmtree(archive))
+    monkeypatch.setattr(place, step, lambda *args: shutil.rmtree(archive))
+    cleared = "something has cleared that folder"
 
-    with pytest.raises(ArchiveError, match=r"cannot make .*: something has cleared that folder"):
+    with pytest.raises(ArchiveError, match=rf"cannot {fails} .*: {cleared}"):
         filing.keep(datasets.incoming(datasets.image()), PATIENT)
     assert not archive.exists()
 

@@ -12,6 +12,7 @@ from typing import Any, Iterator
 
 import pytest
 
+from qatrack_aria.dicom.receiver import FILED_AT_ONCE
 from qatrack_aria.errors import ArchiveError
 from tests.disk.conftest import as_nobody, give_to_nobody
 from tests.disk.world import IMAGES, OUT_OF_RESOURCES, World, assert_goes_on, fetched
@@ -70,6 +71,8 @@ def test_a_disk_with_no_room_for_the_copies_of_a_set(
 def test_a_disk_that_fails_only_when_the_data_reach_it(
     world: World, archive: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """The next image is on its way by then, and is the one that is answered with a failure."""
+
     def fail(descriptor: int) -> None:
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
@@ -77,10 +80,12 @@ def test_a_disk_that_fails_only_when_the_data_reach_it(
         broken.setattr(os, "fsync", fail)
         with pytest.raises(ArchiveError, match=r"cannot write .*error\): that disk is failing"):
             fetched()
-    assert world.taken_and_refused() == (0, OUT_OF_RESOURCES)
+    taken, status = world.taken_and_refused()
+    assert (taken < FILED_AT_ONCE, status) == (True, OUT_OF_RESOURCES)
     assert world.whole(archive) == 0
 
-    assert_goes_on(world, archive)
+    assert fetched() == uids(world.images)
+    assert world.whole(archive) == IMAGES
 
 
 # --- a limit for the size of a file -----------------------------------------------------------

@@ -9,8 +9,10 @@ import pydicom
 from pydicom.dataset import Dataset
 
 from qatrack_aria import fetch_images
+from qatrack_aria.conf import conf
 from qatrack_aria.simulator import Simulator
 from tests.fetch.conftest import PATIENT, plan, uids, winston_lutz
+from tests.security.conftest import until
 
 OUT_OF_RESOURCES = 0xA700
 IMAGES = 4  # of about 11 kB each
@@ -28,12 +30,13 @@ class World:
         self.simulator: Simulator = serve(self.plan, self.images, on_send=self._on_send)
 
     def at_image(self, number: int, happens: Callable[[], None]) -> None:
-        """Have something happen just before the n-th image is sent."""
+        """Have something happen before the n-th image is sent, those before it being filed."""
         self._at, self._begin = number, happens
 
     def _on_send(self, image: Dataset) -> Dataset:
         self._sending.append(image)
         if self._begin is not None and len(self._sending) == self._at:
+            assert until(lambda: list(conf.ARCHIVE.glob("incoming/*")) == [])
             self._begin()
         return image
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any, Callable
 
 import pytest
 
-from qatrack_aria import fetch_images
+from qatrack_aria import archive, fetch_images
 from qatrack_aria.dicom import association, move
 from qatrack_aria.errors import (
     AssociationRejectedError,
@@ -143,3 +144,29 @@ def test_there_is_no_waiting_beyond_the_deadline(serve: Any, monkeypatch: Any) -
     serve(plan(), busy_calls=99)
     with pytest.raises(NodeBusyError, match="too busy"):
         fetch()
+
+
+def test_what_is_still_on_its_way_to_the_disk_is_not_asked_for_again(
+    serve: Any, pauses: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The node's last word, here a failure, comes while the disk works on the last image."""
+    heard = threading.Event()
+    read_responses, finish = move._Operation._read_responses, archive.Filing.finish
+
+    def read_to_the_end(operation: Any, *arguments: Any) -> None:
+        read_responses(operation, *arguments)
+        heard.set()
+
+    def finish_late(filing: Any) -> None:
+        assert heard.wait(10)
+        finish(filing)
+
+    monkeypatch.setattr(move._Operation, "_read_responses", read_to_the_end)
+    monkeypatch.setattr(archive.Filing, "finish", finish_late)
+    wl = plan()
+    mine = winston_lutz(wl, count=1)
+    aria = serve(wl, mine, final_status=0xC001)
+    taken = pauses()
+    assert uids(fetch()) == uids(mine)
+    assert taken == []
+    assert len(aria.operations("C-MOVE")) == 1

@@ -27,6 +27,7 @@ from tests.fetch.conftest import DAY, NOON, PATIENT, plan, uids, winston_lutz
 from tests.many.crowd import Order
 from tests.peers.postgres import Postgres
 from tests.peers.server import free_port
+from tests.security.conftest import until
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot fork")
 
@@ -242,11 +243,14 @@ class Killer:
 
     def __init__(self, crowd: Crowd) -> None:
         self.victim = 0
+        self._sent = 0
         self._crowd = crowd
 
     def __call__(self, image: Dataset) -> Dataset:
         archive = self._crowd.archive
-        if not self.victim and len(list(archive.glob("instances/*/*.dcm"))) == 2:
+        self._sent += 1
+        if self._sent == 3:
+            assert until(lambda: len(list(archive.glob("instances/*/*.dcm"))) == 2)
             note = json.loads((archive / "locks" / f"port-{self._crowd.port}.json").read_text())
             self.victim = note["pid"]
             os.kill(self.victim, signal.SIGKILL)

@@ -104,7 +104,7 @@ class Port:
 
     def __init__(self, folder: Path, **changes: Any) -> None:
         self.archive = Archive(folder)
-        self.inbox = Inbox(lambda incoming: self.archive.keep(incoming, PATIENT))
+        self.inbox = Inbox(lambda incoming: self.archive.take_in(incoming, PATIENT).finish)
         known = {
             "name": "aria",
             "remote_ae_title": "VMSDBD",

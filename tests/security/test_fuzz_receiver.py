@@ -69,7 +69,7 @@ def still_works(port: Port) -> None:
     assert store(port.peer, ds) == [0x0000]
     assert until(lambda: not port.guests), "threads are left"
     for file in kept(port):
-        assert file.SOPInstanceUID in port.inbox.arrived
+        assert until(lambda uid=file.SOPInstanceUID: uid in port.inbox.arrived)
         assert file.PatientID == PATIENT
         assert len(file.PixelData) >= file.Rows * file.Columns * 2
     for line in port.inbox.refused:
