@@ -11,14 +11,13 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import TextField
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import path
-from django.utils import timezone
-from django.utils.html import format_html, format_html_join
-from django.utils.safestring import mark_safe
+from django.utils.html import format_html
 from django.utils.text import Truncator
 
 from qatrack_aria.models import AriaNode, Retrieval
 from qatrack_aria.pages.check import check
 from qatrack_aria.pages.export import as_csv
+from qatrack_aria.pages.story import story_of, when
 from qatrack_aria.procedures.page import download, sections
 from qatrack_aria.tally import tallies
 
@@ -155,39 +154,6 @@ class RetrievalAdmin(admin.ModelAdmin):
     list_per_page = 50
     # Counting all rows for "(of N)" beside a filtered list is a second query for nothing.
     show_full_result_count = False
-    fieldsets = (
-        (None, {"fields": ("started", "status", "message")}),
-        (
-            "Asked",
-            {
-                "fields": (
-                    "node_name",
-                    "patient_id",
-                    "plan",
-                    "everything_asked",
-                    "source",
-                    "user",
-                    "unit",
-                    "test_list",
-                    "repeats",
-                )
-            },
-        ),
-        (
-            "What came of it",
-            {
-                "fields": (
-                    "found",
-                    "already_here",
-                    "moved",
-                    "refused",
-                    "megabytes",
-                    "time_taken",
-                    "folder",
-                )
-            },
-        ),
-    )
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Rows are made by retrievals only."""
@@ -212,6 +178,18 @@ class RetrievalAdmin(admin.ModelAdmin):
         context = {"nodes": tallies(), "export_query": query, **(extra_context or {})}
         return super().changelist_view(request, context)
 
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kw: Any) -> Any:
+        """The page of one: no form, but its story."""
+        row = context["original"]
+        nodes: Any = self.admin_site._registry.get(AriaNode)
+        context.update(
+            title=f"Retrieval of {when(row)}",
+            subtitle=None,
+            story=story_of(row),
+            sees_node=row.node_id and nodes and nodes.has_view_permission(request),
+        )
+        return super().render_change_form(request, context, *args, **kw)
+
     def export_view(self, request: HttpRequest) -> Any:
         """Send what the list shows, filtered and searched alike, all pages of it."""
         if not self.has_view_permission(request):
@@ -234,7 +212,7 @@ class RetrievalAdmin(admin.ModelAdmin):
 
     def when(self, row: Retrieval) -> str:
         """To the second: several of one minute are told apart."""
-        return _unbroken(timezone.localtime(row.started).strftime("%Y-%m-%d %H:%M:%S"))
+        return _unbroken(when(row))
 
     when.admin_order_field = "started"  # type: ignore[attr-defined]
 
@@ -256,18 +234,6 @@ class RetrievalAdmin(admin.ModelAdmin):
 
     time_taken.admin_order_field = "seconds"  # type: ignore[attr-defined]
     time_taken.short_description = "time"  # type: ignore[attr-defined]
-
-    def megabytes(self, row: Retrieval) -> str:
-        """Size of what was received."""
-        return f"{row.bytes / 1e6:.1f} MB"
-
-    megabytes.short_description = "received"  # type: ignore[attr-defined]
-
-    def everything_asked(self, row: Retrieval) -> str:
-        """The whole request, readable."""
-        return format_html_join(mark_safe("<br>"), "{}: {}", row.asked.items()) or "–"
-
-    everything_asked.short_description = "request"  # type: ignore[attr-defined]
 
 
 def _unbroken(text: str) -> str:

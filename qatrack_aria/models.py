@@ -423,6 +423,7 @@ class Retrieval(models.Model):
     )
     seconds = models.FloatField(null=True, blank=True, help_text="Time it took.")
     folder = models.CharField(max_length=500, blank=True, help_text="The folder of the set.")
+    story = models.TextField(default="{}", help_text="How it went, step by step (JSON).")
 
     class Meta:
         verbose_name = "retrieval"

@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from qatrack_aria.errors import AriaError, Outcome, WaitingError
 from qatrack_aria.models import AriaNode, Retrieval
+from qatrack_aria.story import Story
 
 logger = logging.getLogger("qatrack_aria")
 
@@ -43,6 +44,7 @@ class Record:
     bytes: int = 0
     folder: str = ""
     message: str = ""
+    story: Story = field(default_factory=Story)
     row: Retrieval | None = None
     repeats: int | None = None
 
@@ -131,6 +133,7 @@ def _save(row: Retrieval, record: Record) -> Retrieval | None:
     row.request = json.dumps(record.request)
     row.found, row.already_here, row.moved = record.found, record.already_here, record.moved
     row.refused, row.bytes = record.refused, record.bytes
+    row.story = record.story.as_json()
     row.folder, row.message = _plain(record.folder)[:500], _plain(record.message)
     with _harmless():
         row.save(update_fields=_all_but_repeats() if row.pk else None)

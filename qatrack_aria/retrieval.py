@@ -25,6 +25,7 @@ from qatrack_aria.memory import Memory, forget_old
 from qatrack_aria.models import AriaNode, Retrieval
 from qatrack_aria.record import Record, recorded
 from qatrack_aria.request import MAX_AGE, Request, parse_deadline, parse_max_age
+from qatrack_aria.story import LAY_OUT, TIDY, TURN
 from qatrack_aria.summary import Summary
 from qatrack_aria.visit import Found, Visit
 
@@ -163,7 +164,8 @@ def reopen(summary: Any, *, caller: Caller = COMPOSITE) -> ImageSet:
         images = _recall(memory, MAX_AGE, record)
         if images is None:
             record.begin()
-            images = _lay_out_again(archive, node, earlier, record)
+            with record.story.step(LAY_OUT):
+                images = _lay_out_again(archive, node, earlier, record)
             memory.keep(images, record.row.pk if record.row else None)
     return images
 
@@ -307,27 +309,37 @@ def _fetch_anew(
             answer = memory.recall(max_age)
             if answer is not None and answer.images is not None:
                 images = answer.images
+                record.story.remark("Another retrieval fetched just this while we waited.")
             else:
-                images = _hand_over(visit, visit.find(bring=True))
+                found = visit.find(bring=True)
+                with record.story.step(LAY_OUT):
+                    images = _hand_over(visit, found)
                 memory.keep(images, row)
     except AriaError as failure:
         memory.keep_failure(failure, row)
         raise
     record.folder, record.message = images.path, images.status
-    prune(order.archive, order.keep_days)
-    forget_old(order.archive)
+    with record.story.step(TIDY):
+        prune(order.archive, order.keep_days)
+        forget_old(order.archive)
     return images
 
 
 @contextlib.contextmanager
 def _visit(order: _Order, record: Record, progress: Progress | None) -> Iterator[Visit]:
     """Our turn at the node."""
-    with hold_destination(order.archive, order.peer, order.deadline, order.who):
-        with Visit(order.peer, order.request, order.archive, order.deadline, progress) as visit:
-            try:
-                yield visit
-            finally:
-                _count(visit, record)
+    ask = (order.peer, order.request, order.archive, order.deadline)
+    with contextlib.ExitStack() as stack:
+        with record.story.step(TURN):
+            stack.enter_context(
+                hold_destination(order.archive, order.peer, order.deadline, order.who)
+            )
+        visit = stack.enter_context(Visit(*ask, progress, record.story))
+        try:
+            yield visit
+        finally:
+            _count(visit, record)
+            record.story.tell(visit.account)
 
 
 def _count(visit: Visit, record: Record) -> None:

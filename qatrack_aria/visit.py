@@ -13,7 +13,7 @@ from typing import Any, Callable, Collection, Sequence, TypeVar
 
 from pydicom.dataset import Dataset
 
-from qatrack_aria import explain, search, selection
+from qatrack_aria import account, explain, search, selection
 from qatrack_aria.archive import Archive
 from qatrack_aria.deadline import Deadline
 from qatrack_aria.dicom.association import Session
@@ -32,6 +32,7 @@ from qatrack_aria.errors import (
 )
 from qatrack_aria.request import Request
 from qatrack_aria.search import EVER, Days
+from qatrack_aria.story import CHECK, HANG_UP, IMAGES, MOVE, PLAN, Story
 
 #: Lists of a growing series that are asked for before giving up.
 MOST_ROUNDS = 20
@@ -65,6 +66,15 @@ class _Cut(Exception):
 class Visit:
     """One stay at a node, during which nobody else of us uses the destination.
 
+    Parameters
+    ----------
+    peer, request, archive, deadline : Peer, Request, Archive, Deadline
+        Whom to ask for what, where it goes, and how long it may take.
+    progress : callable, optional
+        Told whenever an image arrives.
+    story : Story, optional
+        Told how long each step takes.
+
     Attributes
     ----------
     inbox : Inbox
@@ -80,17 +90,22 @@ class Visit:
         archive: Archive,
         deadline: Deadline,
         progress: Progress | None,
+        story: Story | None = None,
     ) -> None:
         self.peer = peer
         self.request = request
         self.archive = archive
         self.inbox = Inbox(self._file)
+        self._story = story or Story()
         on_store = self.inbox.take if peer.retrieve_method == C_GET else None
         self._stack = contextlib.ExitStack()
-        self._session = self._stack.enter_context(Session(peer, deadline, on_store))
+        self._session = self._stack.enter_context(
+            Session(peer, deadline, on_store, story=self._story)
+        )
         self._finder = Finder(self._session, request.patient_id)
         self._mover = Mover(self._session, self.inbox, progress)
         self._receiver: Receiver | None = None
+        self._plans: Sequence[PlanRef] = ()
         self._listed: dict[str, ImageRef] = {}
         self._asked_for: dict[str, Any] = {}  # what was listed of what is to come
         self._filed: dict[str, Any] = {}  # and what its own header says
@@ -101,30 +116,47 @@ class Visit:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._stack.close()
+        with self._story.step(HANG_UP):
+            self._stack.close()
 
     # --- the sentence -------------------------------------------------------------------------
 
     def find(self, *, bring: bool) -> Found:
         """The plan and its images; with `bring`, all of them here and judged by their headers."""
-        plans = {plan.sop_uid: plan for plan in self._find_plans(bring)}
-        images = self._find_images(frozenset(plans), bring)
-        uids, listed = frozenset(plans), list(self._listed.values())
-        meant = [i for i in listed if selection.judge(i, self.request, uids).meant is not False]
-        referenced = [plans[uid] for uid in plans if any(_references(i, uid) for i in meant)]
-        selection.require_one_plan(referenced, self.request)
-        remarks = explain.remarks(images, listed, self.request, uids)
-        return Found((referenced or list(plans.values()))[0], images, remarks)
+        with self._story.step(PLAN):
+            plans = {plan.sop_uid: plan for plan in self._find_plans(bring)}
+        with self._story.step(IMAGES):
+            images = self._find_images(frozenset(plans), bring)
+            uids, listed = frozenset(plans), list(self._listed.values())
+            meant = [i for i in listed if selection.judge(i, self.request, uids).meant is not False]
+            referenced = [plans[uid] for uid in plans if any(_references(i, uid) for i in meant)]
+            selection.require_one_plan(referenced, self.request)
+            remarks = explain.remarks(images, listed, self.request, uids)
+            return Found((referenced or list(plans.values()))[0], images, remarks)
 
     def find_plan(self) -> PlanRef:
         """The plan alone, if there is just one."""
-        plans = self._find_plans(bring=True)
-        selection.require_one_plan(plans, self.request)
-        return plans[0]
+        with self._story.step(PLAN):
+            plans = self._find_plans(bring=True)
+            selection.require_one_plan(plans, self.request)
+            return plans[0]
 
     def bring_again(self, image: ImageRef) -> None:
         """Have one image sent, whether it is here or not; raises as :meth:`find` does."""
         self._bring([image])
+
+    def account(self) -> dict[str, Any]:
+        """What came of it so far, for the record; after a failure too."""
+        return account.of_visit(
+            self.peer,
+            self.request,
+            plans=self._plans,
+            listed=self._listed.values(),
+            chosen=self.chosen,
+            asked=self._finder.asked,
+            attempts=self._mover.attempts,
+            refused=self.inbox.refused,
+        )
 
     # --- plans --------------------------------------------------------------------------------
 
@@ -141,6 +173,7 @@ class Visit:
             raise PlanNotFoundError(
                 explain.no_plan(self.peer, self.request, listed, self._finder.asked)
             )
+        self._plans = plans
         _require_uids(plans)
         if self.request.machine is None:
             selection.require_one_plan(plans, self.request)
@@ -289,10 +322,11 @@ class Visit:
     def _headers(self, refs: Sequence[Ref]) -> dict[str, Ref]:
         """What the headers say of those that are in the archive."""
         known = {}
-        for ref in refs:
-            header = self.archive.header(ref.sop_uid, self.request.patient_id)
-            if header is not None:
-                known[ref.sop_uid] = _by_header(ref, header)
+        with self._story.step(CHECK):
+            for ref in refs:
+                header = self.archive.header(ref.sop_uid, self.request.patient_id)
+                if header is not None:
+                    known[ref.sop_uid] = _by_header(ref, header)
         return known
 
     def _file(self, incoming: Incoming) -> Callable[[], None]:
@@ -316,6 +350,12 @@ class Visit:
             return {}
         _require_uids(refs)
         self._asked_for.update({ref.sop_uid: ref for ref in refs})
+        with self._story.step(MOVE):
+            self._move(refs, whole)
+        return {ref.sop_uid: self._filed[ref.sop_uid] for ref in refs}
+
+    def _move(self, refs: Sequence[Ref], whole: Collection[SeriesKey]) -> None:
+        """Have them sent, and see that all are here."""
         wanted = [Wanted(ref.study_uid, ref.series_uid, ref.sop_uid) for ref in refs]
         if self.peer.retrieve_method == C_MOVE and self._receiver is None:
             self._receiver = self._stack.enter_context(Receiver(self.peer, self.inbox))
@@ -337,7 +377,6 @@ class Visit:
                 f"Archive: files that had arrived are gone from {self.archive.root}: is something "
                 "clearing that folder?"
             )
-        return {ref.sop_uid: self._filed[ref.sop_uid] for ref in refs}
 
 
 def _by_header(ref: Ref, header: Dataset) -> Ref:

@@ -37,6 +37,7 @@ from qatrack_aria.errors import (
     NodeBusyError,
     NodeUnreachableError,
 )
+from qatrack_aria.story import CALL, Story
 
 MODELS = {
     (STUDY_ROOT, "C-FIND"): StudyRootQueryRetrieveInformationModelFind,
@@ -84,6 +85,8 @@ class Session:
         Takes the C-STORE event of a C-GET and returns its status.
     verification : bool
         Ask for C-ECHO too.
+    story : Story, optional
+        Told how long calling takes.
 
     Raises
     ------
@@ -92,12 +95,18 @@ class Session:
     """
 
     def __init__(
-        self, peer: Peer, deadline: Deadline, on_store: Any = None, verification: bool = False
+        self,
+        peer: Peer,
+        deadline: Deadline,
+        on_store: Any = None,
+        verification: bool = False,
+        story: Story | None = None,
     ) -> None:
         self.peer = peer
         self._verification = verification
         self.deadline = deadline
         self._on_store = on_store
+        self._story = story or Story()
         self._association: Association | None = None
         self._message_id = 0
 
@@ -111,8 +120,9 @@ class Session:
     def association(self) -> Association:
         """An established association."""
         if self._association is None or not self._association.is_established:
-            self.close()
-            self._association = self._open()
+            with self._story.step(CALL):
+                self.close()
+                self._association = self._open()
         return self._association
 
     def next_message_id(self) -> int:

@@ -346,12 +346,11 @@ class Finder:
     ) -> list[Any]:
         if not any(keys.values()):
             raise ValueError("a query without any key would list the whole server")
-        answers, trouble = find(
-            self.session,
-            identifier(level, keys, returned, self.session.peer.character_set),
-            read,
-        )
-        self.asked.append(Asked(level, dict(keys), len(answers), trouble))
+        asked = identifier(level, keys, returned, self.session.peer.character_set)
+        self.session.context("C-FIND")  # call the node first: what follows has then been asked
+        self.asked.append(Asked(level, dict(keys), 0, "never answered to the end"))
+        answers, trouble = find(self.session, asked, read)
+        self.asked[-1] = Asked(level, dict(keys), len(answers), trouble)
         logger.debug("C-FIND at %s", self.asked[-1])
         if trouble:
             raise Refused(len(answers))

@@ -20,6 +20,8 @@ from pydicom.multival import MultiValue
 from pydicom.tag import Tag
 from pydicom.valuerep import PersonName
 
+from qatrack_aria.dicom.charset import printable
+
 RT_PLAN_STORAGE = "1.2.840.10008.5.1.4.1.1.481.5"
 RT_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.481.1"
 CT_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.2"
@@ -32,8 +34,6 @@ VARIAN_PLAN_CLASSES = (
 )
 PLAN_CLASSES = (RT_PLAN_STORAGE, *VARIAN_PLAN_CLASSES)
 
-#: Characters of a value of any of the attributes read here (LO and UI, PS3.5 table 6.2-1).
-MAX_LENGTH = 64
 #: Values of an attribute that are read: one more than anybody can ask for, of an ImageType.
 MAX_VALUES = 17
 #: Dates before are what programs write for none (1 January 0001 or 1900).
@@ -155,17 +155,6 @@ def valid_uid(value: object) -> bool:
         and len(value) <= 64
         and re.fullmatch(r"[0-9]+(\.[0-9]+)+", value) is not None
     )
-
-
-def printable(text: str, longest: int = MAX_LENGTH) -> str:
-    """Text from the wire as one short line that can be shown and logged.
-
-    What is altered here is nothing that anybody can ask for: a request holds neither a backslash
-    nor more characters than a value of DICOM may have.
-    """
-    if not text.isprintable():
-        text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text[: longest + 1])
-    return text if len(text) <= longest else text[:longest] + "…"
 
 
 def plan_ref(ds: Dataset, *, from_file: bool = False) -> PlanRef:

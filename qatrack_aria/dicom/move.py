@@ -72,15 +72,20 @@ class Attempt(NamedTuple):
 
     def __str__(self) -> str:
         head = f"{self.service} at {self.level} level of {self.asked}: {self.arrived} arrived"
+        return f"{head}, {self.end}"
+
+    @property
+    def end(self) -> str:
+        """How it ended, in words."""
         if self.status is None:
-            return f"{head}, {self.broken or 'no final response'}"
+            return self.broken or "no final response"
         meaning = STATUSES.get(self.status, "unable to process")
         counts = [
             f"{number} {word}"
             for number, word in ((self.completed, "completed"), (self.failed, "failed"))
             if number is not None
         ]
-        said = f"{head}, status 0x{self.status:04X} ({meaning})"
+        said = f"status 0x{self.status:04X} ({meaning})"
         return f"{said}, the node counts {' and '.join(counts)}" if counts else said
 
 
@@ -209,8 +214,6 @@ class Mover:
         asked = identifier(level, keys, character_set=self.session.peer.character_set)
         operation = _Operation(self.session, self.inbox, asked)
         broken = operation.run(uids, lambda: self._report(all_uids))
-        if self.inbox.failure is not None:
-            raise self.inbox.failure
         final = operation.final
         self.attempts.append(
             Attempt(
@@ -225,6 +228,8 @@ class Mover:
             )
         )
         logger.debug("%s", self.attempts[-1])
+        if self.inbox.failure is not None:
+            raise self.inbox.failure
 
     def _report(self, uids: Sequence[str]) -> None:
         if self._progress is not None:

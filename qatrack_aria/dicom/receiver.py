@@ -15,8 +15,8 @@ from pynetdicom import AE, evt
 from qatrack_aria.dicom import compat, tls
 from qatrack_aria.dicom.address import addresses
 from qatrack_aria.dicom.association import MAX_PDU, storage_contexts
+from qatrack_aria.dicom.charset import printable
 from qatrack_aria.dicom.gate import MAX_ASSOCIATIONS, Gate
-from qatrack_aria.dicom.headers import printable
 from qatrack_aria.dicom.peer import Peer
 from qatrack_aria.errors import ArchiveError, AriaError, ReceiverError
 

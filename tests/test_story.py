@@ -1,0 +1,330 @@
+"""The story of a retrieval: it adds up, stays small, breaks nothing, and can be read back."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import time
+from typing import Any
+
+import pytest
+
+from qatrack_aria import account
+from qatrack_aria.dicom.headers import ImageRef, PlanRef
+from qatrack_aria.dicom.move import Attempt
+from qatrack_aria.dicom.peer import Peer
+from qatrack_aria.dicom.query import Asked
+from qatrack_aria.request import Request
+from qatrack_aria.story import HIGHEST, LONGEST, LONGEST_READ, LONGEST_TEXT, Story, Told
+
+NOON = dt.datetime(2026, 11, 20, 12)
+BIDI = "\u202egnp.exe"
+
+
+class Clock:
+    """Goes on only when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr(time, "monotonic", made)
+    return made
+
+
+def seconds(story: Story) -> dict[str, float]:
+    return {step.name: step.seconds for step in story.steps}
+
+
+def kept(story: Story) -> Any:
+    return json.loads(story.as_json())
+
+
+# --- time -------------------------------------------------------------------------------------
+
+
+def test_a_step_takes_the_time_it_takes(clock: Clock) -> None:
+    story = Story()
+    with story.step("images"):
+        clock.now += 2
+    clock.now += 5
+
+    assert seconds(story) == {"images": 2}
+
+
+def test_a_step_that_is_returned_to_goes_on(clock: Clock) -> None:
+    story = Story()
+    for _ in range(3):
+        with story.step("images"):
+            clock.now += 2
+        clock.now += 5
+
+    assert seconds(story) == {"images": 6}
+    assert story.steps[0].times == 3
+
+
+def test_a_step_within_another_is_not_counted_twice(clock: Clock) -> None:
+    story = Story()
+    with story.step("images"):
+        clock.now += 1
+        with story.step("calling"):
+            clock.now += 4
+        clock.now += 2
+
+    assert seconds(story) == {"images": 3, "calling": 4}
+
+
+def test_a_step_that_fails_is_timed_too(clock: Clock) -> None:
+    def fail() -> None:
+        clock.now += 2
+        raise ZeroDivisionError
+
+    story = Story()
+    with pytest.raises(ZeroDivisionError), story.step("images"):
+        fail()
+
+    assert seconds(story) == {"images": 2}
+
+
+def test_the_innermost_step_that_failed_is_where_it_stopped() -> None:
+    story = Story()
+    with pytest.raises(ZeroDivisionError), story.step("images"), story.step("calling"):
+        raise ZeroDivisionError
+    with story.step("hanging up"):
+        pass
+
+    assert story.stopped_at == "calling"
+
+
+def test_a_process_that_is_told_to_end_stopped_somewhere_too() -> None:
+    """gunicorn ends a worker that takes too long by SystemExit."""
+    story = Story()
+    with pytest.raises(SystemExit), story.step("images"):
+        raise SystemExit(1)
+
+    assert story.stopped_at == "images"
+
+
+# --- what is kept -----------------------------------------------------------------------------
+
+
+def test_a_story_in_which_nothing_happened_is_empty() -> None:
+    assert Story().as_json() == "{}"
+
+
+def test_steps_are_kept_in_their_order(clock: Clock) -> None:
+    story = Story()
+    for name in ("plan", "images", "plan"):
+        with story.step(name):
+            clock.now += 1
+
+    assert kept(story)["steps"] == [
+        {"step": "plan", "seconds": 2.0, "times": 2},
+        {"step": "images", "seconds": 1.0, "times": 1},
+    ]
+
+
+def test_an_account_that_cannot_be_given_is_left_out(caplog: pytest.LogCaptureFixture) -> None:
+    def broken() -> dict[str, Any]:
+        raise KeyError("QA_TB1")
+
+    story = Story()
+    story.tell(broken)
+
+    assert kept(story) == {}
+    assert "the story of a retrieval cannot be told: KeyError" in caplog.text
+    assert "QA_TB1" not in caplog.text
+
+
+@pytest.mark.parametrize("value", [object(), {1, 2}, b"x"], ids=["object", "set", "bytes"])
+def test_what_json_cannot_hold_is_no_error(value: Any) -> None:
+    story = Story()
+    story.tell(lambda: {"value": value})
+
+    assert story.as_json() == "{}"
+
+
+def test_remarks_come_to_an_end() -> None:
+    story = Story()
+    for number in range(1000):
+        story.remark(f"remark {number}")
+
+    assert len(kept(story)["remarks"]) == 20
+
+
+# --- the account of a visit -------------------------------------------------------------------
+
+
+def image(number: int, **changes: Any) -> ImageRef:
+    values: dict[str, Any] = {
+        "patient_id": "QA_TB1",
+        "study_uid": "1.2.1",
+        "series_uid": "1.2.1.1",
+        "sop_uid": f"1.2.3.{number}",
+        "modality": "RTIMAGE",
+        "image_type": ("ORIGINAL", "PRIMARY", "PORTAL"),
+        "plan_uids": frozenset(["1.2.9"]),
+        "acquired": NOON + dt.timedelta(seconds=number),
+        "machines": frozenset(["TB1"]),
+        "dose_unit": "MU",
+        "from_file": True,
+    }
+    return ImageRef(**{**values, **changes})
+
+
+def account_of(**changes: Any) -> dict[str, Any]:
+    values: dict[str, Any] = {
+        "plans": [PlanRef("QA_TB1", "1.2.1", "1.2.1.2", "1.2.9", label="WL", course="C1")],
+        "listed": [],
+        "chosen": [],
+        "asked": [],
+        "attempts": [],
+        "refused": [],
+    }
+    request = changes.pop("request", Request.parse("QA_TB1", "WL"))
+    peer = Peer("aria", "VMSDBD", "10.0.0.5", 104, "QATRACK", "", 11112)
+    return account.of_visit(peer, request, **{**values, **changes})
+
+
+def reasons(told: dict[str, Any]) -> dict[str, int]:
+    return {entry["why"]: entry["number"] for entry in told["left_out"]}
+
+
+def test_what_was_left_out_is_counted_by_reason() -> None:
+    chosen = [image(1), image(2)]
+    others = [image(3, dose_unit="MINUTE"), image(4, dose_unit="MINUTE")]
+    others.append(image(5, plan_uids=frozenset()))
+
+    told = account_of(listed=[*chosen, *others], chosen=chosen)
+    assert reasons(told) == {"kV": 2, "of another plan or of none": 1}
+
+
+def test_what_is_meant_and_older_is_left_out_for_that() -> None:
+    older = image(3, series_uid="1.2.1.5", acquired=NOON - dt.timedelta(days=1))
+
+    told = account_of(listed=[image(1), older], chosen=[image(1)])
+    assert reasons(told) == {"not of the newest series": 1}
+
+
+def test_while_it_is_open_which_are_the_newest_none_is_said_to_be_older() -> None:
+    undated = image(1, acquired=None, from_file=False)
+
+    assert reasons(account_of(listed=[undated, image(2)], chosen=[undated])) == {}
+
+
+def test_the_most_frequent_reasons_are_named_and_the_others_counted() -> None:
+    request = Request.parse("QA_TB1", "WL", machine="TB1")
+    others = [image(n, machines=frozenset([f"M{n}"])) for n in range(30)] * 2
+
+    told = reasons(account_of(request=request, listed=others))
+    assert len(told) == 20
+    assert told["for more reasons"] == 22
+    assert sum(told.values()) == 60
+
+
+def test_of_many_queries_the_first_and_the_last_are_told() -> None:
+    asked = [Asked("SERIES", {"StudyInstanceUID": f"1.2.{n}"}, n, "") for n in range(500)]
+
+    told = account_of(asked=asked)
+    assert [query["answers"] for query in told["queries"]] == [*range(10), *range(490, 500)]
+    assert told["queries_in_all"] == 500
+
+
+@pytest.mark.parametrize("letter", ["x", "患", "\U0001f4a3", "\0", "\ud800"])
+def test_a_story_is_short_whatever_the_peer_answers(letter: str) -> None:
+    """Machine names, image types, labels, refusals: as long, as many and as odd as can be."""
+    long = letter * 100_000
+    hostile = [image(n, machines=frozenset([f"{n}{long}"])) for n in range(200)]
+    story = Story()
+    for number in range(1000):
+        with story.step(f"{number} {letter}"):
+            pass
+    story.tell(
+        lambda: account_of(
+            request=Request.parse("QA_TB1", "WL", machine="TB1"),
+            plans=[PlanRef(long, long, long, long, label=long, course=long)] * 500,
+            listed=hostile,
+            chosen=hostile[:50],
+            asked=[Asked("IMAGE", {"PatientID": long, long: long}, 10**9, long, 10**9)] * 5000,
+            attempts=[Attempt("C-MOVE", "IMAGE", 10**9, 0, None, None, None, long)] * 5000,
+            refused=[f"{n} {long}" for n in range(1000)],
+        )
+    )
+
+    text = story.as_json()
+    assert len(text) <= LONGEST
+    assert text.isascii()
+    assert json.loads(text)["queries_in_all"] == 5000
+    assert len(json.loads(text)["steps"]) == 20
+
+
+# --- reading back -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        '{"steps": [{"step": "pl',
+        "null",
+        "[]",
+        "7",
+        '"text"',
+        "NaN",
+        "[" * 50_000,
+        '{"a":' * 10_000,
+        "9" * 10_000,
+        '{"a": "' + "x" * LONGEST_READ + '"}',
+        None,
+        b"{}",
+    ],
+    ids=lambda text: repr(text)[:20],
+)
+def test_what_is_no_story_reads_as_an_empty_one(text: Any) -> None:
+    told = Told(text)
+
+    assert (told.text("a"), told.number("a"), told.seconds("a"), told.items("a")) == ("", 0, 0, [])
+
+
+ODD = [None, True, -1, 1.5, 10**400, float("nan"), float("inf"), "7", [], [[]], {}, {"a": 1}]
+
+
+@pytest.mark.parametrize("value", ODD, ids=repr)
+def test_a_value_of_another_kind_reads_as_none(value: Any) -> None:
+    told = Told(json.dumps({"a": value}))
+
+    assert isinstance(told.text("a"), str)
+    assert 0 <= told.number("a") < HIGHEST
+    assert 0 <= told.seconds("a") < HIGHEST
+    assert told.items("a") == []
+
+
+def test_entries_that_are_none_are_passed_over() -> None:
+    told = Told('{"steps": [1, null, [], "x", {"step": "plan"}]}')
+
+    assert [entry.text("step") for entry in told.items("steps")] == ["plan"]
+
+
+def test_a_list_that_is_too_long_is_cut() -> None:
+    assert len(Told(json.dumps({"a": [{}] * 5000})).items("a")) == 20
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        (f"a{BIDI}", "a\\u202egnp.exe"),
+        ("a\nb\0", "a\\nb\\x00"),
+        ("\ud800", "\\ud800"),
+        ("x" * 5000, "x" * LONGEST_TEXT + "…"),
+        ("患者", "患者"),
+    ],
+)
+def test_a_text_is_one_line_that_can_be_shown(text: str, read: str) -> None:
+    assert Told(json.dumps({"a": text})).text("a") == read
