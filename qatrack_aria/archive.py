@@ -26,15 +26,12 @@ removed, and the next transfer brings it anew.
 from __future__ import annotations
 
 import contextlib
-import errno
 import functools
 import hashlib
 import os
-import stat
-import tempfile
 import time
 from pathlib import Path
-from typing import Any, BinaryIO, Iterator, cast
+from typing import Any, BinaryIO, cast
 
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filewriter import write_file_meta_info
@@ -43,24 +40,13 @@ from pydicom.uid import UID
 from qatrack_aria.dicom.files import UnreadableError, read_file
 from qatrack_aria.dicom.headers import text, valid_uid
 from qatrack_aria.dicom.receiver import Incoming, Unacceptable
+from qatrack_aria.disk import discard, make_private, move_into_place, partial_file, trouble
 from qatrack_aria.errors import ArchiveError
 
 PREAMBLE = b"\0" * 128 + b"DICM"
-PRIVATE = 0o700
 READ_ONLY = 0o400
 #: Seconds after which a file still being written belongs to a process that died.
 ABANDONED = 3600
-
-#: What to do about what the system says; else something is wrong with the place itself.
-CURES = {
-    errno.ENOSPC: "free some space on that disk",
-    errno.EDQUOT: "raise the quota or free some space",
-    errno.EFBIG: "raise the web server's limit for the size of a file (ulimit -f)",
-    errno.EROFS: "choose another place by QATRACK_ARIA_ARCHIVE",
-    errno.EIO: "that disk is failing: have somebody look after it",
-    errno.ENOENT: "something has cleared that folder: find out what does, and ask again",
-}
-ANY_OTHER = "see what is there, or choose another place by QATRACK_ARIA_ARCHIVE"
 
 
 class Archive:
@@ -223,7 +209,7 @@ class Filing:
                 os.fsync(self._file.fileno())
                 self._file.close()  # Windows renames no open file
                 os.chmod(self._partial, READ_ONLY)
-                _move_into_place(self._partial, self._path)
+                move_into_place(self._partial, self._path)
         except OSError as error:
             raise trouble("write", self._path, error) from error
 
@@ -262,59 +248,6 @@ def _checked_before(path: Path, state: tuple[int, ...], *whose: str) -> Dataset:
     return checked(path, *whose)
 
 
-def make_private(folder: Path, parents: bool = False) -> None:
-    """Make a folder that only its owner may enter; one that is there stays as it is.
-
-    What it lies in is made only by `parents`, and not private: an archive that somebody removes
-    in the midst of a transfer must not come back in part, and open to all.
-
-    Raises
-    ------
-    ArchiveError
-        The disk refused.
-    """
-    try:
-        folder.mkdir(mode=PRIVATE, parents=parents, exist_ok=True)
-    except OSError as error:
-        raise trouble("make", folder, error) from error
-
-
-@contextlib.contextmanager
-def partial_file(folder: Path) -> Iterator[Path]:
-    """A file of its own to write into, gone in the end unless it was moved into its place."""
-    handle, name = tempfile.mkstemp(suffix=".part", dir=folder)
-    os.close(handle)
-    try:
-        yield Path(name)
-    finally:
-        discard(Path(name))
-
-
-def trouble(doing: str, path: Path, error: Exception) -> ArchiveError:
-    """The error to raise where the disk refused; `error` is what the system said."""
-    reason = getattr(error, "strerror", None) or error
-    if isinstance(error, PermissionError):
-        cure = f"let the account that runs QATrack+ write there{_owner(path)}"
-    else:
-        cure = CURES.get(getattr(error, "errno", None) or 0, ANY_OTHER)
-    return ArchiveError(f"Archive: cannot {doing} {path} ({reason}): {cure}.")
-
-
-def discard(path: Path) -> None:
-    """Remove a file, a read-only one too (Windows minds), if it is there."""
-    with contextlib.suppress(OSError):
-        path.chmod(stat.S_IRUSR | stat.S_IWUSR)
-        path.unlink()
-
-
-def _move_into_place(partial: Path, path: Path) -> None:
-    try:
-        os.replace(partial, path)
-    except PermissionError:  # Windows does not replace a read-only file
-        discard(path)
-        os.replace(partial, path)
-
-
 def _write(file: BinaryIO, incoming: Incoming) -> None:
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = UID(incoming.sop_class)
@@ -324,11 +257,3 @@ def _write(file: BinaryIO, incoming: Incoming) -> None:
     write_file_meta_info(cast(Any, file), meta, enforce_standard=True)
     file.write(incoming.data)
     file.flush()
-
-
-def _owner(path: Path) -> str:
-    """Whose the folder is, where the system tells: mostly of who tried the command first."""
-    for folder in path.parents:
-        with contextlib.suppress(OSError, KeyError, NotImplementedError):
-            return f" ({folder} belongs to {folder.owner()})"
-    return ""

@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Any, Iterator, Mapping, Sequence
 
 from qatrack_aria import attachments, pictures
-from qatrack_aria.archive import READ_ONLY, Archive, discard, make_private, trouble
+from qatrack_aria.archive import READ_ONLY, Archive
 from qatrack_aria.dicom.headers import ImageRef, PlanRef
+from qatrack_aria.disk import discard, make_private, trouble
 from qatrack_aria.errors import ArchiveError, RequestError
 
 

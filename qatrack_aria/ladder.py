@@ -11,7 +11,7 @@ import dataclasses
 import time
 from typing import Any, Callable, Iterator
 
-from qatrack_aria.archive import Archive, partial_file, trouble
+from qatrack_aria.archive import Archive
 from qatrack_aria.conf import conf
 from qatrack_aria.deadline import Deadline
 from qatrack_aria.dicom import tls
@@ -20,6 +20,7 @@ from qatrack_aria.dicom.association import Session
 from qatrack_aria.dicom.headers import ImageRef
 from qatrack_aria.dicom.peer import C_MOVE, Peer
 from qatrack_aria.dicom.receiver import Inbox, Receiver
+from qatrack_aria.disk import partial_file, trouble
 from qatrack_aria.errors import (
     AriaError,
     AssociationRejectedError,

@@ -17,9 +17,10 @@ from typing import Iterator
 
 from filelock import FileLock, Timeout
 
-from qatrack_aria.archive import Archive, trouble
+from qatrack_aria.archive import Archive
 from qatrack_aria.deadline import Deadline
 from qatrack_aria.dicom.peer import C_GET, Peer
+from qatrack_aria.disk import trouble
 from qatrack_aria.errors import BusyError
 
 POLL = 0.05  # s between two looks at a taken lock; the system cannot wake us portably

@@ -16,7 +16,8 @@ import time
 from typing import Any
 
 from qatrack_aria import errors
-from qatrack_aria.archive import Archive, discard, partial_file
+from qatrack_aria.archive import Archive
+from qatrack_aria.disk import discard, partial_file
 from qatrack_aria.errors import AriaError, IncompleteRetrievalError
 from qatrack_aria.imageset import ImageSet
 from qatrack_aria.request import MAX_AGE

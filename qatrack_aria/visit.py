@@ -6,38 +6,30 @@ does, and the last word is always the file's (:mod:`qatrack_aria.selection`).
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 from functools import partial
-from typing import Any, Callable, Collection, Sequence, TypeVar
-
-from pydicom.dataset import Dataset
+from typing import Any, Sequence
 
 from qatrack_aria import account, explain, search, selection
 from qatrack_aria.archive import Archive
 from qatrack_aria.deadline import Deadline
-from qatrack_aria.dicom.association import Session
+from qatrack_aria.delivery import Delivery, require_uids
 from qatrack_aria.dicom.find import Finder
-from qatrack_aria.dicom.headers import ImageRef, PlanRef, image_ref, plan_ref, valid_uid
-from qatrack_aria.dicom.move import Mover, Progress, SeriesKey, Wanted
-from qatrack_aria.dicom.peer import C_GET, C_MOVE, Peer
-from qatrack_aria.dicom.receiver import Inbox, Incoming, Receiver
+from qatrack_aria.dicom.headers import ImageRef, PlanRef
+from qatrack_aria.dicom.move import Progress, SeriesKey
+from qatrack_aria.dicom.peer import Peer
 from qatrack_aria.errors import (
-    ArchiveError,
     ImagesNotFoundError,
     IncompleteRetrievalError,
     PlanNotFoundError,
-    QueryError,
     TooFewImagesError,
 )
 from qatrack_aria.request import Request
 from qatrack_aria.search import EVER, Days
-from qatrack_aria.story import CHECK, HANG_UP, IMAGES, MOVE, PLAN, Story
+from qatrack_aria.story import HANG_UP, IMAGES, PLAN, Story
 
 #: Lists of a growing series that are asked for before giving up.
 MOST_ROUNDS = 20
-
-Ref = TypeVar("Ref", ImageRef, PlanRef)
 
 
 @dataclasses.dataclass
@@ -95,20 +87,14 @@ class Visit:
         self.peer = peer
         self.request = request
         self.archive = archive
-        self.inbox = Inbox(self._file)
         self._story = story or Story()
-        on_store = self.inbox.take if peer.retrieve_method == C_GET else None
-        self._stack = contextlib.ExitStack()
-        self._session = self._stack.enter_context(
-            Session(peer, deadline, on_store, story=self._story)
+        self._delivery = Delivery(
+            peer, request.patient_id, archive, deadline, progress, self._story
         )
-        self._finder = Finder(self._session, request.patient_id)
-        self._mover = Mover(self._session, self.inbox, progress)
-        self._receiver: Receiver | None = None
+        self.inbox = self._delivery.inbox
+        self._finder = Finder(self._delivery.session, request.patient_id)
         self._plans: Sequence[PlanRef] = ()
         self._listed: dict[str, ImageRef] = {}
-        self._asked_for: dict[str, Any] = {}  # what was listed of what is to come
-        self._filed: dict[str, Any] = {}  # and what its own header says
         self.chosen: list[ImageRef] = []
         self._complete: list[SeriesKey] = []  # series of which every image is listed
 
@@ -117,7 +103,7 @@ class Visit:
 
     def __exit__(self, *error: object) -> None:
         with self._story.step(HANG_UP):
-            self._stack.close()
+            self._delivery.close()
 
     # --- the sentence -------------------------------------------------------------------------
 
@@ -143,7 +129,7 @@ class Visit:
 
     def bring_again(self, image: ImageRef) -> None:
         """Have one image sent, whether it is here or not; raises as :meth:`find` does."""
-        self._bring([image])
+        self._delivery.bring([image])
 
     def account(self) -> dict[str, Any]:
         """What came of it so far, for the record; after a failure too."""
@@ -154,7 +140,7 @@ class Visit:
             listed=self._listed.values(),
             chosen=self.chosen,
             asked=self._finder.asked,
-            attempts=self._mover.attempts,
+            attempts=self._delivery.attempts,
             refused=self.inbox.refused,
         )
 
@@ -165,8 +151,10 @@ class Visit:
         listed = list({plan.sop_uid: plan for plan in self._finder.plans(label)}.values())
         untold = [plan for plan in listed if selection.match_plan(plan, self.request) is None]
         if untold and bring:
-            known = self._headers(untold)
-            known.update(self._bring([plan for plan in untold if plan.sop_uid not in known]))
+            known = self._delivery.headers(untold)
+            known.update(
+                self._delivery.bring([plan for plan in untold if plan.sop_uid not in known])
+            )
             listed = [known.get(plan.sop_uid, plan) for plan in listed]
         plans = [plan for plan in listed if selection.match_plan(plan, self.request)]
         if not plans:
@@ -174,7 +162,7 @@ class Visit:
                 explain.no_plan(self.peer, self.request, listed, self._finder.asked)
             )
         self._plans = plans
-        _require_uids(plans)
+        require_uids(plans)
         if self.request.machine is None:
             selection.require_one_plan(plans, self.request)
         return plans
@@ -227,7 +215,7 @@ class Visit:
                 self._require_count(chosen)
             if not missing or not bring:
                 return chosen
-            self._listed.update(self._bring(missing, self._whole_series(missing, whole)))
+            self._listed.update(self._delivery.bring(missing, self._whole_series(missing, whole)))
 
     def _until_stable(
         self, chosen: list[ImageRef], plan_uids: frozenset[str], days: Days
@@ -262,7 +250,7 @@ class Visit:
 
         Someone may have corrected the image in ARIA since.
         """
-        known = self._headers(images)
+        known = self._delivery.headers(images)
         for image in images:
             header = known.get(image.sop_uid)
             if header is None or image.sop_uid in self.inbox.arrived:
@@ -276,7 +264,7 @@ class Visit:
         """List the whole of the chosen series: a window of days may have cut it in two."""
         if self.request.select in ("day", "all"):
             return False
-        _require_uids(chosen)
+        require_uids(chosen)
         added = False
         keys = {selection.series_of(image) for image in chosen if image.acquired}
         for key in keys.difference(self._complete):
@@ -317,86 +305,6 @@ class Visit:
                 "under way? If its images lie in several series, say select='day'."
             )
 
-    # --- transfer -----------------------------------------------------------------------------
-
-    def _headers(self, refs: Sequence[Ref]) -> dict[str, Ref]:
-        """What the headers say of those that are in the archive."""
-        known = {}
-        with self._story.step(CHECK):
-            for ref in refs:
-                header = self.archive.header(ref.sop_uid, self.request.patient_id)
-                if header is not None:
-                    known[ref.sop_uid] = _by_header(ref, header)
-        return known
-
-    def _file(self, incoming: Incoming) -> Callable[[], None]:
-        """Take what comes, in whichever thread; its header is read just once."""
-        filing = self.archive.take_in(incoming, self.request.patient_id)
-        asked = self._asked_for[incoming.sop_uid]
-        self._filed[incoming.sop_uid] = _by_header(asked, filing.header)
-        return filing.finish
-
-    def _bring(self, refs: Sequence[Ref], whole: Collection[SeriesKey] = ()) -> dict[str, Ref]:
-        """Fetch into the archive, all or an error; their headers then.
-
-        Parameters
-        ----------
-        refs : sequence of ImageRef or PlanRef
-            What is not here.
-        whole : collection of (str, str)
-            Series that consist of nothing else.
-        """
-        if not refs:
-            return {}
-        _require_uids(refs)
-        self._asked_for.update({ref.sop_uid: ref for ref in refs})
-        with self._story.step(MOVE):
-            self._move(refs, whole)
-        return {ref.sop_uid: self._filed[ref.sop_uid] for ref in refs}
-
-    def _move(self, refs: Sequence[Ref], whole: Collection[SeriesKey]) -> None:
-        """Have them sent, and see that all are here."""
-        wanted = [Wanted(ref.study_uid, ref.series_uid, ref.sop_uid) for ref in refs]
-        if self.peer.retrieve_method == C_MOVE and self._receiver is None:
-            self._receiver = self._stack.enter_context(Receiver(self.peer, self.inbox))
-        missing = self._mover.bring(self.request.patient_id, wanted, whole)
-        if missing:
-            raise IncompleteRetrievalError(
-                explain.incomplete(
-                    self.peer,
-                    "images" if isinstance(refs[0], ImageRef) else "plans",
-                    len(wanted),
-                    missing,
-                    self._mover.attempts,
-                    self.inbox,
-                ),
-                missing,
-            )
-        if not all(self.archive.path(ref.sop_uid).exists() for ref in refs):
-            raise ArchiveError(
-                f"Archive: files that had arrived are gone from {self.archive.root}: is something "
-                "clearing that folder?"
-            )
-
-
-def _by_header(ref: Ref, header: Dataset) -> Ref:
-    read: Any = image_ref if isinstance(ref, ImageRef) else plan_ref
-    return dataclasses.replace(
-        read(header, from_file=True), study_uid=ref.study_uid, series_uid=ref.series_uid
-    )
-
 
 def _references(image: ImageRef, plan_uid: str) -> bool:
     return image.plan_uids is not None and plan_uid in image.plan_uids
-
-
-def _require_uids(refs: Sequence[Any]) -> None:
-    """Leaving out an answer that cannot be fetched would make a partial set."""
-    for ref in refs:
-        for uid in (ref.study_uid, ref.series_uid, ref.sop_uid):
-            if not valid_uid(uid):
-                raise QueryError(
-                    f"C-FIND: the node answered with {uid[:70]!r} where a UID belongs, for "
-                    "something that is wanted: it can be neither fetched nor left out. Whoever "
-                    "runs the node must correct it."
-                )

@@ -15,9 +15,10 @@ import pytest
 from pydicom.dataset import Dataset
 
 from qatrack_aria import archive as archive_module
-from qatrack_aria.archive import Archive, discard
+from qatrack_aria.archive import Archive
 from qatrack_aria.dicom.headers import VARIAN_PLAN_CLASSES
 from qatrack_aria.dicom.receiver import Incoming, Unacceptable
+from qatrack_aria.disk import discard
 from qatrack_aria.errors import ArchiveError
 from tests import datasets
 from tests.datasets import PATIENT
