@@ -44,9 +44,8 @@ DATE_FORMATS = (
 )
 
 MAX_LENGTH = 64  # characters of a Patient ID (LO); plan labels are shorter, but padding is seen
-MAX_VALUES = 16  # of an image type; four or five are usual
+MAX_VALUES = 16  # of an Image Type; Varian's have four at most
 MAX_COUNT = 10_000
-MAX_VALUES = 8  # of an Image Type; Varian's have four at most
 FIRST_YEAR = 1900  # before all images
 MAX_AGE = 3600.0  # s: an answer older than an hour is no answer to "the newest"
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from qatrack_aria.errors import AriaError, Outcome
-from qatrack_aria.management.commands.fetch_aria import EXIT_CODES
+from qatrack_aria.errors import Outcome
+from qatrack_aria.management.ending import EXIT_CODES, failures_told
 from qatrack_aria.management.terminal import conversation
 
 
@@ -32,13 +32,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Check; what fails ends with its exit code."""
-        try:
-            with conversation(options["verbosity"] > 1, self.stderr):
-                outcomes = [self._check(node, options) for node in _nodes(options)]
-        except AriaError as error:
-            if options["verbosity"] > 0:
-                self.stderr.write(str(error))
-            raise SystemExit(EXIT_CODES[error.outcome]) from None
+        verbosity = options["verbosity"]
+        with failures_told(self.stderr, verbosity), conversation(verbosity > 1, self.stderr):
+            outcomes = [self._check(node, options) for node in _nodes(options)]
         if options["json"]:
             self.stdout.write(json.dumps({"nodes": outcomes}, indent=2))
         worst = max(EXIT_CODES[Outcome(outcome["status"])] for outcome in outcomes)

@@ -10,21 +10,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 from qatrack_aria.errors import AriaError, Outcome
+from qatrack_aria.management.ending import failures_told
 from qatrack_aria.management.terminal import conversation, progress, table
-
-#: What a cron job can tell apart. 1 is Python's own for anything unexpected.
-EXIT_CODES = {
-    Outcome.DONE: 0,
-    Outcome.FAILED: 1,
-    Outcome.USAGE: 2,
-    Outcome.NOT_FOUND: 3,
-    Outcome.INCOMPLETE: 4,
-    Outcome.AMBIGUOUS: 5,
-    Outcome.REFUSED: 6,
-    Outcome.UNREACHABLE: 7,
-    Outcome.BUSY: 8,
-    Outcome.LOCAL: 9,
-}
 
 
 class Command(BaseCommand):
@@ -68,23 +55,24 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Fetch or list; a failure ends with its exit code and one line on stderr."""
-        try:
-            with conversation(options["verbosity"] > 1, self.stderr):
+        verbosity = options["verbosity"]
+        with failures_told(self.stderr, verbosity), conversation(verbosity > 1, self.stderr):
+            try:
                 if options["list"]:
                     self._list(options)
                 else:
                     self._fetch(options)
-        except AriaError as error:
-            missing = list(getattr(error, "missing", ()))
-            if options["json"]:
-                failure = {"status": error.outcome.value, "error": type(error).__name__}
-                self._print_json({**failure, "message": str(error), "missing": missing})
-            if options["verbosity"] > 0:
-                self.stderr.write(str(error))
-            if options["verbosity"] > 1:
-                for uid in missing:
-                    self.stderr.write(f"missing: {uid}")
-            raise SystemExit(EXIT_CODES[error.outcome]) from None
+            except AriaError as error:
+                if options["json"]:
+                    self._print_json(
+                        {
+                            "status": error.outcome.value,
+                            "error": type(error).__name__,
+                            "message": str(error),
+                            "missing": list(getattr(error, "missing", ())),
+                        }
+                    )
+                raise
 
     def _fetch(self, options: dict[str, Any]) -> None:
         # Here, so that the command's --help needs no DICOM.
