@@ -371,12 +371,32 @@ DAMAGES = pytest.mark.parametrize(
 )
 
 
-@DAMAGES
-def test_an_instance_damaged_since_is_not_handed_out(
-    archive: Archive, image: Dataset, damage: Callable[[bytes], bytes]
-) -> None:
+def filed_an_hour_ago(archive: Archive, image: Dataset) -> Path:
     archive.keep(datasets.incoming(image), PATIENT)
     path = archive.path(image.SOPInstanceUID)
+    then = path.stat().st_mtime - 3600
+    os.utime(path, (then, then))
+    return path
+
+
+def test_a_header_is_read_once_as_long_as_its_file_is_as_it_was(
+    archive: Archive, image: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filed_an_hour_ago(archive, image)
+    header = archive.header(image.SOPInstanceUID, PATIENT)
+    monkeypatch.setattr(archive_module, "read_file", None)
+
+    assert archive.header(image.SOPInstanceUID, PATIENT) == header
+
+
+@pytest.mark.parametrize("seen", [False, True], ids=["never read", "read before"])
+@DAMAGES
+def test_an_instance_damaged_since_is_not_handed_out(
+    archive: Archive, image: Dataset, damage: Callable[[bytes], bytes], seen: bool
+) -> None:
+    path = filed_an_hour_ago(archive, image)
+    if seen:
+        assert archive.header(image.SOPInstanceUID, PATIENT) is not None
     overwrite(path, damage(path.read_bytes()))
 
     assert archive.header(image.SOPInstanceUID, PATIENT) is None
@@ -403,6 +423,7 @@ def test_another_instance_under_the_name_is_not_handed_out(
     other = datasets.image()
     for instance in (image, other):
         archive.keep(datasets.incoming(instance), PATIENT)
+        assert archive.header(instance.SOPInstanceUID, PATIENT) is not None
     os.replace(archive.path(other.SOPInstanceUID), archive.path(image.SOPInstanceUID))
 
     assert archive.header(image.SOPInstanceUID, PATIENT) is None
