@@ -12,7 +12,8 @@ demo: .venv/.demo  ## Run the app against a simulated ARIA, on SQLite
 	@$(BIN)/python demo/run.py
 
 test: .venv/.dev lint  ## Check the style and types, and run the tests
-	@.ci/packages dcmqrscp:dcmtk Orthanc:orthanc initdb:postgresql
+	@.ci/packages dcmqrscp:dcmtk Orthanc:orthanc initdb:postgresql \
+		chromium:chromium chromedriver:chromium-driver
 	@$(BIN)/python -m pytest --numprocesses 4 --dist worksteal
 
 lint: .venv/.dev  ## Check the style and types only
@@ -21,7 +22,8 @@ lint: .venv/.dev  ## Check the style and types only
 	@$(BIN)/mypy
 
 matrix: .venv/.dev  ## Run the tests on every Python and Django found here
-	@.ci/packages dcmqrscp:dcmtk Orthanc:orthanc initdb:postgresql
+	@.ci/packages dcmqrscp:dcmtk Orthanc:orthanc initdb:postgresql \
+		chromium:chromium chromedriver:chromium-driver
 	@.ci/matrix
 
 faults: .venv/.dev  ## Try every fault of a peer at every message of a retrieval

@@ -15,8 +15,11 @@ from django.utils.html import format_html
 from django.utils.text import Truncator
 
 from qatrack_aria.models import AriaNode, Retrieval
+from qatrack_aria.pages.browse import browse
 from qatrack_aria.pages.check import check
 from qatrack_aria.pages.export import as_csv
+from qatrack_aria.pages.images import images, picture
+from qatrack_aria.pages.permission import may_browse
 from qatrack_aria.pages.story import story_of, when
 from qatrack_aria.procedures.page import download, sections
 from qatrack_aria.tally import tallies
@@ -101,12 +104,18 @@ class AriaNodeAdmin(admin.ModelAdmin):
             # A form with errors has put what was typed into the object: ask for the saved name.
             saved = AriaNode.objects.filter(pk=node.pk).values_list("name", flat=True).first()
             context["composite_tests"] = sections(saved or node.name)
+            context["may_browse"] = may_browse(self, request, node)
         return super().render_change_form(request, context, *args, **kw)
 
     def get_urls(self) -> list[Any]:
-        """Beside the usual pages, the check and the test packs of a node."""
+        """Beside the usual pages, those to browse and to check a node, and its test packs."""
         testpack = self.admin_site.admin_view(self.testpack_view)
         return [
+            path(
+                "<path:object_id>/browse/",
+                self.admin_site.admin_view(partial(browse, self)),
+                name="qatrack_aria_arianode_browse",
+            ),
             path(
                 "<path:object_id>/check/",
                 self.admin_site.admin_view(partial(check, self)),
@@ -168,9 +177,22 @@ class RetrievalAdmin(admin.ModelAdmin):
         return False
 
     def get_urls(self) -> list[Any]:
-        """Beside the usual pages, the list as a table for a spreadsheet."""
-        view = self.admin_site.admin_view(self.export_view)
-        return [path("export/", view, name="qatrack_aria_retrieval_export"), *super().get_urls()]
+        """Beside the usual pages, the list for a spreadsheet, and the images of one retrieval."""
+        view = self.admin_site.admin_view
+        return [
+            path("export/", view(self.export_view), name="qatrack_aria_retrieval_export"),
+            path(
+                "<int:pk>/images/",
+                view(partial(images, self)),
+                name="qatrack_aria_retrieval_images",
+            ),
+            path(
+                "<int:pk>/images/<int:place>.png",
+                view(partial(picture, self), cacheable=True),
+                name="qatrack_aria_retrieval_picture",
+            ),
+            *super().get_urls(),
+        ]
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
         """The list, below a line for each node."""

@@ -18,6 +18,7 @@ from qatrack_aria.errors import (
     InactiveNodeError,
     Outcome,
     PatientNotAllowedError,
+    RequestError,
     UnknownNodeError,
 )
 from qatrack_aria.request import shown
@@ -62,11 +63,7 @@ class AriaNodeManager(models.Manager):
                 "'manage.py migrate qatrack_aria', or see what failed before in the same request. "
                 "Nothing was sent."
             ) from error
-        if not node.is_active:
-            raise InactiveNodeError(
-                f"Node: '{node.name}' is switched off: tick 'is active' in the admin under ARIA "
-                "nodes, or name another node. Nothing was sent."
-            )
+        node.require_active()
         return node
 
     def get_by_natural_key(self, name: str) -> AriaNode:
@@ -306,6 +303,29 @@ class AriaNode(models.Model):
                 )
             super().save(*args, **kwargs)
 
+    def require_active(self) -> None:
+        """Make sure that the node may be called; raises :class:`InactiveNodeError`."""
+        if not self.is_active:
+            raise InactiveNodeError(
+                f"Node: '{self.name}' is switched off: tick 'is active' in the admin under ARIA "
+                "nodes, or name another node. Nothing was sent."
+            )
+
+    def require_writable(self, what: str, value: str) -> None:
+        """Make sure that the node's character set has all letters of what is to be asked for.
+
+        Raises
+        ------
+        RequestError
+            It has not; `what` is what the message calls the value.
+        """
+        if not charset.can_hold(value, self.character_set):
+            raise RequestError(
+                f"Character set: the {what} '{value}' cannot be written in {self.character_set}, "
+                f"the character set of node '{self.name}': correct it, or choose another set in "
+                "the admin. Nothing was sent."
+            )
+
     def require_allowed(self, patient_id: str) -> None:
         """Make sure that this patient's images may be fetched.
 
@@ -376,6 +396,8 @@ class Retrieval(models.Model):
 
     COMPOSITE = "composite"
     COMMAND = "command"
+    ADMIN = "admin"
+    SOURCES = [(COMPOSITE, "composite test"), (COMMAND, "command"), (ADMIN, "admin")]
 
     STATUSES = [
         (Outcome.RUNNING.value, "running, or killed"),
@@ -395,9 +417,7 @@ class Retrieval(models.Model):
     # The name stays when the node is renamed or removed.
     node = models.ForeignKey(AriaNode, null=True, blank=True, on_delete=models.SET_NULL)
     node_name = models.CharField(max_length=80, blank=True)
-    source = models.CharField(
-        max_length=10, choices=[(COMPOSITE, "composite test"), (COMMAND, "command")]
-    )
+    source = models.CharField(max_length=10, choices=SOURCES)
     user = models.CharField(max_length=150, blank=True, help_text="Who asked, if known.")
     unit = models.CharField(max_length=150, blank=True, help_text="Unit of QATrack+, if known.")
     test_list = models.CharField(

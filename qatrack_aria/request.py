@@ -156,6 +156,11 @@ class Request:
         return {key: value for key, value in given.items() if value is not None}
 
 
+def parse_patient_id(value: Any) -> str:
+    """A patient ID that may be asked for; raises :class:`RequestError`."""
+    return _text("patient ID", value)
+
+
 def parse_deadline(value: Any) -> float | None:
     """The seconds that somebody allows, or ``None`` for the node's own.
 

@@ -14,7 +14,6 @@ from typing import Any, Iterator
 from qatrack_aria.archive import Archive
 from qatrack_aria.conf import conf
 from qatrack_aria.deadline import Deadline
-from qatrack_aria.dicom.charset import can_hold
 from qatrack_aria.dicom.headers import ImageRef, PlanRef, image_ref
 from qatrack_aria.dicom.move import Progress
 from qatrack_aria.dicom.peer import Peer
@@ -251,7 +250,8 @@ def _order(
         request = dataclasses.replace(request, until=request.until + ahead)
     record.request = dict(request.as_dict)
     node.require_allowed(request.patient_id)
-    _require_writable(request, node)
+    node.require_writable("patient ID", request.patient_id)
+    node.require_writable("plan label", request.plan)
     seconds = parse_deadline(deadline)
     if seconds is None:
         of_command = caller.source == Retrieval.COMMAND
@@ -264,16 +264,6 @@ def _order(
         f"a retrieval for {caller.user or 'a ' + caller.source}",
         conf.KEEP_SETS_DAYS,
     )
-
-
-def _require_writable(request: Request, node: AriaNode) -> None:
-    for what, value in (("patient ID", request.patient_id), ("plan label", request.plan)):
-        if not can_hold(value, node.character_set):
-            raise RequestError(
-                f"Character set: the {what} '{value}' cannot be written in {node.character_set}, "
-                f"the character set of node '{node.name}': correct it, or choose another set in "
-                "the admin. Nothing was sent."
-            )
 
 
 def _require_time(deadline: Deadline) -> None:

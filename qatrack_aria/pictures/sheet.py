@@ -127,9 +127,9 @@ def _heading_lines(heading: str, count: int, inverted: bool, width: int) -> list
 
 def _caption(place: int, ds: Dataset) -> list[str]:
     image = image_ref(ds, from_file=True)
-    told = [str(place), _energy(image), image.machine]
+    told = [str(place), energy(image), image.machine]
     angles = [
-        f"{letter}{_degrees(ds, keyword)}"
+        f"{letter}{degrees(ds, keyword)}"
         for letter, keyword in (
             ("G", "GantryAngle"),
             ("C", "BeamLimitingDeviceAngle"),
@@ -140,13 +140,14 @@ def _caption(place: int, ds: Dataset) -> list[str]:
     return ["  ".join(filter(None, told)), "  ".join(angles), taken]
 
 
-def _energy(image: ImageRef) -> str:
+def energy(image: ImageRef) -> str:
+    """The beam of an image, for people: its energy, or MV or kV alone; empty if nothing tells."""
     if image.peak_kv is None or not 0 < image.peak_kv < 100_000:
         return {"MU": "MV", "MINUTE": "kV"}.get(image.dose_unit or "", "")
     return f"{image.peak_kv / 1000:.3g} MV" if image.peak_kv >= 1000 else f"{image.peak_kv:.3g} kV"
 
 
-def _degrees(ds: Dataset, keyword: str) -> str:
+def degrees(ds: Dataset, keyword: str) -> str:
     """A whole number of degrees; encoders are noisy, and 359.9867 is 0."""
     angle = number(ds, keyword)
     return "?" if angle is None else str(round(angle) % 360)

@@ -162,6 +162,36 @@ def test_nobody_changes_a_retrieval(admin, qatrack, retrieval):
     assert qatrack.ask("retrievals") == [retrieval]
 
 
+# --- looking through a node -------------------------------------------------------------------
+
+
+@pytest.fixture
+def seen(qatrack, serve):
+    """Where the plan WL of the node is shown, and its images."""
+    wl = plan()
+    images = irradiation(wl)
+    serve(wl, images)
+    return f"{NODES}{qatrack.ask('nodes')[0]['id']}/browse/?patient={PATIENT}", wl, images
+
+
+def test_who_may_look_goes_from_a_patient_to_the_pictures(visit, qatrack, seen):
+    browse, wl, images = seen
+    auditor = visit("auditor")
+    assert "WL" in auditor.get(browse).text
+    page = auditor.get(f"{browse}&plan={wl.SOPInstanceUID}")
+    form = re.search(r'<form method="post">.*?</form>', page.text, re.S)[0]
+    answer = auditor.post(browse, dict(re.findall(r'name="(\w+)" value="([^"]*)"', form)))
+    assert (answer.status, answer.text.count("<figure>")) == (200, len(images))
+    assert [row["source"] for row in qatrack.ask("retrievals")] == ["admin"]
+
+
+@pytest.mark.parametrize("who", ["", "physicist", "secretary"])
+def test_who_may_not_look_does_not_browse(visit, seen, who):
+    browse, wl, _ = seen
+    for address in (browse, f"{browse}&plan={wl.SOPInstanceUID}"):
+        assert "aria-table" not in visit(who).get(address).text
+
+
 # --- who may look -----------------------------------------------------------------------------
 
 
