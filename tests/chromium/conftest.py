@@ -1,0 +1,145 @@
+"""Somebody in front of the admin, with a simulated ARIA behind it."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+import threading
+from pathlib import Path
+from typing import Any, Iterator
+
+import pytest
+from django.core.handlers.base import BaseHandler
+from django.test import Client
+
+from tests.browse.conftest import browse_address, fetched, node, serve, world
+from tests.browser import Chromium
+from tests.fetch.conftest import PATIENT
+from tests.peers.server import PeerMissing
+
+__all__ = ["fetched", "node", "serve", "world"]
+
+
+class Person(Chromium):
+    """Somebody in front of the admin."""
+
+    def texts(self, selector: str) -> list[str]:
+        """What can be read in some elements."""
+        found = self.driver.find_elements("css selector", selector)
+        return [element.text for element in found if element.is_displayed()]
+
+    def follow(self, text: str) -> None:
+        """Click a link of the page's content, and wait for where it leads."""
+        links = self.driver.find_elements("css selector", "#container a")
+        self.leave(next(link for link in links if text.lower() in link.text.lower()).click)
+
+    def press(self, *keys: str) -> None:
+        """Press keys, wherever the focus is."""
+        from selenium.webdriver import ActionChains
+
+        ActionChains(self.driver).send_keys(*keys).perform()
+
+    @property
+    def focused(self) -> Any:
+        return self.driver.switch_to.active_element
+
+    def copied(self) -> str:
+        """What the clipboard holds, as it is pasted into a field of this page."""
+        from selenium.webdriver.common.keys import Keys
+
+        field = self.find("#content input[type=text]")
+        field.clear()
+        field.send_keys(Keys.CONTROL, "v")
+        return str(field.get_property("value"))
+
+    def may_copy(self) -> None:
+        grant = {"permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"]}
+        self.driver.execute_cdp_cmd("Browser.grantPermissions", grant)
+
+    def look(self, *, dark: bool) -> None:
+        """Have the system's colours dark or light."""
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
+
+    def allow_scripts(self, allowed: bool) -> None:
+        value = {"value": not allowed}
+        self.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", value)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def turn() -> Iterator[threading.RLock]:
+    """Held while a request is answered: SQLite in memory is one connection for all threads."""
+    turn, usual = threading.RLock(), BaseHandler.get_response
+
+    def one_at_a_time(handler: Any, request: Any) -> Any:
+        with turn:
+            return usual(handler, request)
+
+    BaseHandler.get_response = one_at_a_time
+    yield turn
+    BaseHandler.get_response = usual
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Person]:
+    try:
+        browser = Person("")
+    except PeerMissing as missing:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(str(missing))
+    with browser:
+        yield browser
+
+
+@pytest.fixture
+def person(
+    chromium: Person, live_server: Any, admin_user: Any, node: Any, world: Any, turn: Any
+) -> Iterator[Person]:
+    """An administrator who is logged in."""
+    client = Client()
+    client.force_login(admin_user)
+    chromium.url = live_server.url
+    chromium.open("/admin/jsi18n/")
+    cookie = {"name": "sessionid", "value": client.cookies["sessionid"].value, "path": "/"}
+    chromium.driver.add_cookie(cookie)
+    yield chromium
+    chromium.allow_scripts(True)
+    chromium.look(dark=False)
+    chromium.driver.get("about:blank")
+    with turn:  # what the page had still asked for is answered
+        pass
+
+
+@pytest.fixture(params=[True, False], ids=["with JavaScript", "without JavaScript"])
+def anyone(person: Person, request: Any) -> Person:
+    """A person with one kind of browser or the other."""
+    person.allow_scripts(request.param)
+    return person
+
+
+@pytest.fixture(scope="module")
+def axe() -> str:
+    """axe-core's text, as the package that drives it brings it along."""
+    found = importlib.util.find_spec("axe_selenium_python")
+    if found is None or not found.submodule_search_locations:
+        if os.environ.get("CI") and sys.version_info >= (3, 12):
+            pytest.fail("axe-core not found: pip install 'axe-selenium-python>=3'")
+        pytest.skip("no axe-core of today: axe-selenium-python 3 needs Python 3.12")
+    folder = Path(found.submodule_search_locations[0])
+    return (folder / "node_modules" / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
+
+
+def node_address(node: Any) -> str:
+    return f"/admin/qatrack_aria/arianode/{node.pk}/change/"
+
+
+def check_address(node: Any) -> str:
+    return f"/admin/qatrack_aria/arianode/{node.pk}/check/"
+
+
+def story_address(row: Any) -> str:
+    return f"/admin/qatrack_aria/retrieval/{row.pk}/change/"
+
+
+def of_wl(node: Any, world: Any) -> str:
+    return f"{browse_address(node)}?patient={PATIENT}&plan={world.wl.SOPInstanceUID}"
