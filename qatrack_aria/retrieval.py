@@ -297,8 +297,9 @@ def _fetch_anew(
         with _visit(order, record, progress) as visit:
             # Whoever held the destination while we waited may have asked for just this.
             answer = memory.recall(max_age)
-            if answer is not None and answer.images is not None:
-                images = answer.images
+            others = None if answer is None else answer.images
+            if others is not None:
+                images = others
                 record.story.remark("Another retrieval fetched just this while we waited.")
             else:
                 found = visit.find(bring=True)
@@ -308,6 +309,8 @@ def _fetch_anew(
     except AriaError as failure:
         memory.keep_failure(failure, row)
         raise
+    if others is not None:
+        record.found = record.already_here = len(others)
     record.folder, record.message = images.path, images.status
     with record.story.step(TIDY):
         prune(order.archive, order.keep_days)

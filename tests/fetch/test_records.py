@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 from django.db import DatabaseError
 
-from qatrack_aria import fetch_images
+from qatrack_aria import fetch_images, retrieval
 from qatrack_aria.errors import AriaError, IncompleteRetrievalError
 from qatrack_aria.models import Retrieval
 from qatrack_aria.simulator import phantom
@@ -37,6 +37,24 @@ def test_the_row_of_a_second_fetch_counts_what_was_here(serve):
         fetch_images("aria", PATIENT, "WL", max_age=0)
     row = Retrieval.objects.first()
     assert (row.found, row.already_here, row.moved, row.bytes) == (8, 8, 0, 0)
+
+
+def test_who_waits_while_another_fetches_the_same_counts_it_as_here(serve, monkeypatch):
+    wl = plan()
+    serve(wl, winston_lutz(wl))
+    hold_destination = retrieval.hold_destination
+
+    def wait_for_another(*arguments):
+        monkeypatch.setattr(retrieval, "hold_destination", hold_destination)
+        fetch_images("aria", PATIENT, "WL")
+        return hold_destination(*arguments)
+
+    monkeypatch.setattr(retrieval, "hold_destination", wait_for_another)
+    assert len(fetch_images("aria", PATIENT, "WL")) == 8
+    who_waited, who_fetched = Retrieval.objects.order_by("pk")
+    assert (who_waited.found, who_waited.already_here, who_waited.moved) == (8, 8, 0)
+    assert "Another retrieval fetched just this" in who_waited.story
+    assert (who_fetched.found, who_fetched.already_here, who_fetched.moved) == (8, 0, 8)
 
 
 def test_the_row_of_a_failure_counts_what_arrived_and_what_was_turned_away(serve):
