@@ -7,7 +7,7 @@ plans of others. So it is an error before anything is sent.
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 #: Value representations that are written in the character set (PS3.5 6.1.2.3).
 TEXTS = ("LO", "LT", "PN", "SH", "ST", "UC", "UT")
 
+#: Value representations whose values are strings that no conversion alters.
+STRINGS = frozenset(("AE", "CS", "DA", "LO", "SH", "TM", "UI"))
+
+#: What fills a value up to an even length (PS3.5 6.2).
+PADDING = " \0"
 #: What begins another set within a text (ISO 2022).
 ESCAPE = "\x1b"
 #: Terms for plain ASCII.
@@ -73,7 +78,9 @@ def understand(ds: Dataset, character_set: str) -> None:
 
     Values that cannot be converted are left out. Where the data set does not say what its texts
     are written in, they are by the standard plain ASCII; what is not, pydicom has read byte by
-    byte, and is read again. Bytes that the character set does not allow are left so.
+    byte, and is read again. Bytes that the character set does not allow are left so. What needs
+    none of that stays as it was read (:func:`as_it_stands`): converting it is most of the work of
+    a long list of answers.
 
     Parameters
     ----------
@@ -82,23 +89,60 @@ def understand(ds: Dataset, character_set: str) -> None:
     character_set : str
         The Specific Character Set to assume.
     """
-    _leave_out_unreadable(ds)
-    if not ds.get("SpecificCharacterSet"):
-        _assume(ds, character_set)
-
-
-def _leave_out_unreadable(ds: Dataset) -> None:
-    for tag in list(ds.keys()):
+    others = [tag for tag in list(ds.keys()) if as_it_stands(ds, tag) is None]
+    for tag in others:
         try:
             ds[tag]
         except Exception:  # pydicom raises of every kind on garbage
             del ds[tag]
+    if not ds.get("SpecificCharacterSet"):
+        for tag in others:
+            if tag in ds:
+                _assume(ds[tag], character_set)
 
 
-def _assume(ds: Dataset, character_set: str) -> None:
-    for element in ds:
-        if element.VR in TEXTS and isinstance(element.value, str) and not _plain(element.value):
-            element.value = _reread(element.value, character_set)
+def as_it_stands(ds: Dataset, tag: Any) -> str | None:
+    """The text of an element that is the same in every character set, as it was read.
+
+    Parameters
+    ----------
+    ds : Dataset
+        An answer, or the header of a file.
+    tag : BaseTag
+        Of a top-level element.
+
+    Returns
+    -------
+    str or None
+        All values with the backslashes between them; ``None`` where there is none, or where
+        pydicom has to convert it.
+    """
+    try:
+        element = ds.get_item(tag)
+    except Exception:  # pydicom converts what is empty, and raises of every kind
+        return None
+    value = getattr(element, "value", None)
+    if not isinstance(value, bytes) or not value.isascii():
+        return None
+    text = value.decode("ascii").rstrip(PADDING)
+    kind = getattr(element, "VR", None) or _usual_kind(tag)
+    return text if text and text.isprintable() and kind in STRINGS else None
+
+
+def _usual_kind(tag: Any) -> str:
+    """The value representation of an attribute; those of implicit VR do not tell it."""
+    from pydicom.datadict import dictionary_VR
+
+    try:
+        return dictionary_VR(tag)
+    except KeyError:  # a private one
+        return ""
+
+
+def _assume(element: Any, character_set: str) -> None:
+    text = element.value
+    if element.VR in TEXTS and isinstance(text, str) and not _plain(text):
+        element.value = _reread(text, character_set)
 
 
 def _plain(text: str) -> bool:

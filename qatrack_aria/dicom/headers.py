@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import functools
 import math
 import re
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from pydicom.multival import MultiValue
 from pydicom.tag import Tag
 from pydicom.valuerep import PersonName
 
-from qatrack_aria.dicom.charset import printable
+from qatrack_aria.dicom.charset import PADDING, as_it_stands, printable
 
 RT_PLAN_STORAGE = "1.2.840.10008.5.1.4.1.1.481.5"
 RT_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.481.1"
@@ -243,7 +244,20 @@ def _value(ds: Dataset, keyword: str) -> Any:
         return None
 
 
+#: A keyword's tag; the keywords are all our own.
+_tag = functools.lru_cache(maxsize=None)(Tag)
+
+
 def _values(ds: Dataset, keyword: str) -> Sequence[str]:
+    plain = as_it_stands(ds, _tag(keyword))
+    if plain is not None:
+        many: Sequence[Any] = plain.split("\\")[:MAX_VALUES]
+    else:
+        many = _converted_values(ds, keyword)
+    return [printable(str(part).strip(PADDING)) for part in many]
+
+
+def _converted_values(ds: Dataset, keyword: str) -> Sequence[Any]:
     value = _value(ds, keyword)
     if value is None or value == "":
         return []
@@ -251,7 +265,7 @@ def _values(ds: Dataset, keyword: str) -> Sequence[str]:
     many = value[:MAX_VALUES] if isinstance(value, MultiValue) else [value]
     if any(isinstance(part, (bytes, PersonName, Dataset, pydicom.Sequence)) for part in many):
         return []
-    return [printable(str(part).strip(" \0")) for part in many]
+    return many
 
 
 def text(ds: Dataset, keyword: str) -> str | None:

@@ -13,14 +13,15 @@ from hypothesis import strategies as st
 from pynetdicom.dsutils import decode
 
 from qatrack_aria import explain, selection
-from qatrack_aria.dicom.charset import understand
+from qatrack_aria.dicom import headers
+from qatrack_aria.dicom.charset import CHOICES, understand
 from qatrack_aria.dicom.headers import ImageRef, PlanRef, image_ref, plan_ref
 from qatrack_aria.dicom.peer import Peer
 from qatrack_aria.errors import AriaError
 from qatrack_aria.request import Request
 from tests import datasets
 from tests.security.conftest import PATIENT, fuzz, tried
-from tests.security.spoiling import elements, spoilt
+from tests.security.spoiling import TAGS, elements, spoilt
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 
@@ -52,6 +53,20 @@ def read(data: bytes, implicit: bool, character_set: str) -> Any:
         return None
     understand(ds, character_set)
     return ds
+
+
+@fuzz(100)
+@given(answers, st.sampled_from([name for name, _ in CHOICES]))
+def test_a_text_that_stands_as_it_was_read_is_what_conversion_makes_of_it(given_, character_set):
+    tried["texts of answers"] += 1
+    data, implicit = given_
+    ours, converted = read(data, implicit, character_set), read(data, implicit, character_set)
+    if ours is None:
+        return
+    for element in converted:
+        assert element.tag in ours
+    for keyword in TAGS:
+        assert headers._values(ours, keyword) == headers._values(converted, keyword), keyword
 
 
 def texts(value: Any) -> list[str]:
