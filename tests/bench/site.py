@@ -21,7 +21,7 @@ from tests.peers.orthanc import Orthanc
 from tests.peers.server import HOST, find_program, free_port
 
 #: Our nodes.
-MOVE, GET, INDEX = "orthanc-move", "orthanc-get", "aria"
+MOVE, GET, INDEX, ALONE = "orthanc-move", "orthanc-get", "aria", "orthanc-alone"
 #: Instances that Orthanc is given at a time.
 LOAD = 500
 
@@ -89,20 +89,28 @@ class Site:
             DJANGO_SETTINGS_MODULE="tests.settings",
             QATRACK_ARIA_TEST_DATABASE_URL=database,
         )
-        orthanc = {"remote_ae_title": self.orthanc.ae_title, "remote_port": self.orthanc.port}
-        aria = {"remote_ae_title": "VMSDBD", "remote_port": self._aria_port}
-        for name, method, peer in (
-            (MOVE, "C-MOVE", orthanc),
-            (GET, "C-GET", orthanc),
-            (INDEX, "C-MOVE", aria),
-        ):
-            fields: dict[str, Any] = {
-                "retrieve_method": method,
-                "local_port": self._our_port,
-                **peer,
-            }
-            ours("add_node", name=name, fields=fields)
+        here = (self.orthanc.ae_title, self.orthanc.port)
+        self._add_node(ours, MOVE, "C-MOVE", *here)
+        self._add_node(ours, GET, "C-GET", *here)
+        self._add_node(ours, INDEX, "C-MOVE", "VMSDBD", self._aria_port)
         return ours
+
+    @contextlib.contextmanager
+    def with_one_series(self) -> Iterator[str]:
+        """Another Orthanc, which holds the full-size set and nothing else; our node for it."""
+        with Orthanc(modalities={OUR_AE_TITLE: (HOST, self._our_port)}) as orthanc:
+            orthanc.store(self._full_set())
+            self._add_node(self.ours, ALONE, "C-MOVE", orthanc.ae_title, orthanc.port)
+            yield ALONE
+
+    def _add_node(self, ours: Helper, name: str, method: str, ae_title: str, port: int) -> None:
+        fields: dict[str, Any] = {
+            "retrieve_method": method,
+            "local_port": self._our_port,
+            "remote_ae_title": ae_title,
+            "remote_port": port,
+        }
+        ours("add_node", name=name, fields=fields)
 
     def fetch(self, node: str, patient: str, archive: Path | None = None, **options: Any) -> Any:
         """Have our app fetch, into a fresh archive if none is given; see :class:`ours.Ours`."""
@@ -127,9 +135,7 @@ class Site:
         for images in {sizes.many, sizes.few}:
             patient = world.patient_with(images)
             self._load(world.one_series(patient, images, full_size=False))
-        full_set = list(
-            world.one_series(world.FULL_PATIENT, sizes.full, full_size=sizes.is_full_size)
-        )
+        full_set = self._full_set()
         self._load(full_set)
         self.full_set = _save(full_set[1:], self.folder / "full")
         sent = world.one_series(
@@ -137,6 +143,10 @@ class Site:
         )
         next(sent)  # the plan
         _save(sent, self.received)
+
+    def _full_set(self) -> list[Dataset]:
+        sizes = self.sizes
+        return list(world.one_series(world.FULL_PATIENT, sizes.full, full_size=sizes.is_full_size))
 
     def _load(self, datasets: Iterable[Dataset]) -> None:
         """Give Orthanc instances over HTTP: a C-STORE of each takes it 50 ms, most of it a wait."""
