@@ -77,7 +77,7 @@ def test_an_image_sent_with_a_certificate_of_our_authority_is_filed(
     send: Any, port: Port, papers: Papers, expected: Any
 ) -> None:
     assert send(*with_tls(papers, *papers.issue("aria")))
-    assert port.archive.header(expected.SOPInstanceUID, PATIENT) is not None
+    assert until(lambda: port.archive.header(expected.SOPInstanceUID, PATIENT) is not None)
     assert port.inbox.refused == []
 
 
