@@ -8,6 +8,7 @@ from socketserver import BaseServer
 from typing import Any, Callable, Mapping
 
 from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pynetdicom import evt
 from pynetdicom.association import Association
 from pynetdicom.presentation import PresentationContext, build_context
 from pynetdicom.transport import RequestHandler, ThreadedAssociationServer
@@ -103,7 +104,7 @@ class Listener(ThreadedAssociationServer):
         self.serve = serve
         kwargs["request_handler"] = _Handler
         super().__init__(*args, **kwargs)
-        for kind, handler in compat.AT_ONCE:
+        for kind, handler in (*compat.AT_ONCE, (evt.EVT_CONN_OPEN, compat.sure_to_end)):
             self.bind(kind, handler)
         self._answering = threading.Lock()
         self._ending = False
