@@ -10,12 +10,13 @@ from urllib.parse import urlencode
 from django.contrib import messages
 from django.contrib.admin import ModelAdmin
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 
 from qatrack_aria.errors import AriaError
 from qatrack_aria.models import AriaNode, Retrieval
+from qatrack_aria.pages.frame import frame, node_or_404
 from qatrack_aria.pages.permission import may_browse
 from qatrack_aria.request import FIRST_YEAR
 
@@ -59,18 +60,13 @@ def browse(admin: ModelAdmin, request: HttpRequest, object_id: str) -> HttpRespo
     PermissionDenied
         Whoever asks may not see nodes, or not see retrievals.
     """
-    node: Any = admin.get_object(request, object_id)
-    if node is None:
-        raise Http404(f"There is no node {object_id}.")
+    node = node_or_404(admin, request, object_id)
     if not may_browse(admin, request, node):
         raise PermissionDenied
     if request.method == "POST":
         return _fetch(node, request)
     context = {
-        **admin.admin_site.each_context(request),
-        "title": f"Browse {node}",
-        "opts": admin.model._meta,
-        "original": node,
+        **frame(admin, request, f"Browse {node}", node),
         "patient": request.GET.get("patient", "").strip(),
     }
     if context["patient"] and request.GET.get("plan"):

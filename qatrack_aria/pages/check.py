@@ -6,8 +6,10 @@ from typing import Any
 
 from django.contrib.admin import ModelAdmin
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+
+from qatrack_aria.pages.frame import frame, node_or_404
 
 TEMPLATE = "admin/qatrack_aria/arianode/check.html"
 
@@ -31,17 +33,12 @@ def check(admin: ModelAdmin, request: HttpRequest, object_id: str) -> HttpRespon
     PermissionDenied
         Whoever asks may not change nodes.
     """
-    node: Any = admin.get_object(request, object_id)
-    if node is None:
-        raise Http404(f"There is no node {object_id}.")
+    node = node_or_404(admin, request, object_id)
     if not admin.has_change_permission(request, node):
         raise PermissionDenied
     patient, plan = (request.POST.get(field, "").strip() for field in ("patient", "plan"))
     context = {
-        **admin.admin_site.each_context(request),
-        "title": f"Test the connection of {node}",
-        "opts": admin.model._meta,
-        "original": node,
+        **frame(admin, request, f"Test the connection of {node}", node),
         "patient": patient,
         "plan": plan,
         "half": bool(patient) != bool(plan),

@@ -16,6 +16,7 @@ from django.utils.cache import get_conditional_response
 
 from qatrack_aria.errors import AriaError, ConfigurationError
 from qatrack_aria.models import Retrieval
+from qatrack_aria.pages.frame import frame
 
 TEMPLATE = "admin/qatrack_aria/retrieval/images.html"
 ON_A_PAGE = 48
@@ -44,10 +45,7 @@ def images(admin: ModelAdmin, request: HttpRequest, pk: int) -> HttpResponse:
     """
     row = _row(admin, request, pk)
     context = {
-        **admin.admin_site.each_context(request),
-        "title": "Images",
-        "opts": admin.model._meta,
-        "original": row,
+        **frame(admin, request, "Images", row),
         "film": bool(request.GET.get("film")),
         "browse": _browse(row),
         **_of_set(row, request),
