@@ -7,10 +7,10 @@ import logging
 from typing import Any
 
 from qatrack_aria.errors import AriaError
-from qatrack_aria.imageset import ImageSet
 from qatrack_aria.models import Retrieval
-from qatrack_aria.qatrack import Sitting, clinic_day, sitting
-from qatrack_aria.retrieval import Caller, fetch, reopen
+from qatrack_aria.qatrack.context import CallContext, clinic_day, read_context
+from qatrack_aria.retrieval.imageset import ImageSet
+from qatrack_aria.retrieval.service import Caller, fetch, reopen
 
 logger = logging.getLogger("qatrack_aria")
 
@@ -77,7 +77,7 @@ def fetch_images(
     """
     if isinstance(date, dt.datetime):
         date = clinic_day(date)
-    now = sitting(utils)
+    now = read_context(utils)
     try:
         return fetch(
             node,
@@ -142,12 +142,12 @@ def images_from(summary: Any, *, utils: Any = None) -> ImageSet:
         are no longer in the archive; the message says which.
     """
     try:
-        return reopen(summary, caller=_caller(sitting(utils)))
+        return reopen(summary, caller=_caller(read_context(utils)))
     except AriaError as error:
         raise error.with_traceback(None) from None
 
 
-def _caller(now: Sitting) -> Caller:
+def _caller(now: CallContext) -> Caller:
     return Caller(Retrieval.COMPOSITE, now.user, now.unit, now.test_list, now.spent)
 
 

@@ -12,7 +12,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator
 from django.db import Error, models, transaction
 
-from qatrack_aria.dicom import charset
+from qatrack_aria.dicom import character_sets
 from qatrack_aria.errors import (
     ConfigurationError,
     InactiveNodeError,
@@ -21,7 +21,7 @@ from qatrack_aria.errors import (
     RequestError,
     UnknownNodeError,
 )
-from qatrack_aria.request import shown
+from qatrack_aria.retrieval.request import shown
 from qatrack_aria.validators import (
     CLOCK,
     PORT,
@@ -207,7 +207,7 @@ class AriaNode(models.Model):
     )
     character_set = models.CharField(
         max_length=64,
-        choices=charset.CHOICES,
+        choices=character_sets.CHOICES,
         default="ISO_IR 192",
         help_text="What we write patient IDs and plan labels in, and read answers in that do not "
         "say. Plain letters are the same in all.",
@@ -276,7 +276,7 @@ class AriaNode(models.Model):
             from qatrack_aria.dicom import tls
 
             try:
-                tls.calling(self._tls())
+                tls.client_context(self._tls())
             except ConfigurationError as error:
                 raise ValidationError({"use_tls": str(error)}) from error
 
@@ -319,7 +319,7 @@ class AriaNode(models.Model):
         RequestError
             It has not; `what` is what the message calls the value.
         """
-        if not charset.can_hold(value, self.character_set):
+        if not character_sets.can_encode(value, self.character_set):
             raise RequestError(
                 f"Character set: the {what} '{value}' cannot be written in {self.character_set}, "
                 f"the character set of node '{self.name}': correct it, or choose another set in "

@@ -11,8 +11,8 @@ import pydicom
 from pydicom.dataset import Dataset
 from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
-from qatrack_aria.dicom.headers import ImageRef, PlanRef
-from qatrack_aria.dicom.receiver import Incoming
+from qatrack_aria.dicom.attributes import ImageRef, PlanRef
+from qatrack_aria.dicom.storage_scp import ReceivedInstance
 from qatrack_aria.simulator import phantom
 
 PATIENT = "QA_TB1"
@@ -54,11 +54,11 @@ def encoded(ds: Dataset, *, explicit: bool = False) -> bytes:
     return buffer.getvalue()
 
 
-def incoming(ds: Dataset, *, explicit: bool = False, **changes: Any) -> Incoming:
+def incoming(ds: Dataset, *, explicit: bool = False, **changes: Any) -> ReceivedInstance:
     """An instance as the receiver hands it on."""
     syntax: UID = ExplicitVRLittleEndian if explicit else ImplicitVRLittleEndian
     data = encoded(ds, explicit=explicit)
-    arrived = Incoming(str(ds.SOPInstanceUID), str(ds.SOPClassUID), str(syntax), data)
+    arrived = ReceivedInstance(str(ds.SOPInstanceUID), str(ds.SOPClassUID), str(syntax), data)
     return arrived._replace(**changes)
 
 

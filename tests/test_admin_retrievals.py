@@ -12,8 +12,8 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.utils import timezone
 
+from qatrack_aria.admin.node_statistics import node_statistics
 from qatrack_aria.models import AriaNode, Retrieval
-from qatrack_aria.tally import tallies
 from tests.test_admin import RETRIEVALS, node, page, retrieval
 
 pytestmark = pytest.mark.django_db
@@ -43,7 +43,7 @@ def test_a_line_tells_how_a_node_has_been_doing(node: AriaNode, now: dt.datetime
     for hours, seconds in ((1, 1.0), (2, 3.0), (3, 8.0)):
         retrieval(node=node, started=now - hours * HOUR, seconds=seconds, moved=8)
     retrieval(node=node, started=now - 5 * HOUR, status="unreachable", moved=0)
-    (line,) = tallies()
+    (line,) = node_statistics()
     assert (line.name, line.images, line.median) == ("aria", 24, 3.0)
     assert line.last_success == now - HOUR
     assert line.last_failure == now - 5 * HOUR
@@ -53,19 +53,19 @@ def test_the_month_before_counts_neither_images_nor_seconds(
     node: AriaNode, now: dt.datetime
 ) -> None:
     retrieval(node=node, started=now - dt.timedelta(days=20, hours=13), seconds=9.0, moved=8)
-    (line,) = tallies()
+    (line,) = node_statistics()
     assert (line.images, line.median) == (0, None)
     assert line.last_success is not None
 
 
 def test_a_slip_of_the_keyboard_is_no_failure_of_the_node(node: AriaNode, now: dt.datetime) -> None:
     retrieval(node=node, started=now, status="usage")
-    assert [line.last_failure for line in tallies()] == [None]
+    assert [line.last_failure for line in node_statistics()] == [None]
 
 
 def test_what_named_no_node_of_ours_makes_no_line(admin_client: Client) -> None:
     retrieval(node=None, node_name="arya")
-    assert tallies() == []
+    assert node_statistics() == []
     assert "aria-nodes" not in page(admin_client, RETRIEVALS)
 
 

@@ -36,7 +36,7 @@ STORY: dict[str, Any] = {
     "left_out": [{"why": "kV", "number": 31}, {"why": "of machine TB2", "number": 1}],
     "queries": [
         {"level": "IMAGE", "keys": "Modality=RTPLAN", "answers": 1, "trouble": ""},
-        {"level": "IMAGE", "keys": "Modality=RTIMAGE", "answers": 40, "strangers": 2},
+        {"level": "IMAGE", "keys": "Modality=RTIMAGE", "answers": 40, "other_patients": 2},
     ],
     "queries_in_all": 57,
     "transfers": [
@@ -104,7 +104,15 @@ def test_what_happened_comes_in_its_order(admin_client: Client) -> None:
     shown = told(admin_client, message="8 images", refused=3, repeats=2)
 
     headings = re.findall(r"<h2>(.*?)</h2>", shown)
-    story = ["Asked", "Found", "Left out", "Moved", "Refused", "Time", "Since then"]
+    story = [
+        "Asked",
+        "Found",
+        "Left out",
+        "Moved",
+        "Refused",
+        "Time",
+        "Since then",
+    ]
     assert [heading for heading in headings if heading in story] == story
 
 

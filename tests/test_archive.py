@@ -14,12 +14,12 @@ import pydicom
 import pytest
 from pydicom.dataset import Dataset
 
-from qatrack_aria import archive as archive_module
-from qatrack_aria.archive import Archive
-from qatrack_aria.dicom.headers import VARIAN_PLAN_CLASSES
-from qatrack_aria.dicom.receiver import Incoming, Unacceptable
-from qatrack_aria.disk import discard
+from qatrack_aria.dicom.attributes import VARIAN_PLAN_CLASSES
+from qatrack_aria.dicom.storage_scp import ReceivedInstance, UnacceptableInstance
 from qatrack_aria.errors import ArchiveError
+from qatrack_aria.storage import archive as archive_module
+from qatrack_aria.storage.archive import Archive
+from qatrack_aria.storage.filesystem import remove_file
 from tests import datasets
 from tests.datasets import PATIENT
 
@@ -112,13 +112,13 @@ def test_an_instance_is_in_the_archive_only_when_it_was_checked(
     archive: Archive, image: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     there_too_early = []
-    check = archive_module.checked
+    check = archive_module.read_checked
 
     def looking(path: Path, *args: Any) -> Dataset:
         there_too_early.append(archive.path(image.SOPInstanceUID).exists())
         return check(path, *args)
 
-    monkeypatch.setattr(archive_module, "checked", looking)
+    monkeypatch.setattr(archive_module, "read_checked", looking)
     archive.keep(datasets.incoming(image), PATIENT)
 
     assert there_too_early == [False]
@@ -230,57 +230,57 @@ def test_what_is_no_uid_is_not_filed(archive: Archive, image: Dataset, uid: str)
 # --- what is turned away ----------------------------------------------------------------------
 
 
-def cut_in_the_header(incoming: Incoming) -> Incoming:
+def cut_in_the_header(incoming: ReceivedInstance) -> ReceivedInstance:
     return incoming._replace(data=incoming.data[:300])
 
 
-def cut_before_the_pixels(incoming: Incoming) -> Incoming:
+def cut_before_the_pixels(incoming: ReceivedInstance) -> ReceivedInstance:
     return incoming._replace(data=incoming.data[: -2 * 64 * 64 - 8])
 
 
-def cut_in_the_pixels(incoming: Incoming) -> Incoming:
+def cut_in_the_pixels(incoming: ReceivedInstance) -> ReceivedInstance:
     return incoming._replace(data=incoming.data[:-1])
 
 
-def empty(incoming: Incoming) -> Incoming:
+def empty(incoming: ReceivedInstance) -> ReceivedInstance:
     return incoming._replace(data=b"")
 
 
-def garbage(incoming: Incoming) -> Incoming:
+def garbage(incoming: ReceivedInstance) -> ReceivedInstance:
     return incoming._replace(data=b"\xff" * 4096)
 
 
-def web_page(incoming: Incoming) -> Incoming:
+def web_page(incoming: ReceivedInstance) -> ReceivedInstance:
     return incoming._replace(data=b"<html>" * 100)
 
 
-def another_instance(incoming: Incoming) -> Incoming:
+def another_instance(incoming: ReceivedInstance) -> ReceivedInstance:
     return incoming._replace(data=datasets.incoming(datasets.image()).data)
 
 
-def another_patient(incoming: Incoming) -> Incoming:
+def another_patient(incoming: ReceivedInstance) -> ReceivedInstance:
     stranger = datasets.image(SOPInstanceUID=incoming.sop_uid, PatientID="SECRET")
     return incoming._replace(data=datasets.encoded(stranger))
 
 
-def no_patient(incoming: Incoming) -> Incoming:
+def no_patient(incoming: ReceivedInstance) -> ReceivedInstance:
     nobody = datasets.image(SOPInstanceUID=incoming.sop_uid, PatientID="")
     return incoming._replace(data=datasets.encoded(nobody))
 
 
-def no_class(incoming: Incoming) -> Incoming:
+def no_class(incoming: ReceivedInstance) -> ReceivedInstance:
     return incoming._replace(sop_class="")
 
 
-def nonsense_class(incoming: Incoming) -> Incoming:
+def nonsense_class(incoming: ReceivedInstance) -> ReceivedInstance:
     return incoming._replace(sop_class="RT\0IMAGE" * 100)
 
 
-def no_transfer_syntax(incoming: Incoming) -> Incoming:
+def no_transfer_syntax(incoming: ReceivedInstance) -> ReceivedInstance:
     return incoming._replace(transfer_syntax="")
 
 
-def nonsense_transfer_syntax(incoming: Incoming) -> Incoming:
+def nonsense_transfer_syntax(incoming: ReceivedInstance) -> ReceivedInstance:
     return incoming._replace(transfer_syntax="1.2.3")
 
 
@@ -304,9 +304,9 @@ def nonsense_transfer_syntax(incoming: Incoming) -> Incoming:
 )
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_what_is_not_whole_or_not_what_was_announced_is_not_filed(
-    archive: Archive, image: Dataset, change: Callable[[Incoming], Incoming]
+    archive: Archive, image: Dataset, change: Callable[[ReceivedInstance], ReceivedInstance]
 ) -> None:
-    with pytest.raises(Unacceptable):
+    with pytest.raises(UnacceptableInstance):
         archive.keep(change(datasets.incoming(image)), PATIENT)
 
     assert files(archive) == []
@@ -318,14 +318,14 @@ def test_a_damaged_arrival_does_not_replace_the_instance_that_is_here(
     incoming = datasets.incoming(image)
     archive.keep(incoming, PATIENT)
 
-    with pytest.raises(Unacceptable):
+    with pytest.raises(UnacceptableInstance):
         archive.keep(cut_in_the_pixels(incoming), PATIENT)
 
     assert archive.header(image.SOPInstanceUID, PATIENT) is not None
 
 
 def test_the_name_of_another_patient_is_not_told(archive: Archive, image: Dataset) -> None:
-    with pytest.raises(Unacceptable) as caught:
+    with pytest.raises(UnacceptableInstance) as caught:
         archive.keep(another_patient(datasets.incoming(image)), PATIENT)
 
     assert "SECRET" not in str(caught.value)
@@ -498,7 +498,7 @@ def test_a_disk_that_refuses_is_named_with_its_cure(
 def test_a_disk_that_fills_up_half_way_leaves_nothing_behind(
     archive: Archive, image: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fill_up(file: BinaryIO, incoming: Incoming) -> None:
+    def fill_up(file: BinaryIO, incoming: ReceivedInstance) -> None:
         file.write(incoming.data[:1000])
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -542,12 +542,12 @@ def test_a_file_can_be_discarded_though_it_is_read_only(tmp_path: Path) -> None:
     path.write_text("")
     path.chmod(0o400)
 
-    discard(path)
+    remove_file(path)
 
     assert not path.exists()
 
 
 def test_a_file_that_is_gone_can_be_discarded(tmp_path: Path) -> None:
-    discard(tmp_path / "none")
+    remove_file(tmp_path / "none")
 
     assert not (tmp_path / "none").exists()

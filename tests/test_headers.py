@@ -13,9 +13,7 @@ import pytest
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
-from qatrack_aria.archive import PREAMBLE
-from qatrack_aria.dicom.files import UnreadableError, read_file
-from qatrack_aria.dicom.headers import (
+from qatrack_aria.dicom.attributes import (
     RT_IMAGE_STORAGE,
     RT_PLAN_STORAGE,
     image_ref,
@@ -23,7 +21,9 @@ from qatrack_aria.dicom.headers import (
     text,
     valid_uid,
 )
+from qatrack_aria.dicom.part10 import UnreadableError, read_file
 from qatrack_aria.simulator import phantom
+from qatrack_aria.storage.archive import PREAMBLE
 from tests import datasets
 from tests.datasets import PATIENT, TAKEN
 

@@ -18,12 +18,12 @@ from typing import Any
 import pytest
 from pydicom.dataset import Dataset
 
-from qatrack_aria import imageset
-from qatrack_aria.archive import Archive
-from qatrack_aria.dicom.headers import ImageRef, image_ref, plan_ref
+from qatrack_aria.dicom.attributes import ImageRef, image_ref, plan_ref
 from qatrack_aria.errors import ArchiveError, RequestError
-from qatrack_aria.imageset import ImageSet, lay_out, prune, remove_set, require_empty
+from qatrack_aria.retrieval import imageset
+from qatrack_aria.retrieval.imageset import ImageSet, lay_out, prune, remove_set, require_empty
 from qatrack_aria.simulator import phantom
+from qatrack_aria.storage.archive import Archive
 from tests import datasets
 from tests.datasets import PATIENT, TAKEN
 

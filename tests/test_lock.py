@@ -14,12 +14,12 @@ from typing import Any, Iterator
 import pytest
 from filelock import FileLock
 
-from qatrack_aria import lock as lock_module
-from qatrack_aria.archive import Archive
-from qatrack_aria.deadline import Deadline
+from qatrack_aria.dicom.deadline import Deadline
 from qatrack_aria.dicom.peer import C_GET, Peer
 from qatrack_aria.errors import ArchiveError, BusyError
-from qatrack_aria.lock import hold_destination
+from qatrack_aria.retrieval import lock as lock_module
+from qatrack_aria.retrieval.lock import hold_destination
+from qatrack_aria.storage.archive import Archive
 
 ROOT = Path(__file__).parent.parent
 ENOUGH = 60.0  # s: a wait that ends long before, unless something is broken

@@ -25,7 +25,7 @@ from qatrack_aria.errors import (
     UnknownNodeError,
 )
 from qatrack_aria.models import AriaNode, Retrieval
-from qatrack_aria.record import recorded
+from qatrack_aria.retrieval.record import recorded
 from qatrack_aria.validators import (
     validate_ae_title,
     validate_host,

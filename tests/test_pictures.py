@@ -16,12 +16,12 @@ from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
 from pydicom.uid import JPEG2000Lossless
 
-from qatrack_aria import pictures
-from qatrack_aria.dicom.headers import image_ref
+from qatrack_aria import rendering
+from qatrack_aria.dicom.attributes import image_ref
 from qatrack_aria.errors import ArchiveError
-from qatrack_aria.imageset import ImageSet
-from qatrack_aria.pictures import paper
-from qatrack_aria.pictures import sheet as layout
+from qatrack_aria.rendering import canvas
+from qatrack_aria.rendering import contact_sheet as layout
+from qatrack_aria.retrieval.imageset import ImageSet
 from qatrack_aria.simulator import phantom
 from qatrack_aria.simulator.phantom.drawing import Field, draw
 from tests import datasets
@@ -61,7 +61,7 @@ def negative(**changes: Any) -> Dataset:
 
 
 def greys(folder: Path, ds: Dataset, **options: Any) -> Any:
-    return np.asarray(pictures.picture(file(folder, ds), **options))
+    return np.asarray(rendering.draw_image(file(folder, ds), **options))
 
 
 def is_bright_in_the_field(picture: Any) -> bool:
@@ -79,7 +79,7 @@ def inked(tile: Any) -> bool:
 def test_a_picture_has_every_pixel_of_the_image(tmp_path: Path) -> None:
     ds = with_pixels(np.arange(768 * 1024, dtype="<u2").reshape(768, 1024))
 
-    assert pictures.picture(file(tmp_path, ds)).size == (1024, 768)
+    assert rendering.draw_image(file(tmp_path, ds)).size == (1024, 768)
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_a_smaller_or_larger_picture_keeps_the_shape_of_the_imager(
 ) -> None:
     image = file(tmp_path, with_pixels(np.zeros((rows, columns), dtype="<u2")))
 
-    assert pictures.picture(image, 400).size == size
+    assert rendering.draw_image(image, 400).size == size
 
 
 def test_enlarging_draws_nothing_that_was_not_measured(tmp_path: Path) -> None:
@@ -122,17 +122,17 @@ def test_a_thumbnail_is_a_square_with_the_whole_image_in_its_middle(
 ) -> None:
     image = file(tmp_path, with_pixels(np.zeros(shape, dtype="<u2")))
 
-    tile = np.asarray(pictures.thumbnail(image, 400))
+    tile = np.asarray(rendering.draw_thumbnail(image, 400))
 
     assert tile.shape == (400, 400)
-    assert (tile == paper.MEDIUM).sum() == 400 * 300
+    assert (tile == canvas.MEDIUM).sum() == 400 * 300
     assert np.array_equal(tile, tile[::-1, ::-1])
 
 
 def test_a_picture_can_be_had_as_png(tmp_path: Path) -> None:
-    picture = pictures.picture(file(tmp_path, datasets.image()))
+    picture = rendering.draw_image(file(tmp_path, datasets.image()))
 
-    read = Image.open(io.BytesIO(pictures.as_png(picture)))
+    read = Image.open(io.BytesIO(rendering.as_png(picture)))
 
     assert read.format == "PNG"
     assert np.array_equal(np.asarray(read), np.asarray(picture))
@@ -233,7 +233,7 @@ def test_an_image_without_contrast_is_grey(tmp_path: Path, value: int) -> None:
     values = np.full((64, 64), value, dtype="<u2")
     values[10, 10] = 7
 
-    assert set(greys(tmp_path, with_pixels(values)).flat) == {paper.MEDIUM}
+    assert set(greys(tmp_path, with_pixels(values)).flat) == {canvas.MEDIUM}
 
 
 @pytest.mark.parametrize("kind", ["u1", "i1", "<i2", "<u4", "<i4"])
@@ -282,25 +282,25 @@ ODD = [
 def test_an_image_that_cannot_be_shown_says_why(
     tmp_path: Path, image: Dataset, reason: str
 ) -> None:
-    with pytest.raises(pictures.NoPictureError, match=f"^{reason}$"):
-        pictures.picture(file(tmp_path, image))
+    with pytest.raises(rendering.NoPictureError, match=f"^{reason}$"):
+        rendering.draw_image(file(tmp_path, image))
 
 
 def test_a_file_that_is_gone_says_so(tmp_path: Path) -> None:
-    with pytest.raises(pictures.NoPictureError, match=r"cannot be read \(No such file"):
-        pictures.picture(tmp_path / "gone.dcm")
+    with pytest.raises(rendering.NoPictureError, match=r"cannot be read \(No such file"):
+        rendering.draw_image(tmp_path / "gone.dcm")
 
 
 def test_a_file_of_something_else_says_so(tmp_path: Path) -> None:
     (tmp_path / "letter.dcm").write_bytes(b"Dear colleague, " * 100)
 
-    with pytest.raises(pictures.NoPictureError, match="not DICOM"):
-        pictures.picture(tmp_path / "letter.dcm")
+    with pytest.raises(rendering.NoPictureError, match="not DICOM"):
+        rendering.draw_image(tmp_path / "letter.dcm")
 
 
 @pytest.mark.parametrize(("image", "reason"), ODD)
 def test_its_thumbnail_is_a_square_with_words(tmp_path: Path, image: Dataset, reason: str) -> None:
-    tile = pictures.thumbnail(file(tmp_path, image), 150)
+    tile = rendering.draw_thumbnail(file(tmp_path, image), 150)
 
     assert tile.size == (150, 150)
     assert inked(tile)
@@ -308,8 +308,12 @@ def test_its_thumbnail_is_a_square_with_words(tmp_path: Path, image: Dataset, re
 
 def test_two_reasons_look_different(tmp_path: Path) -> None:
     """They are written out, not only marked."""
-    colour = pictures.thumbnail(file(tmp_path, datasets.image(SamplesPerPixel=3), "1.dcm"), 150)
-    frames = pictures.thumbnail(file(tmp_path, datasets.image(NumberOfFrames="3"), "2.dcm"), 150)
+    colour = rendering.draw_thumbnail(
+        file(tmp_path, datasets.image(SamplesPerPixel=3), "1.dcm"), 150
+    )
+    frames = rendering.draw_thumbnail(
+        file(tmp_path, datasets.image(NumberOfFrames="3"), "2.dcm"), 150
+    )
 
     assert colour.tobytes() != frames.tobytes()
 
@@ -391,14 +395,14 @@ def three(tmp_path: Path) -> list[Path]:
 
 
 def test_every_image_stands_in_its_place(three: list[Path]) -> None:
-    sheet = pictures.contact_sheet(three)
+    sheet = rendering.draw_contact_sheet(three)
     edge = layout.LARGEST_TILE
-    top = sheet.height - edge - layout.MARGIN - 3 * paper.LINE - layout.GAP
+    top = sheet.height - edge - layout.MARGIN - 3 * canvas.LINE - layout.GAP
 
     for number, image in enumerate(three):
         left = layout.GAP + number * (edge + layout.GAP)
         tile = sheet.crop((left, top, left + edge, top + edge))
-        assert tile.tobytes() == pictures.thumbnail(image, edge).tobytes()
+        assert tile.tobytes() == rendering.draw_thumbnail(image, edge).tobytes()
 
 
 @pytest.mark.parametrize(
@@ -425,7 +429,7 @@ def test_there_is_a_place_for_every_image(count: int) -> None:
 
 
 def test_a_sheet_of_very_many_shows_the_first_thousand_and_says_so(tmp_path: Path) -> None:
-    sheet = pictures.contact_sheet([tmp_path / "gone.dcm"] * 3000)
+    sheet = rendering.draw_contact_sheet([tmp_path / "gone.dcm"] * 3000)
 
     row = sheet.height // 25
     assert sheet.width * sheet.height < 25_000_000
@@ -434,9 +438,9 @@ def test_a_sheet_of_very_many_shows_the_first_thousand_and_says_so(tmp_path: Pat
 
 
 def test_one_bad_image_spoils_no_sheet(three: list[Path]) -> None:
-    good = pictures.contact_sheet(three)
+    good = rendering.draw_contact_sheet(three)
     three[1].write_bytes(b"nothing")
-    sheet = pictures.contact_sheet(three)
+    sheet = rendering.draw_contact_sheet(three)
 
     changed = np.argwhere(np.asarray(good) != np.asarray(sheet))
     second = 2 * layout.GAP + layout.LARGEST_TILE
@@ -448,11 +452,14 @@ def test_a_bad_image_with_a_good_header_keeps_its_caption(tmp_path: Path) -> Non
     bad = file(tmp_path, datasets.image(PixelData=None))
     other = file(tmp_path, datasets.image(PixelData=None, GantryAngle="45"), "other.dcm")
 
-    assert pictures.contact_sheet([bad]).tobytes() != pictures.contact_sheet([other]).tobytes()
+    assert (
+        rendering.draw_contact_sheet([bad]).tobytes()
+        != rendering.draw_contact_sheet([other]).tobytes()
+    )
 
 
 def test_the_same_set_gives_the_same_sheet(three: list[Path]) -> None:
-    sheets = [pictures.as_png(pictures.contact_sheet(three, "WL")) for _ in range(2)]
+    sheets = [rendering.as_png(rendering.draw_contact_sheet(three, "WL")) for _ in range(2)]
 
     assert sheets[0] == sheets[1]
 
@@ -462,7 +469,10 @@ def test_no_name_of_a_person_is_on_the_sheet(tmp_path: Path) -> None:
     one = file(tmp_path, datasets.image(), "1.dcm")
     other = file(tmp_path, datasets.image(**dict.fromkeys(people, "19990101")), "2.dcm")
 
-    assert pictures.contact_sheet([one]).tobytes() == pictures.contact_sheet([other]).tobytes()
+    assert (
+        rendering.draw_contact_sheet([one]).tobytes()
+        == rendering.draw_contact_sheet([other]).tobytes()
+    )
 
 
 def test_an_inverted_sheet_says_so(three: list[Path]) -> None:
@@ -489,27 +499,27 @@ def font(request: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     ["Jährliche Prüfung", "年度検査", "QA \U0001f4a1", "\ud800", "a\nb\tc\0", " " * 900],
 )
 def test_any_heading_can_be_written(three: list[Path], words: str) -> None:
-    assert inked(pictures.contact_sheet(three, f"QA {words}"))
+    assert inked(rendering.draw_contact_sheet(three, f"QA {words}"))
 
 
 def test_letters_lose_their_accents_and_other_scripts_become_question_marks() -> None:
-    assert paper.plain("Prüfung 年度 №1…") == "Prufung ?? No1..."
+    assert canvas.plain("Prüfung 年度 №1…") == "Prufung ?? No1..."
 
 
 @pytest.mark.usefixtures("font")
 def test_a_caption_does_not_run_into_the_next(tmp_path: Path) -> None:
     image = file(tmp_path, datasets.image(RadiationMachineName="M" * 16))
-    sheet = np.asarray(pictures.contact_sheet([image] * 100))
+    sheet = np.asarray(rendering.draw_contact_sheet([image] * 100))
 
     _, columns, edge = layout._grid(100)
     for column in range(columns):
         right = layout.GAP + column * (edge + layout.GAP) + edge
-        assert (sheet[60:, right : right + layout.GAP] == paper.WHITE).all()
+        assert (sheet[60:, right : right + layout.GAP] == canvas.WHITE).all()
 
 
 @pytest.mark.usefixtures("font")
 def test_a_date_and_a_time_fit_under_the_smallest_tile() -> None:
-    pen = paper.Pen(paper.blank((1, 1), 255))
+    pen = canvas.TextWriter(canvas.blank((1, 1), 255))
 
     assert pen._length("2028-10-20 20:48:58") <= layout.SMALLEST_TILE
     assert pen._length("G288  C288  T288") <= layout.SMALLEST_TILE
@@ -517,7 +527,7 @@ def test_a_date_and_a_time_fit_under_the_smallest_tile() -> None:
 
 @pytest.mark.usefixtures("font")
 def test_the_heading_is_broken_between_words() -> None:
-    pen = paper.Pen(paper.blank((1, 1), 255))
+    pen = canvas.TextWriter(canvas.blank((1, 1), 255))
     heading = "8 images of plan 'WL', acquired 2026-11-20 08:34 on TB1. " * 5
 
     lines = pen.wrapped(heading, 300)
@@ -535,9 +545,9 @@ def test_a_missing_library_is_named_with_its_cure(tmp_path: Path, missing: str) 
     image = file(tmp_path, datasets.image())
     code = (
         f"import sys; sys.modules[{missing!r}] = None\n"
-        "from qatrack_aria import pictures\n"
+        "from qatrack_aria import rendering\n"
         "from qatrack_aria.errors import ConfigurationError\n"
-        f"try: pictures.contact_sheet([{str(image)!r}])\n"
+        f"try: rendering.draw_contact_sheet([{str(image)!r}])\n"
         "except ConfigurationError as error: print(error)"
     )
     run = subprocess.run(
@@ -576,9 +586,9 @@ def test_a_set_writes_its_contact_sheet(images: ImageSet, tmp_path: Path) -> Non
 
 def test_the_sheet_says_whose_images_they_are_and_how_many(images: ImageSet) -> None:
     heading = f"{PATIENT}: 2 images of plan 'WL', acquired {TAKEN:%Y-%m-%d} 08:30 on TB1."
-    sheet = pictures.contact_sheet(images.files, heading)
+    sheet = rendering.draw_contact_sheet(images.files, heading)
 
-    assert images.contact_sheet_png() == pictures.as_png(sheet)
+    assert images.contact_sheet_png() == rendering.as_png(sheet)
 
 
 def test_the_sheet_of_a_set_can_be_inverted(images: ImageSet, tmp_path: Path) -> None:

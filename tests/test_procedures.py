@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from qatrack_aria import procedures
-from qatrack_aria.procedures.model import FOLDER, NUMBER, literal
+from qatrack_aria import testpacks
+from qatrack_aria.testpacks.model import FOLDER, NUMBER, literal
 
 # What QATrack+ hands to every procedure, as far as ours use it.
 CONTEXT = {"UTILS", "math"}
@@ -19,28 +19,28 @@ ANALYSES = ("wl_analysis", "pf_analysis")
 
 TEXTS = [
     *(
-        pytest.param(None, version, procedures.FIRST, id=f"first-{version}")
-        for version in procedures.VERSIONS
+        pytest.param(None, version, testpacks.FIRST, id=f"first-{version}")
+        for version in testpacks.VERSIONS
     ),
     *(
         pytest.param(pack, version, test, id=f"{test.macro}-{pack.slug}-{version}")
-        for version in procedures.VERSIONS
-        for pack in procedures.PACKS
+        for version in testpacks.VERSIONS
+        for pack in testpacks.PACKS
         for test in pack.tests_for(version)
         if test.procedure(version)
     ),
 ]
 LISTS = [
     pytest.param(pack, version, id=f"{pack.slug}-{version}")
-    for version in procedures.VERSIONS
-    for pack in procedures.PACKS
+    for version in testpacks.VERSIONS
+    for pack in testpacks.PACKS
 ]
 
 every_text = pytest.mark.parametrize(("pack", "version", "test"), TEXTS)
 every_list = pytest.mark.parametrize(("pack", "version"), LISTS)
 
 
-def tree(test: procedures.Test, version: str) -> ast.AST:
+def tree(test: testpacks.Test, version: str) -> ast.AST:
     return ast.parse(test.procedure(version, "aria"))
 
 
@@ -61,7 +61,7 @@ def imported(nodes: ast.AST) -> set[str]:
     }
 
 
-def macros(pack: procedures.Pack | None, version: str) -> set[str]:
+def macros(pack: testpacks.Pack | None, version: str) -> set[str]:
     tests = pack.tests_for(version) if pack else ()
     return {test.macro for test in tests} or {"patientid", "rtplanname"}
 
@@ -70,31 +70,31 @@ def macros(pack: procedures.Pack | None, version: str) -> set[str]:
 
 
 @every_text
-def test_a_procedure_sets_a_result(pack: Any, version: str, test: procedures.Test) -> None:
+def test_a_procedure_sets_a_result(pack: Any, version: str, test: testpacks.Test) -> None:
     text = test.procedure(version, "aria")
 
     assert re.search(rf"^\s*({test.macro}|result)\s*=.*$", text, re.MULTILINE)
 
 
 @every_text
-def test_a_procedure_is_python_of_36(pack: Any, version: str, test: procedures.Test) -> None:
+def test_a_procedure_is_python_of_36(pack: Any, version: str, test: testpacks.Test) -> None:
     """QATrack+ has black format it for Python 3.6 to 3.9."""
     assert ast.parse(test.procedure(version, "aria"), feature_version=(3, 6)).body
 
 
 @every_text
 def test_a_procedure_fits_the_lines_of_qatrack(
-    pack: Any, version: str, test: procedures.Test
+    pack: Any, version: str, test: testpacks.Test
 ) -> None:
     lines = test.procedure(version, "aria").splitlines()
 
     assert [line for line in lines if len(line) > 88 or line != line.rstrip()] == []
 
 
-@pytest.mark.parametrize("version", procedures.VERSIONS)
+@pytest.mark.parametrize("version", testpacks.VERSIONS)
 def test_a_long_node_name_changes_no_line_of_a_pack_but_its_own(version: str) -> None:
     """Else black would write the procedure anew when somebody saves it."""
-    for pack in procedures.PACKS:
+    for pack in testpacks.PACKS:
         for test in pack.tests_for(version):
             lines = test.procedure(version, "x" * 50).splitlines()
             assert [line for line in lines if len(line) > 88 and "aria_node = " not in line] == []
@@ -105,7 +105,7 @@ def test_a_long_node_name_changes_no_line_of_a_pack_but_its_own(version: str) ->
 
 @every_text
 def test_a_procedure_reads_only_tests_of_its_own_list(
-    pack: Any, version: str, test: procedures.Test
+    pack: Any, version: str, test: testpacks.Test
 ) -> None:
     nodes = tree(test, version)
     own = names(nodes, ast.Store) | imported(nodes)
@@ -116,7 +116,7 @@ def test_a_procedure_reads_only_tests_of_its_own_list(
 
 @every_text
 def test_no_variable_has_the_name_of_another_test(
-    pack: Any, version: str, test: procedures.Test
+    pack: Any, version: str, test: testpacks.Test
 ) -> None:
     """It would take the place of that test's value; a keyword would make it a dependency."""
     nodes = tree(test, version)
@@ -126,10 +126,10 @@ def test_no_variable_has_the_name_of_another_test(
     assert (names(nodes, ast.Store) | imported(nodes) | keywords) & others == set()
 
 
-@pytest.mark.parametrize("version", procedures.VERSIONS)
+@pytest.mark.parametrize("version", testpacks.VERSIONS)
 @pytest.mark.parametrize("analysis", ANALYSES)
 def test_every_number_is_one_that_the_analysis_gives(analysis: str, version: str) -> None:
-    (pack,) = (pack for pack in procedures.PACKS if analysis in {test.macro for test in pack.tests})
+    (pack,) = (pack for pack in testpacks.PACKS if analysis in {test.macro for test in pack.tests})
     by_macro = {test.macro: test for test in pack.tests_for(version)}
     given = {
         key.value
@@ -146,7 +146,7 @@ def test_every_number_is_one_that_the_analysis_gives(analysis: str, version: str
 
 
 @every_list
-def test_the_macro_names_of_a_list_differ(pack: procedures.Pack, version: str) -> None:
+def test_the_macro_names_of_a_list_differ(pack: testpacks.Pack, version: str) -> None:
     tests = pack.tests_for(version)
 
     assert len(macros(pack, version)) == len(tests)
@@ -155,13 +155,13 @@ def test_the_macro_names_of_a_list_differ(pack: procedures.Pack, version: str) -
 
 def test_the_names_of_all_tests_differ() -> None:
     """QATrack+ knows a test by its name."""
-    all_names = [f"{pack.prefix}: {test.name}" for pack in procedures.PACKS for test in pack.tests]
+    all_names = [f"{pack.prefix}: {test.name}" for pack in testpacks.PACKS for test in pack.tests]
 
     assert len(set(all_names)) == len(all_names)
 
 
 @every_list
-def test_what_people_read_is_plain_text(pack: procedures.Pack, version: str) -> None:
+def test_what_people_read_is_plain_text(pack: testpacks.Pack, version: str) -> None:
     read = [pack.name, pack.description]
     read += [text for test in pack.tests for text in (test.name, test.description)]
 
@@ -169,14 +169,14 @@ def test_what_people_read_is_plain_text(pack: procedures.Pack, version: str) -> 
 
 
 @every_list
-def test_every_number_can_be_shown(pack: procedures.Pack, version: str) -> None:
+def test_every_number_can_be_shown(pack: testpacks.Pack, version: str) -> None:
     shown = [test.formatting % 1.26 for test in pack.tests if test.formatting]
 
     assert set(shown) <= {"1", "1.3", "1.26"}
 
 
 def test_every_file_belongs_to_a_test() -> None:
-    tests = [procedures.FIRST, *(test for pack in procedures.PACKS for test in pack.tests)]
+    tests = [testpacks.FIRST, *(test for pack in testpacks.PACKS for test in pack.tests)]
     used = {test.file for test in tests if test.file}
     there = {path.relative_to(FOLDER).as_posix() for path in FOLDER.glob("*/*.py.txt")}
 
@@ -216,11 +216,11 @@ def test_a_plain_name_is_written_as_black_writes_it() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("version", procedures.VERSIONS)
+@pytest.mark.parametrize("version", testpacks.VERSIONS)
 def test_a_procedure_calls_the_node_whatever_its_name(version: str, name: str) -> None:
     (call,) = (
         node
-        for node in ast.walk(ast.parse(procedures.FIRST.procedure(version, name)))
+        for node in ast.walk(ast.parse(testpacks.FIRST.procedure(version, name)))
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "fetch_images"
     )
 
@@ -228,18 +228,18 @@ def test_a_procedure_calls_the_node_whatever_its_name(version: str, name: str) -
 
 
 def test_without_a_node_the_default_one_is_called() -> None:
-    assert "fetch_images(None, " in procedures.FIRST.procedure("4.0")
+    assert "fetch_images(None, " in testpacks.FIRST.procedure("4.0")
 
 
 @every_text
-def test_whatever_fetches_calls_the_node(pack: Any, version: str, test: procedures.Test) -> None:
+def test_whatever_fetches_calls_the_node(pack: Any, version: str, test: testpacks.Test) -> None:
     fetches = "fetch_" in test.procedure(version)
 
     assert (test.procedure(version, "other") != test.procedure(version, "aria")) == fetches
 
 
 @every_list
-def test_all_of_a_list_ask_for_the_same_images(pack: procedures.Pack, version: str) -> None:
+def test_all_of_a_list_ask_for_the_same_images(pack: testpacks.Pack, version: str) -> None:
     """The first of them fetches, and the others are answered from disk."""
     calls = [
         node
@@ -257,20 +257,19 @@ def test_all_of_a_list_ask_for_the_same_images(pack: procedures.Pack, version: s
 
 
 def test_a_procedure_that_fits_both_versions_is_shown_once() -> None:
-    (variant,) = procedures.PACKS[0].tests[0].variants("aria")
+    (variant,) = testpacks.PACKS[0].tests[0].variants("aria")
 
     assert variant[0] == ""
 
 
 def test_a_procedure_is_shown_for_each_version_where_they_differ() -> None:
-    assert [version for version, _ in procedures.FIRST.variants("aria")] == ["3.1.1", "4.0"]
+    assert [version for version, _ in testpacks.FIRST.variants("aria")] == ["3.1.1", "4.0"]
 
 
 def test_only_the_newer_pylinac_is_told_the_size_of_the_ball() -> None:
-    (winston_lutz, *_) = procedures.PACKS
+    (winston_lutz, *_) = testpacks.PACKS
 
     found = {
-        version: "wl_bb_diameter" in macros(winston_lutz, version)
-        for version in procedures.VERSIONS
+        version: "wl_bb_diameter" in macros(winston_lutz, version) for version in testpacks.VERSIONS
     }
     assert found == {"3.1.1": False, "4.0": True}

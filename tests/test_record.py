@@ -14,7 +14,7 @@ from django.utils import timezone
 from qatrack_aria import errors
 from qatrack_aria.errors import AriaError, Outcome, WaitingError
 from qatrack_aria.models import AriaNode, Retrieval
-from qatrack_aria.record import Record, recorded
+from qatrack_aria.retrieval.record import Record, recorded
 
 pytestmark = pytest.mark.django_db
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from qatrack_aria.errors import RequestError
-from qatrack_aria.request import Request, parse_deadline
+from qatrack_aria.retrieval.request import Request, parse_deadline
 
 TODAY = dt.date(2026, 11, 22)
 PLAN_UID = "1.2.246.352.71.5.123456789"

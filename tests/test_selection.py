@@ -7,18 +7,18 @@ from typing import Any
 
 import pytest
 
-from qatrack_aria.dicom.headers import VARIAN_PLAN_CLASSES, ImageRef
+from qatrack_aria.dicom.attributes import VARIAN_PLAN_CLASSES, ImageRef
 from qatrack_aria.errors import AmbiguousImagesError, AmbiguousPlanError
-from qatrack_aria.explain import explain_none
-from qatrack_aria.request import Request
-from qatrack_aria.selection import (
+from qatrack_aria.retrieval.messages import explain_none
+from qatrack_aria.retrieval.request import Request
+from qatrack_aria.retrieval.selection import (
     choose,
-    judge,
-    left_out,
+    excluded,
+    match_image,
     match_plan,
-    require_certain,
     require_one_plan,
-    type_name,
+    require_unambiguous,
+    short_image_type,
 )
 from tests.datasets import LABEL, PATIENT, PLAN_UID, TAKEN, image_ref, plan_ref
 
@@ -41,7 +41,7 @@ def chosen(images: list[ImageRef], **options: Any) -> list[ImageRef]:
     """What is handed over of images whose headers are known."""
     asked = request(**options)
     images_meant = choose(images, asked, PLANS)
-    require_certain(images_meant, images, asked, PLANS)
+    require_unambiguous(images_meant, images, asked, PLANS)
     return images_meant
 
 
@@ -131,9 +131,9 @@ def test_a_plan_without_a_course_can_be_listed() -> None:
 def test_an_image_that_is_not_meant_is_left_behind_with_a_reason(
     changes: dict[str, Any], options: dict[str, Any], reason: str
 ) -> None:
-    verdict = judge(image_ref(**changes), request(**options), PLANS)
+    verdict = match_image(image_ref(**changes), request(**options), PLANS)
 
-    assert verdict.meant is False
+    assert verdict.matches is False
     assert verdict.reason.startswith(reason)
 
 
@@ -153,7 +153,7 @@ def test_an_image_that_is_not_meant_is_left_behind_with_a_reason(
     ],
 )
 def test_an_image_that_fits_is_meant(changes: dict[str, Any], options: dict[str, Any]) -> None:
-    assert judge(image_ref(**changes), request(**options), PLANS).meant is True
+    assert match_image(image_ref(**changes), request(**options), PLANS).matches is True
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ def test_what_an_answer_does_not_tell_leaves_the_verdict_open(
 ) -> None:
     answer = image_ref(**{unknown: None}, from_file=False)
 
-    assert judge(answer, request(**options), PLANS).meant is None
+    assert match_image(answer, request(**options), PLANS).matches is None
 
 
 @pytest.mark.parametrize(
@@ -182,14 +182,14 @@ def test_what_an_answer_does_not_tell_leaves_the_verdict_open(
 def test_what_was_not_asked_need_not_be_known(unknown: str, options: dict[str, Any]) -> None:
     answer = image_ref(**{unknown: None}, from_file=False)
 
-    assert judge(answer, request(**options), PLANS).meant is True
+    assert match_image(answer, request(**options), PLANS).matches is True
 
 
 def test_one_known_mismatch_settles_it_whatever_else_is_open() -> None:
     """Such an image is not fetched only to be thrown away."""
     answer = image_ref(plan_uids=None, image_type=None, from_file=False, **KV)
 
-    assert judge(answer, request(), PLANS).meant is False
+    assert match_image(answer, request(), PLANS).matches is False
 
 
 # --- the set ----------------------------------------------------------------------------------
@@ -380,13 +380,13 @@ def test_a_mere_look_does_not_call_images_undated_that_the_server_tells_nothing_
     ],
 )
 def test_an_image_type_is_named_as_one_says_it(image_type: tuple[str, ...], name: str) -> None:
-    assert type_name(image_type) == name
+    assert short_image_type(image_type) == name
 
 
 def test_images_left_out_are_sorted_by_the_reason() -> None:
     mv, kv = series("1", 1), series("1", 2, 3, **KV)
 
-    assert left_out(mv + kv, request(), PLANS) == {"kV": kv}
+    assert excluded(mv + kv, request(), PLANS) == {"kV": kv}
 
 
 def test_no_image_at_all_is_said_so() -> None:

@@ -9,13 +9,20 @@ from typing import Any
 
 import pytest
 
-from qatrack_aria import account
-from qatrack_aria.dicom.headers import ImageRef, PlanRef
-from qatrack_aria.dicom.move import Attempt
+from qatrack_aria.dicom.attributes import ImageRef, PlanRef
+from qatrack_aria.dicom.c_find import QueryRecord
 from qatrack_aria.dicom.peer import Peer
-from qatrack_aria.dicom.query import Asked
-from qatrack_aria.request import Request
-from qatrack_aria.story import HIGHEST, LONGEST, LONGEST_READ, LONGEST_TEXT, Story, Told
+from qatrack_aria.dicom.retrieve import RetrieveAttempt
+from qatrack_aria.retrieval import report
+from qatrack_aria.retrieval.request import Request
+from qatrack_aria.retrieval.timeline import (
+    HIGHEST,
+    LONGEST,
+    LONGEST_READ,
+    LONGEST_TEXT,
+    StoredTimeline,
+    Timeline,
+)
 
 NOON = dt.datetime(2026, 11, 20, 12)
 BIDI = "\u202egnp.exe"
@@ -38,11 +45,11 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return made
 
 
-def seconds(story: Story) -> dict[str, float]:
+def seconds(story: Timeline) -> dict[str, float]:
     return {step.name: step.seconds for step in story.steps}
 
 
-def kept(story: Story) -> Any:
+def kept(story: Timeline) -> Any:
     return json.loads(story.as_json())
 
 
@@ -50,7 +57,7 @@ def kept(story: Story) -> Any:
 
 
 def test_a_step_takes_the_time_it_takes(clock: Clock) -> None:
-    story = Story()
+    story = Timeline()
     with story.step("images"):
         clock.now += 2
     clock.now += 5
@@ -59,7 +66,7 @@ def test_a_step_takes_the_time_it_takes(clock: Clock) -> None:
 
 
 def test_a_step_that_is_returned_to_goes_on(clock: Clock) -> None:
-    story = Story()
+    story = Timeline()
     for _ in range(3):
         with story.step("images"):
             clock.now += 2
@@ -70,7 +77,7 @@ def test_a_step_that_is_returned_to_goes_on(clock: Clock) -> None:
 
 
 def test_a_step_within_another_is_not_counted_twice(clock: Clock) -> None:
-    story = Story()
+    story = Timeline()
     with story.step("images"):
         clock.now += 1
         with story.step("calling"):
@@ -85,7 +92,7 @@ def test_a_step_that_fails_is_timed_too(clock: Clock) -> None:
         clock.now += 2
         raise ZeroDivisionError
 
-    story = Story()
+    story = Timeline()
     with pytest.raises(ZeroDivisionError), story.step("images"):
         fail()
 
@@ -93,7 +100,7 @@ def test_a_step_that_fails_is_timed_too(clock: Clock) -> None:
 
 
 def test_the_innermost_step_that_failed_is_where_it_stopped() -> None:
-    story = Story()
+    story = Timeline()
     with pytest.raises(ZeroDivisionError), story.step("images"), story.step("calling"):
         raise ZeroDivisionError
     with story.step("hanging up"):
@@ -104,7 +111,7 @@ def test_the_innermost_step_that_failed_is_where_it_stopped() -> None:
 
 def test_a_process_that_is_told_to_end_stopped_somewhere_too() -> None:
     """gunicorn ends a worker that takes too long by SystemExit."""
-    story = Story()
+    story = Timeline()
     with pytest.raises(SystemExit), story.step("images"):
         raise SystemExit(1)
 
@@ -115,11 +122,11 @@ def test_a_process_that_is_told_to_end_stopped_somewhere_too() -> None:
 
 
 def test_a_story_in_which_nothing_happened_is_empty() -> None:
-    assert Story().as_json() == "{}"
+    assert Timeline().as_json() == "{}"
 
 
 def test_steps_are_kept_in_their_order(clock: Clock) -> None:
-    story = Story()
+    story = Timeline()
     for name in ("plan", "images", "plan"):
         with story.step(name):
             clock.now += 1
@@ -134,7 +141,7 @@ def test_an_account_that_cannot_be_given_is_left_out(caplog: pytest.LogCaptureFi
     def broken() -> dict[str, Any]:
         raise KeyError("QA_TB1")
 
-    story = Story()
+    story = Timeline()
     story.tell(broken)
 
     assert kept(story) == {}
@@ -144,14 +151,14 @@ def test_an_account_that_cannot_be_given_is_left_out(caplog: pytest.LogCaptureFi
 
 @pytest.mark.parametrize("value", [object(), {1, 2}, b"x"], ids=["object", "set", "bytes"])
 def test_what_json_cannot_hold_is_no_error(value: Any) -> None:
-    story = Story()
+    story = Timeline()
     story.tell(lambda: {"value": value})
 
     assert story.as_json() == "{}"
 
 
 def test_remarks_come_to_an_end() -> None:
-    story = Story()
+    story = Timeline()
     for number in range(1000):
         story.remark(f"remark {number}")
 
@@ -189,7 +196,7 @@ def account_of(**changes: Any) -> dict[str, Any]:
     }
     request = changes.pop("request", Request.parse("QA_TB1", "WL"))
     peer = Peer("aria", "VMSDBD", "10.0.0.5", 104, "QATRACK", "", 11112)
-    return account.of_visit(peer, request, **{**values, **changes})
+    return report.of_visit(peer, request, **{**values, **changes})
 
 
 def reasons(told: dict[str, Any]) -> dict[str, int]:
@@ -229,7 +236,7 @@ def test_the_most_frequent_reasons_are_named_and_the_others_counted() -> None:
 
 
 def test_of_many_queries_the_first_and_the_last_are_told() -> None:
-    asked = [Asked("SERIES", {"StudyInstanceUID": f"1.2.{n}"}, n, "") for n in range(500)]
+    asked = [QueryRecord("SERIES", {"StudyInstanceUID": f"1.2.{n}"}, n, "") for n in range(500)]
 
     told = account_of(asked=asked)
     assert [query["answers"] for query in told["queries"]] == [*range(10), *range(490, 500)]
@@ -241,7 +248,7 @@ def test_a_story_is_short_whatever_the_peer_answers(letter: str) -> None:
     """Machine names, image types, labels, refusals: as long, as many and as odd as can be."""
     long = letter * 100_000
     hostile = [image(n, machines=frozenset([f"{n}{long}"])) for n in range(200)]
-    story = Story()
+    story = Timeline()
     for number in range(1000):
         with story.step(f"{number} {letter}"):
             pass
@@ -251,8 +258,9 @@ def test_a_story_is_short_whatever_the_peer_answers(letter: str) -> None:
             plans=[PlanRef(long, long, long, long, label=long, course=long)] * 500,
             listed=hostile,
             chosen=hostile[:50],
-            asked=[Asked("IMAGE", {"PatientID": long, long: long}, 10**9, long, 10**9)] * 5000,
-            attempts=[Attempt("C-MOVE", "IMAGE", 10**9, 0, None, None, None, long)] * 5000,
+            asked=[QueryRecord("IMAGE", {"PatientID": long, long: long}, 10**9, long, 10**9)]
+            * 5000,
+            attempts=[RetrieveAttempt("C-MOVE", "IMAGE", 10**9, 0, None, None, None, long)] * 5000,
             refused=[f"{n} {long}" for n in range(1000)],
         )
     )
@@ -288,7 +296,7 @@ def test_a_story_is_short_whatever_the_peer_answers(letter: str) -> None:
     ids=lambda text: repr(text)[:20],
 )
 def test_what_is_no_story_reads_as_an_empty_one(text: Any) -> None:
-    told = Told(text)
+    told = StoredTimeline(text)
 
     assert (told.text("a"), told.number("a"), told.seconds("a"), told.items("a")) == ("", 0, 0, [])
 
@@ -298,7 +306,7 @@ ODD = [None, True, -1, 1.5, 10**400, float("nan"), float("inf"), "7", [], [[]], 
 
 @pytest.mark.parametrize("value", ODD, ids=repr)
 def test_a_value_of_another_kind_reads_as_none(value: Any) -> None:
-    told = Told(json.dumps({"a": value}))
+    told = StoredTimeline(json.dumps({"a": value}))
 
     assert isinstance(told.text("a"), str)
     assert 0 <= told.number("a") < HIGHEST
@@ -307,13 +315,13 @@ def test_a_value_of_another_kind_reads_as_none(value: Any) -> None:
 
 
 def test_entries_that_are_none_are_passed_over() -> None:
-    told = Told('{"steps": [1, null, [], "x", {"step": "plan"}]}')
+    told = StoredTimeline('{"steps": [1, null, [], "x", {"step": "plan"}]}')
 
     assert [entry.text("step") for entry in told.items("steps")] == ["plan"]
 
 
 def test_a_list_that_is_too_long_is_cut() -> None:
-    assert len(Told(json.dumps({"a": [{}] * 5000})).items("a")) == 20
+    assert len(StoredTimeline(json.dumps({"a": [{}] * 5000})).items("a")) == 20
 
 
 @pytest.mark.parametrize(
@@ -327,4 +335,4 @@ def test_a_list_that_is_too_long_is_cut() -> None:
     ],
 )
 def test_a_text_is_one_line_that_can_be_shown(text: str, read: str) -> None:
-    assert Told(json.dumps({"a": text})).text("a") == read
+    assert StoredTimeline(json.dumps({"a": text})).text("a") == read

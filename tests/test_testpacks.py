@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from qatrack_aria import procedures
+from qatrack_aria import testpacks
 
 ROOT = Path(__file__).resolve().parent.parent
 COMMITTED = ROOT / "fixtures" / "testpacks"
@@ -57,9 +57,9 @@ def test_the_documentation_is_up_to_date(tmp_path: Path) -> None:
 def test_the_first_example_of_the_readme_is_one_of_these() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
 
-    assert procedures.FIRST.procedure("4.0", "aria") in readme
+    assert testpacks.FIRST.procedure("4.0", "aria") in readme
     # Where the older QATrack+ differs, the readme says only how the last line is.
-    assert procedures.FIRST.procedure("3.1.1", "aria").splitlines()[-1] in readme
+    assert testpacks.FIRST.procedure("3.1.1", "aria").splitlines()[-1] in readme
 
 
 def test_there_is_a_pack_of_each_kind_for_each_version() -> None:

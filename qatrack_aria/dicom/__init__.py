@@ -1,1 +1,1 @@
-"""DICOM, and nothing of Django or QATrack+."""
+"""DICOM: queries, retrieval, our storage SCP, attributes, files. Imports nothing of Django."""

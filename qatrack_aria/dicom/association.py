@@ -18,26 +18,26 @@ from pynetdicom.sop_class import (
     Verification,
 )
 
-from qatrack_aria.deadline import Deadline
-from qatrack_aria.dicom import compat, tls
-from qatrack_aria.dicom.address import nothing_answers, resolve, why_not
-from qatrack_aria.dicom.bounds import bound
-from qatrack_aria.dicom.headers import (
+from qatrack_aria.dicom import pynetdicom_patches, tls
+from qatrack_aria.dicom.attributes import (
     CT_IMAGE_STORAGE,
     PLAN_CLASSES,
     RT_IMAGE_STORAGE,
     SPATIAL_REGISTRATION_STORAGE,
     VARIAN_PLAN_CLASSES,
 )
+from qatrack_aria.dicom.deadline import Deadline
+from qatrack_aria.dicom.limits import limit_association
 from qatrack_aria.dicom.peer import C_GET, C_MOVE, PATIENT_ROOT, STUDY_ROOT, Peer
-from qatrack_aria.dicom.refusal import refusal
-from qatrack_aria.dicom.tls import Trouble
+from qatrack_aria.dicom.rejection import rejection_error
+from qatrack_aria.dicom.resolve import connection_failure, resolve, unreachable_error
+from qatrack_aria.dicom.tls import TlsProblem
 from qatrack_aria.errors import (
     AssociationRejectedError,
     NodeBusyError,
     NodeUnreachableError,
 )
-from qatrack_aria.story import CALL, Story
+from qatrack_aria.retrieval.timeline import CALL, Timeline
 
 MODELS = {
     (STUDY_ROOT, "C-FIND"): StudyRootQueryRetrieveInformationModelFind,
@@ -64,7 +64,7 @@ MAX_PDU = 131072
 BUSY_PAUSES = (1.0, 3.0)
 
 for _number, _uid in enumerate(VARIAN_PLAN_CLASSES):
-    compat.register_private_storage(_uid, f"VarianRTPlanStorage{_number}")
+    pynetdicom_patches.register_private_storage(_uid, f"VarianRTPlanStorage{_number}")
 
 
 def storage_contexts() -> list[PresentationContext]:
@@ -85,7 +85,7 @@ class Session:
         Takes the C-STORE event of a C-GET and returns its status.
     verification : bool
         Ask for C-ECHO too.
-    story : Story, optional
+    story : Timeline, optional
         Told how long calling takes.
 
     Raises
@@ -100,13 +100,13 @@ class Session:
         deadline: Deadline,
         on_store: Any = None,
         verification: bool = False,
-        story: Story | None = None,
+        story: Timeline | None = None,
     ) -> None:
         self.peer = peer
         self._verification = verification
         self.deadline = deadline
         self._on_store = on_store
-        self._story = story or Story()
+        self._story = story or Timeline()
         self._association: Association | None = None
         self._message_id = 0
 
@@ -128,7 +128,7 @@ class Session:
     def next_message_id(self) -> int:
         """The message ID for the next request, the only one whose responses are taken then."""
         self._message_id = self._message_id % 0xFFFF + 1
-        compat.keep_responses(self.association, self._message_id)
+        pynetdicom_patches.keep_responses(self.association, self._message_id)
         return self._message_id
 
     def close(self) -> None:
@@ -139,16 +139,16 @@ class Session:
         if association.is_established:
             association.acse_timeout = self.deadline.at_most(2.0)
             association.release()
-            association.join(compat.FAREWELL)
+            association.join(pynetdicom_patches.ABORT_TIMEOUT)
         if association.is_alive():
-            compat.abort(association)
+            pynetdicom_patches.abort(association)
             association.join(2.0)
 
     def abort(self) -> None:
         """Break off at once."""
         association, self._association = self._association, None
         if association is not None:
-            compat.abort(association)
+            pynetdicom_patches.abort(association)
 
     def context(self, service: str) -> Any:
         """The SOP class of the node's information model for "C-FIND", "C-MOVE" or "C-GET"."""
@@ -235,22 +235,22 @@ class Session:
             if trouble is not None:
                 raise trouble.error(self.peer)
             if connected:
-                raise refusal(self.peer, association)
+                raise rejection_error(self.peer, association)
             reasons.append(f"{address}: {self._why_not(address)}")
-        raise nothing_answers(self.peer, reasons)
+        raise unreachable_error(self.peer, reasons)
 
     def _request(self, address: str) -> tuple[Association, bool]:
         connected: list[Any] = []
-        ae = compat.application_entity(self.peer.local_ae_title, address)
+        ae = pynetdicom_patches.application_entity(self.peer.local_ae_title, address)
         # pynetdicom's own default, none, waits for as long as the system does: over two minutes.
         ae.connection_timeout = self.deadline.at_most(self.peer.connect_timeout)
         ae.acse_timeout = self.deadline.at_most(self.peer.response_timeout)
         ae.dimse_timeout = self.deadline.at_most(self.peer.response_timeout)
         ae.network_timeout = None  # a quiet association is no failure; every wait has its own end
         handlers: list[Any] = [
-            *compat.AT_ONCE,
-            (evt.EVT_CONN_OPEN, compat.sure_to_end),
-            (evt.EVT_CONN_OPEN, bound, [MAX_PDU]),
+            *pynetdicom_patches.NO_DELAY,
+            (evt.EVT_CONN_OPEN, pynetdicom_patches.end_in_time),
+            (evt.EVT_CONN_OPEN, limit_association, [MAX_PDU]),
             (evt.EVT_CONN_OPEN, lambda event: connected.append(event.address)),
         ]
         contexts, roles = self._contexts()
@@ -266,7 +266,7 @@ class Session:
             evt_handlers=handlers,
             tls_args=self._tls_args(),
         )
-        compat.keep_responses(association)
+        pynetdicom_patches.keep_responses(association)
         if not association.is_established:
             association.kill()  # after an answer that is no DICOM, its connection is still open
         return association, bool(connected)
@@ -274,9 +274,9 @@ class Session:
     def _tls_args(self) -> tuple[Any, str] | None:
         if self.peer.tls is None:
             return None
-        return tls.calling(self.peer.tls), self.peer.remote_host
+        return tls.client_context(self.peer.tls), self.peer.remote_host
 
-    def _no_tls(self, address: str, association: Association) -> Trouble | None:
+    def _no_tls(self, address: str, association: Association) -> TlsProblem | None:
         """Why there is no TLS, if that is what the association failed for."""
         answered = association.acceptor.primitive is not None
         if self.peer.tls is None or answered or self.deadline.expired:
@@ -300,7 +300,7 @@ class Session:
         """Ask the system once more, briefly: pynetdicom only logs why a connection failed."""
         if self.deadline.expired:
             return "no time left"
-        why = why_not(address, self.peer.remote_port, self.deadline.at_most(1.0))
+        why = connection_failure(address, self.peer.remote_port, self.deadline.at_most(1.0))
         if why == "no answer":
             return f"{why} within {self.peer.connect_timeout:g} s"
         return why or "connected only at the second try"

@@ -6,7 +6,7 @@ from typing import Any, Iterable, Mapping
 
 from pydicom.dataset import Dataset
 
-from qatrack_aria.dicom.charset import can_hold
+from qatrack_aria.dicom.character_sets import can_encode
 
 #: More responses follow (PS3.4 C.4); FF01: an optional key is not supported.
 PENDING = (0xFF00, 0xFF01)
@@ -34,7 +34,7 @@ def identifier(
         A value cannot be written in it: it would go out with a wildcard.
     """
     plain = all(str(value).isascii() for value in keys.values())
-    if not plain and not all(can_hold(str(v), character_set) for v in keys.values()):
+    if not plain and not all(can_encode(str(v), character_set) for v in keys.values()):
         raise ValueError(f"the keys cannot be written in {character_set}")
     ds = Dataset()
     ds.QueryRetrieveLevel = level

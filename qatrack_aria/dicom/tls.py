@@ -39,7 +39,7 @@ class Tls:
     check_host: bool = True
 
 
-class Trouble(NamedTuple):
+class TlsProblem(NamedTuple):
     """Why there is no TLS, and what to do."""
 
     what: str
@@ -50,7 +50,7 @@ class Trouble(NamedTuple):
         return TlsError(f"TLS: {peer} {self.what}: {self.cure}.")
 
 
-def calling(tls: Tls) -> ssl.SSLContext:
+def client_context(tls: Tls) -> ssl.SSLContext:
     """What our associations are encrypted by.
 
     Raises
@@ -66,8 +66,8 @@ def calling(tls: Tls) -> ssl.SSLContext:
     return context
 
 
-def listening(tls: Tls) -> ssl.SSLContext:
-    """What our storage SCP is encrypted by; raises as :func:`calling` does."""
+def server_context(tls: Tls) -> ssl.SSLContext:
+    """What our storage SCP is encrypted by; raises as :func:`client_context` does."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.verify_mode = ssl.CERT_REQUIRED
     _believe(context, tls, ssl.Purpose.CLIENT_AUTH)
@@ -75,7 +75,7 @@ def listening(tls: Tls) -> ssl.SSLContext:
     return context
 
 
-def probe(address: str, port: int, tls: Tls, host: str, seconds: float) -> Trouble | None:
+def probe(address: str, port: int, tls: Tls, host: str, seconds: float) -> TlsProblem | None:
     """Try a handshake, to learn why an association over TLS did not come about.
 
     Parameters
@@ -91,7 +91,7 @@ def probe(address: str, port: int, tls: Tls, host: str, seconds: float) -> Troub
     """
     try:
         with socket.create_connection((address, port), timeout=seconds) as plain:
-            with calling(tls).wrap_socket(plain, server_hostname=host) as sock:
+            with client_context(tls).wrap_socket(plain, server_hostname=host) as sock:
                 # From TLS 1.3 on the other side judges our certificate after the handshake.
                 sock.recv(1)
     except socket.timeout:
@@ -101,7 +101,7 @@ def probe(address: str, port: int, tls: Tls, host: str, seconds: float) -> Troub
     return None
 
 
-def explain(error: OSError, host: str = "") -> Trouble | None:
+def explain(error: OSError, host: str = "") -> TlsProblem | None:
     """What an error of a handshake means; ``None`` if it is not about TLS."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return _UNBELIEVED.get(error.verify_code, _untold_reason)(host, error.verify_message)
@@ -111,7 +111,7 @@ def explain(error: OSError, host: str = "") -> Trouble | None:
     for part, trouble in _ALERTS.items():
         if part in reason:
             return trouble
-    return Trouble(
+    return TlsProblem(
         f"cannot agree with us on TLS ({reason.replace('_', ' ').lower()})",
         "compare the TLS settings of both sides",
     )
@@ -165,32 +165,32 @@ class _reading:
 
 # --- what goes wrong --------------------------------------------------------------------------
 
-_Words = Callable[[str, str], Trouble]
+_Words = Callable[[str, str], TlsProblem]
 
 
-def _unknown_authority(host: str, said: str) -> Trouble:
-    return Trouble(
+def _unknown_authority(host: str, said: str) -> TlsProblem:
+    return TlsProblem(
         f"shows a certificate of an authority that is not believed here ({said})",
         "give the node's CA file: the certificate of whoever issued the service's",
     )
 
 
-def _other_host(host: str, said: str) -> Trouble:
-    return Trouble(
+def _other_host(host: str, said: str) -> TlsProblem:
+    return TlsProblem(
         f"shows a certificate that does not name '{host}'",
         "call it by the name in its certificate, or untick the node's TLS host check",
     )
 
 
-def _wrong_time(host: str, said: str) -> Trouble:
-    return Trouble(
+def _wrong_time(host: str, said: str) -> TlsProblem:
+    return TlsProblem(
         f"shows a certificate that is not valid today ({said})",
         "let whoever runs it renew it, and see that this machine's clock is right",
     )
 
 
-def _untold_reason(host: str, said: str) -> Trouble:
-    return Trouble(
+def _untold_reason(host: str, said: str) -> TlsProblem:
+    return TlsProblem(
         f"shows a certificate that cannot be verified ({said})", "ask whoever runs the service"
     )
 
@@ -202,19 +202,19 @@ _UNBELIEVED: dict[int, _Words] = {
     **dict.fromkeys((62, 64), _other_host),
 }
 
-_NO_TLS = Trouble(
+_NO_TLS = TlsProblem(
     "does not speak TLS on this port",
     "give the port of its TLS service (often 2762), or untick the node's TLS",
 )
-_NOT_BELIEVED = Trouble(
+_NOT_BELIEVED = TlsProblem(
     "does not accept our certificate",
     "let whoever runs it believe the authority of our certificate; is ours given, and valid?",
 )
-_TOO_OLD = Trouble(
+_TOO_OLD = TlsProblem(
     "offers only TLS older than 1.2",
     "let whoever runs it turn on TLS 1.2 or 1.3",
 )
-_NO_CERTIFICATE = Trouble(
+_NO_CERTIFICATE = TlsProblem(
     "shows no certificate", "let whoever runs it give the service a certificate of its own"
 )
 #: By a part of OpenSSL's reason; the first that fits.

@@ -13,7 +13,7 @@ from pynetdicom.association import Association
 from pynetdicom.presentation import PresentationContext, build_context
 from pynetdicom.transport import RequestHandler, ThreadedAssociationServer
 
-from qatrack_aria.dicom import compat
+from qatrack_aria.dicom import pynetdicom_patches
 
 from .exchange import KINDS, PATIENT_ROOT, STUDY_ROOT, Exchange
 
@@ -104,7 +104,10 @@ class Listener(ThreadedAssociationServer):
         self.serve = serve
         kwargs["request_handler"] = _Handler
         super().__init__(*args, **kwargs)
-        for kind, handler in (*compat.AT_ONCE, (evt.EVT_CONN_OPEN, compat.sure_to_end)):
+        for kind, handler in (
+            *pynetdicom_patches.NO_DELAY,
+            (evt.EVT_CONN_OPEN, pynetdicom_patches.end_in_time),
+        ):
             self.bind(kind, handler)
         self._answering = threading.Lock()
         self._ending = False
@@ -134,7 +137,7 @@ class Listener(ThreadedAssociationServer):
             self._ending = True
         for association in self.active_associations:
             if association.is_established:
-                compat.abort(association)
+                pynetdicom_patches.abort(association)
             elif association.dul.socket is not None:
                 # Connected, and silent: it waits for an A-ASSOCIATE; None is what a timeout gives.
                 association.dul.socket.close()

@@ -12,7 +12,7 @@ from pynetdicom.ae import ApplicationEntity as AE
 from pynetdicom.association import Association
 from pynetdicom.presentation import PresentationContext
 
-from qatrack_aria.dicom import compat
+from qatrack_aria.dicom import pynetdicom_patches
 
 from . import find, retrieve
 from .behaviour import Behaviour
@@ -131,7 +131,7 @@ class Simulator:
         listener: Any = ae.make_server(
             (self.host, self.port),
             evt_handlers=handlers,
-            server_class=compat.listener_class(Listener, self.host),
+            server_class=pynetdicom_patches.listener_class(Listener, self.host),
             contexts_now=self._contexts,
             serve=self._serve,
         )
@@ -147,7 +147,7 @@ class Simulator:
         self._stopping = True
         listener.shutdown()
         for association in list(self._sending):
-            compat.abort(association)
+            pynetdicom_patches.abort(association)
         listener.end()
         for thread in self._late:
             thread.join()
@@ -260,7 +260,7 @@ class Simulator:
         if not outgoing or self._stopping:
             return None
         host, port = self.peers[exchange.destination]
-        ae = compat.application_entity(behaviour.store_ae_title or self.ae_title, host)
+        ae = pynetdicom_patches.application_entity(behaviour.store_ae_title or self.ae_title, host)
         ae.dimse_timeout = TRANSACTION_TIMEOUT
         ae.network_timeout = TRANSACTION_TIMEOUT
         pairs = {(str(ds.SOPClassUID), str(ds.file_meta.TransferSyntaxUID)) for ds in outgoing}
@@ -271,9 +271,9 @@ class Simulator:
             port,
             ae_title=exchange.destination,
             max_pdu=MAXIMUM_PDU,
-            evt_handlers=list(compat.AT_ONCE),
+            evt_handlers=list(pynetdicom_patches.NO_DELAY),
         )
-        compat.keep_responses(association)
+        pynetdicom_patches.keep_responses(association)
         self._sending.add(association)
         return association
 

@@ -15,9 +15,9 @@ from django.conf import settings
 from django.core.management import call_command
 from pynetdicom.association import Association
 
-from qatrack_aria.archive import Archive
 from qatrack_aria.dicom.association import Peer
-from qatrack_aria.dicom.receiver import Inbox, Receiver
+from qatrack_aria.dicom.storage_scp import Inbox, StorageScp
+from qatrack_aria.storage.archive import Archive
 from tests.bench.aria import OUR_AE_TITLE
 from tests.bench.helper import obey
 from tests.bench.world import LABEL
@@ -78,9 +78,9 @@ class Ours:
             local_host=HOST,
             local_port=port,
         )
-        self._inbox = Inbox(lambda incoming: kept.take_in(incoming, patient).finish)
+        self._inbox = Inbox(lambda incoming: kept.receive(incoming, patient).commit)
         self._inbox.expect(uids)
-        self._stack.enter_context(Receiver(peer, self._inbox))
+        self._stack.enter_context(StorageScp(peer, self._inbox))
         return port
 
     def close(self) -> int:

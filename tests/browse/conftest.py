@@ -86,7 +86,7 @@ def page(viewer: Client, node: Any) -> Callable[..., str]:
 @pytest.fixture
 def fetched(world: Any, node: Any) -> Retrieval:
     """The row of a retrieval of WL's newest eight images."""
-    from qatrack_aria.retrieval import fetch
+    from qatrack_aria.retrieval.service import fetch
 
     fetch(node.name, PATIENT, "WL", "portal")
     return Retrieval.objects.get()

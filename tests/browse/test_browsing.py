@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from qatrack_aria import fetch_images
-from qatrack_aria.batches import Batch
-from qatrack_aria.browsing import History, history, plans
+from qatrack_aria.browse.groups import ImageGroup
+from qatrack_aria.browse.listing import PlanImages, plan_images, plans
 from qatrack_aria.errors import (
     InactiveNodeError,
     NodeUnreachableError,
@@ -19,8 +19,8 @@ from qatrack_aria.errors import (
     RequestError,
     WaitingError,
 )
-from qatrack_aria.retrieval import fetch
-from qatrack_aria.search import EVER
+from qatrack_aria.retrieval.date_windows import EVER
+from qatrack_aria.retrieval.service import fetch
 from qatrack_aria.simulator import phantom
 from tests.browse.conftest import YESTERDAY
 from tests.fetch.conftest import DAY, NOON, PATIENT, nothing_left_running, plan, uids, winston_lutz
@@ -31,15 +31,15 @@ __all__ = ["nothing_left_running"]
 HOUR = dt.timedelta(hours=1)
 
 
-def of(node: Any, one: Any, *days: Any) -> History:
-    return history(node, PATIENT, str(one.SOPInstanceUID), *days)
+def of(node: Any, one: Any, *days: Any) -> PlanImages:
+    return plan_images(node, PATIENT, str(one.SOPInstanceUID), *days)
 
 
-def rows(found: History) -> list[Batch]:
+def rows(found: PlanImages) -> list[ImageGroup]:
     return [batch for _, batches in found.days for batch in batches]
 
 
-def taken(node: Any, batch: Batch) -> list[str]:
+def taken(node: Any, batch: ImageGroup) -> list[str]:
     """Press Fetch; what comes."""
     assert batch.offer is not None
     asked: Any = batch.offer.request
@@ -47,7 +47,7 @@ def taken(node: Any, batch: Batch) -> list[str]:
     return uids(fetch(node.name, PATIENT, asked.plan, asked.image_type, **options))
 
 
-def listed(batch: Batch) -> list[str]:
+def listed(batch: ImageGroup) -> list[str]:
     return sorted(image.sop_uid for image in batch.images)
 
 
@@ -158,7 +158,7 @@ def test_no_image_of_another_plan_is_listed(node: Any, world: Any) -> None:
 
 def test_a_plan_that_the_patient_does_not_have_is_none(node: Any, world: Any) -> None:
     with pytest.raises(PlanNotFoundError, match="go back"):
-        history(node, PATIENT, "1.2.3.4.5")
+        plan_images(node, PATIENT, "1.2.3.4.5")
 
 
 def test_what_is_in_the_archive_is_known(node: Any, world: Any) -> None:

@@ -14,11 +14,11 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from qatrack_aria import pictures
+from qatrack_aria import rendering
+from qatrack_aria.admin import images as pages
 from qatrack_aria.conf import conf
 from qatrack_aria.models import Retrieval
-from qatrack_aria.pages import images as pages
-from qatrack_aria.retrieval import fetch
+from qatrack_aria.retrieval.service import fetch
 from tests.browse.conftest import YESTERDAY, images_address, shown
 from tests.fetch.conftest import PATIENT, nothing_left_running, plan, winston_lutz
 
@@ -70,14 +70,14 @@ def test_a_small_picture_is_drawn_as_on_the_contact_sheet(
 ) -> None:
     first = sorted(Path(fetched.folder).iterdir())[0]
     seen = picture(viewer, fetched)
-    assert seen.tobytes() == pictures.thumbnail(first, seen.width).tobytes()
+    assert seen.tobytes() == rendering.draw_thumbnail(first, seen.width).tobytes()
 
 
 def test_a_picture_in_full_size_has_every_pixel(viewer: Client, fetched: Retrieval) -> None:
     first = sorted(Path(fetched.folder).iterdir())[0]
     seen = picture(viewer, fetched, full=1)
     assert seen.size == (64, 64)
-    assert seen.tobytes() == pictures.picture(first).tobytes()
+    assert seen.tobytes() == rendering.draw_image(first).tobytes()
 
 
 def test_radiation_is_bright_and_dark_as_on_film_if_one_likes(
@@ -175,7 +175,7 @@ def test_a_picture_that_a_browser_has_is_not_drawn_again(
     first = viewer.get(address)
     assert first["Cache-Control"] == "private, no-cache"
     assert first["X-Content-Type-Options"] == "nosniff"
-    monkeypatch.delattr(pictures, "thumbnail")
+    monkeypatch.delattr(rendering, "draw_thumbnail")
     again = viewer.get(address, HTTP_IF_NONE_MATCH=first["ETag"])
     assert (again.status_code, again.content) == (304, b"")
     assert again["Cache-Control"] == "private, no-cache"

@@ -11,11 +11,11 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from qatrack_aria.archive import Archive
 from qatrack_aria.conf import conf
-from qatrack_aria.deadline import Deadline
-from qatrack_aria.lock import hold_destination
+from qatrack_aria.dicom.deadline import Deadline
 from qatrack_aria.models import Retrieval
+from qatrack_aria.retrieval.lock import hold_destination
+from qatrack_aria.storage.archive import Archive
 from tests.browse.conftest import YESTERDAY, browse_address, images_address, shown
 from tests.fetch.conftest import PATIENT, nothing_left_running, plan, winston_lutz
 

@@ -61,7 +61,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Any:
     """The clock by which answers grow old: ``clock.now += 60`` lets a minute pass."""
     clock = SimpleNamespace(now=time.time())
     clock.time = lambda: clock.now
-    monkeypatch.setattr("qatrack_aria.memory.time", clock)
+    monkeypatch.setattr("qatrack_aria.retrieval.answer_cache.time", clock)
     return clock
 
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from qatrack_aria import fetch_images, images_from
 from qatrack_aria.errors import PatientNotAllowedError, RequestError
-from qatrack_aria.imageset import check_of
+from qatrack_aria.retrieval.imageset import check_of
 from tests.composite.conftest import FETCH, HEAD, assert_named_and_short
 from tests.composite.encoding import Encoder
 from tests.fetch.conftest import DAY, NOON, PATIENT, plan, winston_lutz

@@ -8,7 +8,7 @@ from typing import Any, Iterator
 
 import pytest
 
-from qatrack_aria.dicom.address import addresses, why_not
+from qatrack_aria.dicom.resolve import addresses, connection_failure
 from tests.peers.server import free_port
 
 
@@ -53,11 +53,11 @@ def test_name_servers_that_do_not_answer_are_not_waited_for(deaf_name_servers: N
 
 
 def test_why_nothing_answers_at_a_port() -> None:
-    assert why_not("127.0.0.1", free_port(), 1.0) == "Connection refused"
+    assert connection_failure("127.0.0.1", free_port(), 1.0) == "Connection refused"
 
 
 def test_what_can_be_reached_needs_no_reason() -> None:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(1)
-        assert why_not("127.0.0.1", listener.getsockname()[1], 1.0) == ""
+        assert connection_failure("127.0.0.1", listener.getsockname()[1], 1.0) == ""

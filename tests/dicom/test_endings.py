@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelFind
 
-from qatrack_aria.deadline import Deadline
-from qatrack_aria.dicom import compat
+from qatrack_aria.dicom import pynetdicom_patches
 from qatrack_aria.dicom.association import Session
+from qatrack_aria.dicom.c_find import find
+from qatrack_aria.dicom.deadline import Deadline
 from qatrack_aria.dicom.identifier import identifier
-from qatrack_aria.dicom.query import find
 from qatrack_aria.errors import NodeUnreachableError
 from tests.dicom.called import accept, called, reset, until_closed
 from tests.security.wire import DATA, p_data
@@ -37,8 +37,8 @@ def test_who_falls_silent_within_a_pdu_is_left_behind(half):
         began = time.monotonic()
         with pytest.raises(NodeUnreachableError, match=r"was silent for 0\.3 s"):
             find(session, ASKED, copy)
-        association.join(compat.FAREWELL)
-        assert time.monotonic() - began < 0.3 + 3 * compat.FAREWELL
+        association.join(pynetdicom_patches.ABORT_TIMEOUT)
+        assert time.monotonic() - began < 0.3 + 3 * pynetdicom_patches.ABORT_TIMEOUT
         assert not association.is_alive()
         assert not association.dul.is_alive()
         assert sock.fileno() == -1
@@ -54,7 +54,7 @@ def test_a_connection_that_was_reset_is_closed_on_our_side_too():
         sock = association.dul.socket.socket
         with pytest.raises(NodeUnreachableError, match="broke off"):
             find(session, ASKED, copy)
-        association.join(compat.FAREWELL)
+        association.join(pynetdicom_patches.ABORT_TIMEOUT)
         assert sock.fileno() == -1
 
 
@@ -88,7 +88,7 @@ class AtThatMoment(threading.Event):
 
     def clear(self) -> None:
         super().clear()
-        compat.abort(self.association)
+        pynetdicom_patches.abort(self.association)
 
     def kill_the_running(self) -> None:
         self.kill()
@@ -118,7 +118,7 @@ def test_breaking_off_wakes_who_waits_for_an_answer():
         association = session.association
         thread = asking(association)
         assert waiting.wait(10)
-        compat.abort(association)
+        pynetdicom_patches.abort(association)
         thread.join(5)
         assert not thread.is_alive()
 

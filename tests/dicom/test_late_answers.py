@@ -7,10 +7,10 @@ from copy import copy
 
 from pydicom.dataset import Dataset
 
-from qatrack_aria.deadline import Deadline
 from qatrack_aria.dicom.association import Session
+from qatrack_aria.dicom.c_find import find
+from qatrack_aria.dicom.deadline import Deadline
 from qatrack_aria.dicom.identifier import identifier
-from qatrack_aria.dicom.query import find
 from tests.dicom.called import PENDING, SUCCESS, accept, called, find_rsp
 
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from pydicom.dataset import Dataset
 
-from qatrack_aria.deadline import Deadline
-from qatrack_aria.dicom import query
+from qatrack_aria.dicom import c_find
 from qatrack_aria.dicom.association import Session
+from qatrack_aria.dicom.deadline import Deadline
 from qatrack_aria.dicom.identifier import identifier
 from qatrack_aria.errors import QueryError
 from tests.dicom.called import PENDING, SUCCESS, accept, called, find_rsp
@@ -30,7 +30,7 @@ def image(number: int) -> Dataset:
 
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> int:
-    monkeypatch.setattr(query, "MAX_ANSWERS", 20)
+    monkeypatch.setattr(c_find, "MAX_ANSWERS", 20)
     return 20
 
 
@@ -53,7 +53,7 @@ def test_a_list_without_end_is_broken_off_and_named(few: int) -> None:
     with called(lists(100 * few)) as peer, Session(peer, Deadline(60)) as session:
         association = session.association
         with pytest.raises(QueryError) as failed:
-            query.find(session, ASKED, copy)
+            c_find.find(session, ASKED, copy)
         assert association.is_aborted or not association.is_alive()
     said = str(failed.value)
     assert said.startswith(f"C-FIND: {peer} lists more than anybody can have asked for")
@@ -63,5 +63,5 @@ def test_a_list_without_end_is_broken_off_and_named(few: int) -> None:
 
 def test_as_many_answers_as_are_allowed_are_taken(few: int) -> None:
     with called(lists(few)) as peer, Session(peer, Deadline(60)) as session:
-        answers, trouble = query.find(session, ASKED, copy)
+        answers, trouble = c_find.find(session, ASKED, copy)
     assert (len(answers), trouble) == (few, "")

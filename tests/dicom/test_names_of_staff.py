@@ -12,7 +12,7 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.tag import Tag
 
-from qatrack_aria.dicom.files import without_staff
+from qatrack_aria.dicom.part10 import without_staff
 from qatrack_aria.simulator import phantom
 from tests.fetch.conftest import NOON, plan
 

@@ -13,14 +13,14 @@ from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRLittleEndian
 from pynetdicom.dsutils import decode
 
-from qatrack_aria.archive import Archive
-from qatrack_aria.deadline import Deadline
 from qatrack_aria.dicom.association import Session
-from qatrack_aria.dicom.charset import understand
-from qatrack_aria.dicom.headers import RT_PLAN_STORAGE
+from qatrack_aria.dicom.attributes import RT_PLAN_STORAGE
+from qatrack_aria.dicom.c_find import find
+from qatrack_aria.dicom.character_sets import decode_texts
+from qatrack_aria.dicom.deadline import Deadline
 from qatrack_aria.dicom.identifier import identifier
-from qatrack_aria.dicom.query import find
-from qatrack_aria.dicom.receiver import Incoming
+from qatrack_aria.dicom.storage_scp import ReceivedInstance
+from qatrack_aria.storage.archive import Archive
 from tests.dicom.called import PENDING, SUCCESS, accept, called, find_rsp
 from tests.security.spoiling import TAGS, element
 
@@ -41,7 +41,7 @@ def from_the_wire(*elements: bytes) -> Dataset:
 @pytest.mark.parametrize("told", [b"", TOLD], ids=["no character set", "a character set"])
 def test_a_value_that_cannot_be_read_is_left_out_and_the_others_stay(told: bytes) -> None:
     ds = from_the_wire(told, UNREADABLE, LABEL)
-    understand(ds, SET)
+    decode_texts(ds, SET)
     assert "StudyID" not in ds
     assert [element.value for element in ds][-1] == WORD
 
@@ -54,14 +54,14 @@ def test_a_text_that_does_not_say_its_set_is_read_in_that_of_the_node(
     character_set: str, raw: bytes
 ) -> None:
     ds = from_the_wire(element(TAGS["RTPlanLabel"], "SH", raw))
-    understand(ds, character_set)
+    decode_texts(ds, character_set)
     assert ds.RTPlanLabel == WORD
 
 
 def test_a_text_that_says_its_set_is_not_touched() -> None:
     told = element(TAGS["SpecificCharacterSet"], "CS", b"ISO_IR 100")
     ds = from_the_wire(told, element(TAGS["RTPlanLabel"], "SH", "Müller".encode("latin-1")))
-    understand(ds, SET)
+    decode_texts(ds, SET)
     assert ds.RTPlanLabel == "Müller"
 
 
@@ -105,7 +105,9 @@ def test_a_file_is_read_so(tmp_path: Path, told: bytes) -> None:
             LABEL,
         )
     )
-    archive.keep(Incoming("1.2.3", RT_PLAN_STORAGE, str(ExplicitVRLittleEndian), data), "QA_1")
+    archive.keep(
+        ReceivedInstance("1.2.3", RT_PLAN_STORAGE, str(ExplicitVRLittleEndian), data), "QA_1"
+    )
     header = archive.header("1.2.3", "QA_1")
     assert header is not None
     assert "StudyID" not in header

@@ -13,10 +13,10 @@ import pytest
 from pydicom.uid import generate_uid
 from pynetdicom import build_context
 
-from qatrack_aria.dicom import compat
+from qatrack_aria.dicom import pynetdicom_patches
 from qatrack_aria.dicom.association import STORAGE_CLASSES
 from qatrack_aria.dicom.peer import Peer
-from qatrack_aria.dicom.receiver import Inbox, Incoming, Receiver, Unacceptable
+from qatrack_aria.dicom.storage_scp import Inbox, ReceivedInstance, StorageScp, UnacceptableInstance
 from qatrack_aria.errors import ArchiveError, ReceiverError
 from qatrack_aria.simulator import phantom
 from tests.peers.server import free_port
@@ -36,10 +36,10 @@ class Shelf:
     """Where an inbox puts things; ``error`` is raised instead, if set."""
 
     def __init__(self, error: Exception | None = None) -> None:
-        self.kept: list[Incoming] = []
+        self.kept: list[ReceivedInstance] = []
         self.error = error
 
-    def keep(self, incoming: Incoming) -> None:
+    def keep(self, incoming: ReceivedInstance) -> None:
         if self.error is not None:
             raise self.error
         self.kept.append(incoming)
@@ -53,7 +53,7 @@ class SlowShelf(Shelf):
         self.done = threading.Event()
         self.defect: ArchiveError | None = None
 
-    def keep(self, incoming: Incoming) -> Callable[[], None]:  # type: ignore[override]
+    def keep(self, incoming: ReceivedInstance) -> Callable[[], None]:  # type: ignore[override]
         super().keep(incoming)
         return self.put_in_place
 
@@ -87,7 +87,7 @@ def peer():
 
 
 def associate(peer: Peer, ds, calling: str = "VMSDBD", called: str = "QATRACK", source: str = ""):
-    ae = compat.application_entity(calling, peer.local_host)
+    ae = pynetdicom_patches.application_entity(calling, peer.local_host)
     ae.acse_timeout = ae.dimse_timeout = 10
     syntax = ds.file_meta.TransferSyntaxUID
     association = ae.associate(
@@ -97,7 +97,7 @@ def associate(peer: Peer, ds, calling: str = "VMSDBD", called: str = "QATRACK", 
         ae_title=called,
         **({"bind_address": (source, 0)} if source else {}),
     )
-    compat.keep_responses(association)
+    pynetdicom_patches.keep_responses(association)
     return association
 
 
@@ -116,7 +116,7 @@ def test_every_class_that_a_retrieval_may_need_is_taken(peer, inbox, shelf, sop_
     """RT Image, RT Plan, CT, REG and Varian's private plan classes."""
     ds = image(sop_class)
     inbox.expect([ds.SOPInstanceUID])
-    with Receiver(peer, inbox):
+    with StorageScp(peer, inbox):
         assert store(peer, ds) == [0x0000]
     assert [(one.sop_uid, one.sop_class) for one in shelf.kept] == [(ds.SOPInstanceUID, sop_class)]
 
@@ -124,7 +124,7 @@ def test_every_class_that_a_retrieval_may_need_is_taken(peer, inbox, shelf, sop_
 def test_the_bytes_are_kept_as_they_came(peer, inbox, shelf):
     ds = image()
     inbox.expect([ds.SOPInstanceUID])
-    with Receiver(peer, inbox):
+    with StorageScp(peer, inbox):
         store(peer, ds)
     (incoming,) = shelf.kept
     assert ds.PixelData in incoming.data
@@ -134,7 +134,7 @@ def test_the_bytes_are_kept_as_they_came(peer, inbox, shelf):
 def test_what_nobody_asked_for_is_refused(peer, inbox, shelf):
     expected, stranger = image(), image()
     inbox.expect([expected.SOPInstanceUID])
-    with Receiver(peer, inbox):
+    with StorageScp(peer, inbox):
         assert store(peer, stranger, expected) == [0x0124, 0x0000]
     assert [one.sop_uid for one in shelf.kept] == [expected.SOPInstanceUID]
     assert inbox.refused == ["an instance that nobody asked for"]
@@ -143,20 +143,23 @@ def test_what_nobody_asked_for_is_refused(peer, inbox, shelf):
 def test_the_same_instance_twice_is_kept_once(peer, inbox, shelf):
     ds = image()
     inbox.expect([ds.SOPInstanceUID])
-    with Receiver(peer, inbox):
+    with StorageScp(peer, inbox):
         assert store(peer, ds, copy.deepcopy(ds)) == [0x0000, 0x0000]
     assert len(shelf.kept) == 1
 
 
 @pytest.mark.parametrize(
     ("error", "status"),
-    [(Unacceptable("an instance of another patient"), 0xA900), (ArchiveError("disk full"), 0xA700)],
+    [
+        (UnacceptableInstance("an instance of another patient"), 0xA900),
+        (ArchiveError("disk full"), 0xA700),
+    ],
 )
 def test_what_cannot_be_kept_is_answered_with_a_failure(peer, inbox, shelf, error, status):
     shelf.error = error
     ds = image()
     inbox.expect([ds.SOPInstanceUID])
-    with Receiver(peer, inbox):
+    with StorageScp(peer, inbox):
         assert store(peer, ds) == [status]
     assert inbox.missing([ds.SOPInstanceUID]) == [ds.SOPInstanceUID]
 
@@ -171,7 +174,7 @@ def test_the_next_image_may_come_while_the_disk_works_on_the_one_before(peer):
     inbox = Inbox(shelf.keep)
     ds = image()
     inbox.expect([ds.SOPInstanceUID])
-    with Receiver(peer, inbox):
+    with StorageScp(peer, inbox):
         assert store(peer, ds) == [0x0000]
         assert inbox.missing([ds.SOPInstanceUID]) == [ds.SOPInstanceUID]
         shelf.done.set()
@@ -184,7 +187,7 @@ def test_an_image_that_comes_again_while_it_is_filed_is_filed_once(peer):
     inbox = Inbox(shelf.keep)
     ds = image()
     inbox.expect([ds.SOPInstanceUID])
-    with Receiver(peer, inbox):
+    with StorageScp(peer, inbox):
         assert store(peer, ds, copy.deepcopy(ds)) == [0x0000, 0x0000]
         shelf.done.set()
         until_filed(inbox)
@@ -198,7 +201,7 @@ def test_no_more_than_one_image_is_ahead_of_the_disk(peer):
     first, second = image(), image()
     inbox.expect([first.SOPInstanceUID, second.SOPInstanceUID])
     answers: list[int] = []
-    with Receiver(peer, inbox):
+    with StorageScp(peer, inbox):
         sending = threading.Thread(target=lambda: answers.extend(store(peer, first, second)))
         sending.start()
         with inbox.changed:
@@ -217,7 +220,7 @@ def test_a_disk_that_fails_at_last_has_the_next_image_refused(peer):
     inbox = Inbox(shelf.keep)
     first, second = image(), image()
     inbox.expect([first.SOPInstanceUID, second.SOPInstanceUID])
-    with Receiver(peer, inbox):
+    with StorageScp(peer, inbox):
         assert store(peer, first, second)[1] == 0xA700
     assert inbox.failure is shelf.defect
     assert inbox.arrived == {}
@@ -227,27 +230,27 @@ def test_a_full_disk_is_a_failure_of_this_machine_that_ends_the_wait(peer, inbox
     shelf.error = ArchiveError("disk full")
     ds = image()
     inbox.expect([ds.SOPInstanceUID])
-    with Receiver(peer, inbox):
+    with StorageScp(peer, inbox):
         store(peer, ds)
     assert inbox.failure is shelf.error
 
 
 @pytest.mark.parametrize("titles", [{"calling": "OTHER"}, {"called": "OTHER"}])
 def test_calls_with_another_ae_title_are_rejected(peer, inbox, titles):
-    with Receiver(peer, inbox):
+    with StorageScp(peer, inbox):
         assert associate(peer, image(), **titles).is_rejected
     assert "OTHER" in inbox.refused[0]
 
 
 def test_a_connection_from_another_address_is_closed(peer, inbox):
-    with Receiver(peer, inbox):
+    with StorageScp(peer, inbox):
         association = associate(peer, image(), source="127.0.0.5")
         assert not association.is_established
     assert inbox.refused == ["a connection from 127.0.0.5, which is no address of the node"]
 
 
 def test_a_class_that_is_not_offered_is_not_accepted(peer, inbox):
-    with Receiver(peer, inbox):
+    with StorageScp(peer, inbox):
         association = associate(peer, image("1.2.840.10008.5.1.4.1.1.4"))  # MR Image Storage
         assert not association.is_established
 
@@ -259,7 +262,7 @@ def test_it_is_gone_when_the_retrieval_ends(peer, inbox, host):
         pytest.skip("this machine has no IPv6 loopback")
     before = set(threading.enumerate())
     peer = dataclasses.replace(peer, local_host=host, remote_host=host or "127.0.0.1")
-    with Receiver(peer, inbox):
+    with StorageScp(peer, inbox):
         silent = socket.create_connection((peer.remote_host, peer.local_port))
         # Connections are accepted one after the other: once this one is, so is the first.
         associate(peer, image()).release()
@@ -285,7 +288,7 @@ def _family(host: str) -> int:
 
 
 def test_an_association_under_way_ends_with_the_retrieval(peer, inbox):
-    with Receiver(peer, inbox):
+    with StorageScp(peer, inbox):
         association = associate(peer, image())
         assert association.is_established
     association.join(10)
@@ -297,19 +300,19 @@ def test_a_port_in_use_is_named(peer, inbox):
         other.bind(("127.0.0.1", peer.local_port))
         other.listen(1)
         with pytest.raises(ReceiverError, match=f"port {peer.local_port}"):
-            Receiver(peer, inbox).__enter__()
+            StorageScp(peer, inbox).__enter__()
 
 
 def test_an_address_that_is_not_this_machines_is_named(peer, inbox):
     peer = dataclasses.replace(peer, local_host="192.0.2.1")
     with pytest.raises(ReceiverError, match="no address of this machine"):
-        Receiver(peer, inbox).__enter__()
+        StorageScp(peer, inbox).__enter__()
 
 
 def test_a_uid_that_is_a_path_is_only_ever_compared(peer, inbox, shelf):
     ds = image()
     ds.SOPInstanceUID = generate_uid()
     inbox.expect(["../../x"])
-    with Receiver(peer, inbox):
+    with StorageScp(peer, inbox):
         assert store(peer, ds) == [0x0124]
     assert shelf.kept == []

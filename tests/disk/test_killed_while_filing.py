@@ -11,8 +11,8 @@ from typing import Callable, Iterator
 import pytest
 from pydicom.dataset import Dataset
 
-from qatrack_aria.archive import Archive
-from qatrack_aria.dicom.receiver import Incoming
+from qatrack_aria.dicom.storage_scp import ReceivedInstance
+from qatrack_aria.storage.archive import Archive
 from tests import datasets
 from tests.datasets import PATIENT
 from tests.disk.killing import killed_at_byte, killed_before_change
@@ -34,11 +34,11 @@ def image() -> Dataset:
     return datasets.image()
 
 
-def file_it(root: Path, incoming: Incoming) -> None:
+def file_it(root: Path, incoming: ReceivedInstance) -> None:
     Archive(root).keep(incoming, PATIENT)
 
 
-def is_whole(root: Path, incoming: Incoming) -> bool:
+def is_whole(root: Path, incoming: ReceivedInstance) -> bool:
     """Whether the archive holds just this file, in full; an error if there is anything else."""
     found = list((root / "instances").rglob("*.dcm"))
     for path in found:

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from qatrack_aria import archive as archive_module
 from qatrack_aria import fetch_images
-from qatrack_aria.archive import Archive
 from qatrack_aria.errors import ArchiveError
-from qatrack_aria.retrieval import fetch
+from qatrack_aria.retrieval.service import fetch
+from qatrack_aria.storage import archive as archive_module
+from qatrack_aria.storage.archive import Archive
 from tests import datasets
 from tests.disk.world import IMAGES, OUT_OF_RESOURCES, World, fetched
 from tests.fetch.conftest import PATIENT, uids
@@ -37,7 +37,7 @@ def test_an_archive_that_is_removed_in_the_midst(world: World, archive: Path) ->
 
 @pytest.mark.parametrize(
     ("place", "step", "fails"),
-    [(archive_module, "checked", "make"), (os, "fsync", "write")],
+    [(archive_module, "read_checked", "make"), (os, "fsync", "write")],
     ids=["when it is looked at", "when the disk keeps it"],
 )
 def test_an_archive_that_is_removed_while_an_image_is_filed_does_not_come_back_in_part(

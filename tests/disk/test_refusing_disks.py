@@ -12,7 +12,7 @@ from typing import Any, Iterator
 
 import pytest
 
-from qatrack_aria.dicom.receiver import FILED_AT_ONCE
+from qatrack_aria.dicom.storage_scp import FILED_AT_ONCE
 from qatrack_aria.errors import ArchiveError
 from tests.disk.conftest import as_nobody, give_to_nobody
 from tests.disk.world import IMAGES, OUT_OF_RESOURCES, World, assert_goes_on, fetched

@@ -69,7 +69,7 @@ def walk(
     names : sequence of str
         Only these.
     tell : callable
-        Told what came of each fetch.
+        StoredTimeline what came of each fetch.
     """
     tally = Tally()
     count = min(WORKERS, len(names) or WORKERS)

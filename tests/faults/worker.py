@@ -14,14 +14,14 @@ from typing import Iterator
 import django
 from django.core.management import call_command
 
-from qatrack_aria.dicom import association, compat, move
+from qatrack_aria.dicom import association, pynetdicom_patches, retrieve
 
 
 def main() -> None:
     django.setup()
     call_command("migrate", verbosity=0)
-    compat.FAREWELL = 0.2  # s: enough on the loopback
-    move.PAUSES = association.BUSY_PAUSES = (0.05, 0.1)
+    pynetdicom_patches.ABORT_TIMEOUT = 0.2  # s: enough on the loopback
+    retrieve.PAUSES = association.BUSY_PAUSES = (0.05, 0.1)
     order = json.loads(sys.argv[1])
     with tempfile.TemporaryDirectory() as folder:
         for line in _walk(Path(folder), **order):

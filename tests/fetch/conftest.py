@@ -12,7 +12,7 @@ import pydicom
 import pytest
 from django.core.management import call_command
 
-from qatrack_aria.dicom import move
+from qatrack_aria.dicom import retrieve
 from qatrack_aria.models import AriaNode
 from qatrack_aria.simulator import Behaviour, Simulator, phantom
 from tests.peers.server import free_port
@@ -53,7 +53,7 @@ def plan(label: str = "WL", patient: str = PATIENT, **options: Any) -> Any:
 @pytest.fixture
 def node(db: None, settings: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> AriaNode:
     """The node "aria", with an archive of its own and patience for a test."""
-    monkeypatch.setattr(move, "PAUSES", tuple(pause / 100 for pause in move.PAUSES))
+    monkeypatch.setattr(retrieve, "PAUSES", tuple(pause / 100 for pause in retrieve.PAUSES))
     settings.QATRACK_ARIA_ARCHIVE = str(tmp_path / "archive")
     return AriaNode.objects.create(
         name="aria",

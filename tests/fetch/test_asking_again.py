@@ -7,8 +7,8 @@ from typing import Any, Callable
 
 import pytest
 
-from qatrack_aria import archive, fetch_images
-from qatrack_aria.dicom import association, move
+from qatrack_aria import fetch_images
+from qatrack_aria.dicom import association, retrieve
 from qatrack_aria.errors import (
     AssociationRejectedError,
     IncompleteRetrievalError,
@@ -16,6 +16,7 @@ from qatrack_aria.errors import (
     Outcome,
 )
 from qatrack_aria.simulator import Behaviour
+from qatrack_aria.storage import archive
 from tests.fetch.conftest import PATIENT, plan, uids, winston_lutz
 
 
@@ -30,7 +31,7 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[float]]:
             taken.append(seconds)
             happens()
 
-        monkeypatch.setattr(move.Mover, "_wait", wait)
+        monkeypatch.setattr(retrieve.Retriever, "_wait", wait)
         return taken
 
     return during
@@ -55,7 +56,7 @@ def test_an_image_that_could_not_be_moved_at_first_is_asked_for_again(
     aria = serve(wl, mine, unmovable=frozenset({str(mine[0].SOPInstanceUID)}))
     taken = pauses(lambda: setattr(aria, "behaviour", Behaviour()))
     assert uids(fetch()) == uids(mine)
-    assert taken == [move.PAUSES[0]]
+    assert taken == [retrieve.PAUSES[0]]
     assert len(aria.operations("C-STORE")) == 8
 
 
@@ -67,7 +68,7 @@ def test_each_pause_is_longer_and_there_are_few(serve: Any, pauses: Any) -> None
     taken = pauses()
     with pytest.raises(IncompleteRetrievalError, match="1 of 8 images did not arrive"):
         fetch()
-    assert taken == sorted(move.PAUSES)
+    assert taken == sorted(retrieve.PAUSES)
 
 
 def test_what_stays_missing_is_listed(serve: Any, pauses: Any) -> None:
@@ -151,7 +152,7 @@ def test_what_is_still_on_its_way_to_the_disk_is_not_asked_for_again(
 ) -> None:
     """The node's last word, here a failure, comes while the disk works on the last image."""
     heard = threading.Event()
-    read_responses, finish = move._Operation._read_responses, archive.Filing.finish
+    read_responses, finish = retrieve._Operation._read_responses, archive.PendingFile.commit
 
     def read_to_the_end(operation: Any, *arguments: Any) -> None:
         read_responses(operation, *arguments)
@@ -161,8 +162,8 @@ def test_what_is_still_on_its_way_to_the_disk_is_not_asked_for_again(
         assert heard.wait(10)
         finish(filing)
 
-    monkeypatch.setattr(move._Operation, "_read_responses", read_to_the_end)
-    monkeypatch.setattr(archive.Filing, "finish", finish_late)
+    monkeypatch.setattr(retrieve._Operation, "_read_responses", read_to_the_end)
+    monkeypatch.setattr(archive.PendingFile, "commit", finish_late)
     wl = plan()
     mine = winston_lutz(wl, count=1)
     aria = serve(wl, mine, final_status=0xC001)

@@ -8,9 +8,9 @@ import pytest
 from pydicom.dataset import Dataset
 
 from qatrack_aria import fetch_images
-from qatrack_aria.dicom import charset
-from qatrack_aria.dicom.charset import CHOICES, can_hold, understand
-from qatrack_aria.dicom.find import identifier
+from qatrack_aria.dicom import character_sets
+from qatrack_aria.dicom.character_sets import CHOICES, can_encode, decode_texts
+from qatrack_aria.dicom.finder import identifier
 from qatrack_aria.errors import PlanNotFoundError, RequestError
 from tests.conftest import start
 from tests.fetch.conftest import plan, uids, winston_lutz
@@ -133,13 +133,13 @@ def test_plain_letters_are_sent_without_a_character_set() -> None:
 
 @pytest.mark.parametrize(("character_set", "name"), CHOICES, ids=[name for name, _ in CHOICES])
 def test_each_set_of_the_admin_holds_plain_letters(character_set: str, name: str) -> None:
-    assert can_hold("QA_TB1-wl (2)", character_set)
+    assert can_encode("QA_TB1-wl (2)", character_set)
 
 
 @pytest.mark.parametrize(("character_set", "word"), WORDS, ids=[c for c, _ in WORDS])
 def test_a_set_holds_its_own_letters_and_not_those_of_all(character_set: str, word: str) -> None:
-    assert can_hold(word, character_set)
-    assert can_hold("ü山Ж", character_set) is (character_set in ("ISO_IR 192", "GB18030"))
+    assert can_encode(word, character_set)
+    assert can_encode("ü山Ж", character_set) is (character_set in ("ISO_IR 192", "GB18030"))
 
 
 @pytest.mark.parametrize(("character_set", "word"), WORDS, ids=[c for c, _ in WORDS])
@@ -151,14 +151,14 @@ def test_a_text_that_came_without_a_set_is_read_in_that_of_the_node(
     raw = encode_string(word, convert_encodings(character_set.split("\\")))
     ds = Dataset()
     ds.PatientID = raw.decode("iso8859")
-    understand(ds, character_set)
+    decode_texts(ds, character_set)
     assert ds.PatientID == word
 
 
 def test_bytes_that_are_no_unicode_stay_as_they_were_read() -> None:
     ds = Dataset()
     ds.PatientID = "Prüf"  # read from a byte that cannot stand so in UTF-8
-    understand(ds, "ISO_IR 192")
+    decode_texts(ds, "ISO_IR 192")
     assert ds.PatientID == "Prüf"
 
 
@@ -166,10 +166,10 @@ def test_a_set_that_is_told_is_believed() -> None:
     ds = Dataset()
     ds.SpecificCharacterSet = "ISO_IR 100"
     ds.PatientID = "PrÃ¼f"
-    understand(ds, "ISO_IR 192")
+    decode_texts(ds, "ISO_IR 192")
     assert ds.PatientID == "PrÃ¼f"
 
 
 def test_texts_come_without_the_cost_of_importing_pydicom() -> None:
     """The admin's list of sets is part of the start of QATrack+."""
-    assert "pydicom" not in vars(charset)
+    assert "pydicom" not in vars(character_sets)

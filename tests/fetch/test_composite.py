@@ -20,9 +20,9 @@ from qatrack_aria.errors import (
     RequestError,
     WaitingError,
 )
-from qatrack_aria.imageset import check_of
 from qatrack_aria.models import Retrieval
-from qatrack_aria.qatrack import SINCE
+from qatrack_aria.qatrack.context import SINCE
+from qatrack_aria.retrieval.imageset import check_of
 from qatrack_aria.simulator import phantom
 from tests.fetch.conftest import PATIENT, plan, uids, winston_lutz
 

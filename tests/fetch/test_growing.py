@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from qatrack_aria import fetch_images, visit
+from qatrack_aria import fetch_images
 from qatrack_aria.errors import IncompleteRetrievalError
+from qatrack_aria.retrieval import workflow
 from tests.fetch.conftest import PATIENT, plan, uids, winston_lutz
 
 MINUTE = dt.timedelta(minutes=1)
@@ -61,7 +62,7 @@ def test_images_that_come_while_the_first_are_fetched_are_fetched_too(
 def test_a_session_that_does_not_end_is_an_error(
     serve: Any, just_now: dt.datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(visit, "MOST_ROUNDS", 3)
+    monkeypatch.setattr(workflow, "MOST_ROUNDS", 3)
     wl = plan()
     images = winston_lutz(wl, just_now)
     Linac(serve, [wl, *images[:1]], images[1:])

@@ -10,11 +10,11 @@ from typing import Any, Iterator
 
 import pytest
 
-from qatrack_aria.archive import Archive
-from qatrack_aria.deadline import Deadline
 from qatrack_aria.dicom import association
-from qatrack_aria.lock import hold_destination
+from qatrack_aria.dicom.deadline import Deadline
 from qatrack_aria.models import Retrieval
+from qatrack_aria.retrieval.lock import hold_destination
+from qatrack_aria.storage.archive import Archive
 from tests.fetch.conftest import PATIENT, command, plan, uids, winston_lutz
 from tests.peers.server import free_port
 

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from qatrack_aria import fetch_images
-from qatrack_aria.archive import Archive
-from qatrack_aria.deadline import Deadline
+from qatrack_aria.dicom.deadline import Deadline
 from qatrack_aria.errors import (
     ArchiveError,
     AssociationRejectedError,
@@ -25,8 +24,9 @@ from qatrack_aria.errors import (
     UnknownNodeError,
     WaitingError,
 )
-from qatrack_aria.lock import hold_destination
 from qatrack_aria.models import Retrieval
+from qatrack_aria.retrieval.lock import hold_destination
+from qatrack_aria.storage.archive import Archive
 from tests.fetch.conftest import PATIENT, plan, uids, winston_lutz
 
 TOMORROW = dt.date.today() + dt.timedelta(days=1)

@@ -27,11 +27,14 @@ def test_the_newest_session_comes_whole_and_nothing_else(serve):
 
 def test_images_of_another_plan_inside_the_newest_series_are_left_behind(serve):
     wl, other = plan(), plan("PF")
-    mine, strangers = winston_lutz(wl), winston_lutz(other, NOON + dt.timedelta(minutes=5), count=3)
-    for image in strangers:
+    mine, other_patients = (
+        winston_lutz(wl),
+        winston_lutz(other, NOON + dt.timedelta(minutes=5), count=3),
+    )
+    for image in other_patients:
         image.SeriesInstanceUID = mine[0].SeriesInstanceUID
         image.StudyInstanceUID = mine[0].StudyInstanceUID
-    serve(wl, other, mine, strangers)
+    serve(wl, other, mine, other_patients)
     assert uids(fetch_images("aria", PATIENT, "WL")) == uids(mine)
 
 

@@ -9,9 +9,8 @@ import pytest
 from filelock import FileLock
 
 from qatrack_aria import fetch_images, images_from
-from qatrack_aria.archive import Archive
 from qatrack_aria.conf import conf
-from qatrack_aria.dicom import find as finding
+from qatrack_aria.dicom import finder as finding
 from qatrack_aria.errors import (
     AmbiguousPlanError,
     AriaError,
@@ -22,8 +21,9 @@ from qatrack_aria.errors import (
     PlanNotFoundError,
 )
 from qatrack_aria.models import Retrieval
-from qatrack_aria.retrieval import find_plan, look
+from qatrack_aria.retrieval.service import find_plan, preview
 from qatrack_aria.simulator import phantom
+from qatrack_aria.storage.archive import Archive
 from tests.fetch.conftest import DAY, NOON, PATIENT, plan, winston_lutz
 
 
@@ -97,7 +97,7 @@ def test_what_was_turned_away_is_told_with_its_reason(serve):
 def test_a_look_tells_what_it_found(serve):
     wl = plan()
     serve(wl, winston_lutz(wl))
-    look("aria", PATIENT, "WL")
+    preview("aria", PATIENT, "WL")
     assert story()["listed"] == 8
     assert "moving" not in steps(story())
 
@@ -141,7 +141,7 @@ def test_images_are_not_lost_when_the_story_cannot_be_told(serve, monkeypatch):
     def broken(self):
         raise RuntimeError("a fault of ours")
 
-    monkeypatch.setattr("qatrack_aria.visit.Visit.account", broken)
+    monkeypatch.setattr("qatrack_aria.retrieval.workflow.Workflow.account", broken)
     wl = plan()
     serve(wl, winston_lutz(wl))
     assert len(fetch_images("aria", PATIENT, "WL")) == 8

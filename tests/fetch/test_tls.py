@@ -14,7 +14,7 @@ import trustme
 from django.core.exceptions import ValidationError
 
 from qatrack_aria import fetch_images
-from qatrack_aria.dicom.receiver import Inbox, Receiver
+from qatrack_aria.dicom.storage_scp import Inbox, StorageScp
 from qatrack_aria.errors import (
     AssociationRejectedError,
     ConfigurationError,
@@ -244,7 +244,7 @@ def inbox(node: Any, papers: Papers) -> Iterator[Inbox]:
     node.use_tls, node.tls_ca_file = True, papers.ca_file
     node.tls_certificate_file, node.tls_key_file = papers.issue("qatrack")
     inbox = Inbox(lambda incoming: None)
-    with Receiver(node.peer(), inbox):
+    with StorageScp(node.peer(), inbox):
         yield inbox
 
 

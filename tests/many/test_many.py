@@ -21,7 +21,7 @@ import pytest
 from pydicom.dataset import Dataset
 
 from qatrack_aria.models import Retrieval
-from qatrack_aria.record import recorded
+from qatrack_aria.retrieval.record import recorded
 from qatrack_aria.simulator import Behaviour, Simulator
 from tests.fetch.conftest import DAY, NOON, PATIENT, plan, uids, winston_lutz
 from tests.many.crowd import Order

@@ -12,7 +12,7 @@ from pydicom.uid import ImplicitVRLittleEndian
 from pynetdicom import AE, evt
 from pynetdicom.sop_class import Verification
 
-from qatrack_aria.dicom.compat import keep_responses
+from qatrack_aria.dicom.pynetdicom_patches import keep_responses
 from tests.peers.server import HOST, PeerFailed, accepts_connections
 
 

@@ -20,10 +20,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.configuration import set_hypothesis_home_dir
 
-from qatrack_aria.archive import Archive
-from qatrack_aria.dicom import gate
+from qatrack_aria.dicom import scp_server
 from qatrack_aria.dicom.peer import Peer
-from qatrack_aria.dicom.receiver import Inbox, Receiver
+from qatrack_aria.dicom.storage_scp import Inbox, StorageScp
+from qatrack_aria.storage.archive import Archive
 from tests import datasets
 from tests.fetch.conftest import node, nothing_left_running, serve
 from tests.peers.server import free_port
@@ -104,7 +104,7 @@ class Port:
 
     def __init__(self, folder: Path, **changes: Any) -> None:
         self.archive = Archive(folder)
-        self.inbox = Inbox(lambda incoming: self.archive.take_in(incoming, PATIENT).finish)
+        self.inbox = Inbox(lambda incoming: self.archive.receive(incoming, PATIENT).commit)
         known = {
             "name": "aria",
             "remote_ae_title": "VMSDBD",
@@ -115,14 +115,14 @@ class Port:
             "local_port": free_port(),
         }
         self.peer = Peer(**{**known, **changes})
-        self._receiver = Receiver(self.peer, self.inbox)
+        self._storage_scp = StorageScp(self.peer, self.inbox)
 
     def __enter__(self) -> Port:
-        self._receiver.__enter__()
+        self._storage_scp.__enter__()
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._receiver.__exit__(*error)
+        self._storage_scp.__exit__(*error)
 
     def connect(self) -> socket.socket:
         """A connection that nothing was sent on yet."""
@@ -131,10 +131,10 @@ class Port:
         return sock
 
     @property
-    def guests(self) -> list[Any]:
+    def connections(self) -> list[Any]:
         """Who is inside."""
-        server: Any = self._receiver._server
-        return list(server.guests)
+        server: Any = self._storage_scp._server
+        return list(server.connections)
 
 
 def answers(sock: socket.socket) -> bytes:
@@ -172,7 +172,7 @@ def limit(monkeypatch: Any) -> Callable[..., None]:
 
     def change(**limits: Any) -> None:
         for name, value in limits.items():
-            monkeypatch.setattr(gate, name, value)
+            monkeypatch.setattr(scp_server, name, value)
 
     return change
 

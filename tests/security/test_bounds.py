@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from qatrack_aria import fetch_images
-from qatrack_aria.dicom import bounds
+from qatrack_aria.dicom import limits
 from qatrack_aria.errors import AriaError, NodeUnreachableError
 from qatrack_aria.simulator import phantom
 from tests.fetch.conftest import NOON, PATIENT, node, plan, serve, uids, winston_lutz
@@ -61,7 +61,7 @@ def test_an_image_without_end_is_cut_off_in_a_c_get(
     wl = plan()
     # Of 0.4 MB, which is several PDUs: the second is too many.
     serve(wl, phantom.winston_lutz(wl, NOON, True, count=1, machine_type="ias3"))
-    monkeypatch.setattr(bounds, "MAX_UNFILED", 100_000)
+    monkeypatch.setattr(limits, "MAX_UNFILED", 100_000)
     with pytest.raises(AriaError, match=r"Transfer|C-FIND"):
         fetch(deadline=5)
 

@@ -10,13 +10,13 @@ from pydicom.dataset import Dataset
 from pynetdicom.dsutils import decode
 
 from qatrack_aria import images_from
-from qatrack_aria.archive import Archive
-from qatrack_aria.dicom.charset import understand
-from qatrack_aria.dicom.headers import image_ref, plan_ref, printable
-from qatrack_aria.dicom.receiver import Unacceptable
+from qatrack_aria.dicom.attributes import image_ref, plan_ref, printable
+from qatrack_aria.dicom.character_sets import decode_texts
+from qatrack_aria.dicom.storage_scp import UnacceptableInstance
 from qatrack_aria.errors import RequestError
-from qatrack_aria.imageset import check_of
-from qatrack_aria.request import Request
+from qatrack_aria.retrieval.imageset import check_of
+from qatrack_aria.retrieval.request import Request
+from qatrack_aria.storage.archive import Archive
 from tests import datasets
 from tests.security.conftest import PATIENT
 from tests.security.spoiling import TAGS, element
@@ -33,7 +33,7 @@ def answer(*elements: bytes) -> Dataset:
 
 def test_an_answer_with_a_value_that_cannot_be_read_is_read_without_it():
     ds = answer(UNREADABLE, element(TAGS["RTPlanLabel"], "SH", "Müller".encode()))
-    understand(ds, "ISO_IR 192")
+    decode_texts(ds, "ISO_IR 192")
     plan = plan_ref(ds)
     assert (plan.label, plan.course) == ("Müller", None)
 
@@ -56,7 +56,7 @@ def test_a_data_set_that_ends_in_a_piece_of_a_sequence_is_refused(tmp_path):
     archive = Archive(tmp_path / "archive")
     plan = datasets.incoming(datasets.plan(), explicit=True)
     torn = element(TAGS["SOPInstanceUID"], "SQ", b"") + b"\xfe\xff\x00\xe0\0\0\0\0"
-    with pytest.raises(Unacceptable):
+    with pytest.raises(UnacceptableInstance):
         archive.keep(plan._replace(data=torn), PATIENT)
 
 

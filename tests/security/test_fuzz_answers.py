@@ -12,13 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pynetdicom.dsutils import decode
 
-from qatrack_aria import explain, selection
-from qatrack_aria.dicom import headers
-from qatrack_aria.dicom.charset import CHOICES, understand
-from qatrack_aria.dicom.headers import ImageRef, PlanRef, image_ref, plan_ref
+from qatrack_aria.dicom import attributes
+from qatrack_aria.dicom.attributes import ImageRef, PlanRef, image_ref, plan_ref
+from qatrack_aria.dicom.character_sets import CHOICES, decode_texts
 from qatrack_aria.dicom.peer import Peer
 from qatrack_aria.errors import AriaError
-from qatrack_aria.request import Request
+from qatrack_aria.retrieval import messages, selection
+from qatrack_aria.retrieval.request import Request
 from tests import datasets
 from tests.security.conftest import PATIENT, fuzz, tried
 from tests.security.spoiling import TAGS, elements, spoilt
@@ -51,7 +51,7 @@ def read(data: bytes, implicit: bool, character_set: str) -> Any:
         ds = decode(io.BytesIO(data), implicit, True)
     except Exception:
         return None
-    understand(ds, character_set)
+    decode_texts(ds, character_set)
     return ds
 
 
@@ -66,7 +66,7 @@ def test_a_text_that_stands_as_it_was_read_is_what_conversion_makes_of_it(given_
     for element in converted:
         assert element.tag in ours
     for keyword in TAGS:
-        assert headers._values(ours, keyword) == headers._values(converted, keyword), keyword
+        assert attributes._values(ours, keyword) == attributes._values(converted, keyword), keyword
 
 
 def texts(value: Any) -> list[str]:
@@ -76,13 +76,13 @@ def texts(value: Any) -> list[str]:
 
 
 def check(ref: Any, kind: Any) -> None:
-    note = json.loads(json.dumps(ref.as_note()))
+    note = json.loads(json.dumps(ref.to_json()))
     for text in (part for value in note.values() for part in texts(value)):
         assert text.isprintable()
         assert len(text) <= 65
     assert len(ref.sop_uid) <= 65
     if ref.from_file:
-        assert repr(kind.from_note(note)) == repr(ref)
+        assert repr(kind.from_json(note)) == repr(ref)
     if kind is ImageRef and ref.acquired is not None:
         assert ref.acquired.year > dt.MINYEAR + 1000
 
@@ -114,14 +114,14 @@ def test_lists_of_them_are_chosen_from_and_explained():
         images = [image_ref(ds, from_file=from_file) for ds in found]
         plans = [plan_ref(ds, from_file=from_file) for ds in found]
         uids = PLANS | {uid for image in images for uid in image.plan_uids or ()}
-        line(explain.no_images(PEER, request, images, uids))
-        line(explain.no_plan(PEER, request, plans, []))
+        line(messages.no_images(PEER, request, images, uids))
+        line(messages.no_plan(PEER, request, plans, []))
         chosen = selection.choose(images, request, uids)
         try:
             selection.require_one_plan(plans, request)
             if chosen:
-                line(" ".join(explain.remarks(chosen, images, request, uids)))
-                selection.require_certain(chosen, images, request, uids)
+                line(" ".join(messages.remarks(chosen, images, request, uids)))
+                selection.require_unambiguous(chosen, images, request, uids)
         except AriaError as error:
             line(str(error))
 

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qatrack_aria.archive import Archive, checked
-from qatrack_aria.dicom.files import UnreadableError
-from qatrack_aria.dicom.headers import image_ref, plan_ref
-from qatrack_aria.dicom.receiver import Unacceptable
+from qatrack_aria.dicom.attributes import image_ref, plan_ref
+from qatrack_aria.dicom.part10 import UnreadableError
+from qatrack_aria.dicom.storage_scp import UnacceptableInstance
 from qatrack_aria.errors import ArchiveError
+from qatrack_aria.storage.archive import Archive, read_checked
 from tests import datasets
 from tests.security.conftest import PATIENT, fuzz, tried
 from tests.security.spoiling import elements, spoilt
@@ -37,7 +37,7 @@ def test_spoilt_data_sets(tmp_path, whole, explicit):
         tried["instances"] += 1
         try:
             archive.keep(right._replace(data=data), PATIENT)
-        except Unacceptable:
+        except UnacceptableInstance:
             return
         path = archive.path(right.sop_uid)
         ds = pydicom.dcmread(path)
@@ -64,8 +64,8 @@ def test_spoilt_files(tmp_path):
         path.chmod(0o600)
         path.write_bytes(data)
         try:
-            ds = checked(path, IMAGE.SOPInstanceUID, PATIENT)
-        except (Unacceptable, UnreadableError):
+            ds = read_checked(path, IMAGE.SOPInstanceUID, PATIENT)
+        except (UnacceptableInstance, UnreadableError):
             return
         assert ds.SOPInstanceUID == IMAGE.SOPInstanceUID
         whole = pydicom.dcmread(path, force=True)
@@ -83,7 +83,7 @@ def test_an_archive_takes_no_name_from_the_wire(tmp_path):
     @given(st.text(max_size=80) | st.sampled_from(["../../x", "1.2\0", "1.2\n", "1..2", "/", "C:"]))
     def keep(name):
         tried["names of instances"] += 1
-        with pytest.raises((ArchiveError, Unacceptable)):
+        with pytest.raises((ArchiveError, UnacceptableInstance)):
             archive.keep(right._replace(sop_uid=name), PATIENT)
 
     keep()

@@ -9,13 +9,13 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qatrack_aria.archive import Archive
 from qatrack_aria.dicom.peer import Peer
 from qatrack_aria.errors import AriaError
-from qatrack_aria.imageset import ImageSet
-from qatrack_aria.memory import Memory
-from qatrack_aria.request import Request, parse_deadline, parse_max_age
-from qatrack_aria.summary import Summary
+from qatrack_aria.retrieval.answer_cache import AnswerCache
+from qatrack_aria.retrieval.imageset import ImageSet
+from qatrack_aria.retrieval.provenance import Provenance
+from qatrack_aria.retrieval.request import Request, parse_deadline, parse_max_age
+from qatrack_aria.storage.archive import Archive
 from tests import datasets
 from tests.security.conftest import PATIENT, fuzz, tried
 from tests.security.spoiling import altered, json_values
@@ -101,7 +101,7 @@ def test_summaries(tmp_path):
     def parse(summary):
         tried["summaries"] += 1
         try:
-            parsed = Summary.parse(summary)
+            parsed = Provenance.parse(summary)
         except AriaError as error:
             one_line(error)
         else:
@@ -113,20 +113,20 @@ def test_summaries(tmp_path):
 
 def test_notes_of_a_set_and_what_is_remembered(tmp_path):
     """The files are our own; one that was damaged is as good as none."""
-    memory = Memory(Archive(tmp_path / "archive"), PEER, Request.parse(PATIENT, "WL"))
-    memory.keep(image_set(tmp_path), 1)
-    right = json.loads(memory._path.read_text(encoding="utf-8"))
+    cache = AnswerCache(Archive(tmp_path / "archive"), PEER, Request.parse(PATIENT, "WL"))
+    cache.put(image_set(tmp_path), 1)
+    right = json.loads(cache._path.read_text(encoding="utf-8"))
 
     @fuzz(100)
     @given(altered(right) | json_values)
-    def recall(note):
+    def get(note):
         tried["remembered answers"] += 1
-        memory._path.write_text(json.dumps(note), encoding="utf-8")
-        answer = memory.recall(60)
+        cache._path.write_text(json.dumps(note), encoding="utf-8")
+        answer = cache.get(60)
         if answer is not None and answer.images is not None:
             assert answer.images.files
             assert all(Path(file).is_file() for file in answer.images)
         elif answer is not None:
             assert isinstance(answer.failure, AriaError)
 
-    recall()
+    get()

@@ -67,7 +67,7 @@ def still_works(port: Port) -> None:
     ds = image()
     port.inbox.expect([ds.SOPInstanceUID])
     assert store(port.peer, ds) == [0x0000]
-    assert until(lambda: not port.guests), "threads are left"
+    assert until(lambda: not port.connections), "threads are left"
     for file in kept(port):
         assert until(lambda uid=file.SOPInstanceUID: uid in port.inbox.arrived)
         assert file.PatientID == PATIENT

@@ -12,9 +12,9 @@ from typing import Any, Iterable
 
 import pytest
 
-from qatrack_aria.dicom import gate
+from qatrack_aria.dicom import scp_server
 from qatrack_aria.dicom.association import MAX_PDU
-from qatrack_aria.dicom.receiver import REMEMBERED
+from qatrack_aria.dicom.storage_scp import REMEMBERED
 from tests.dicom.test_receiver import store
 from tests.security import wire
 from tests.security.conftest import Port, answers, at_most, image, is_accepted, until
@@ -124,7 +124,7 @@ def test_the_one_that_sends_too_much_is_cut_off_and_not_the_next_to_send(port, l
         greedy.sendall(wire.c_store_rq(RT_IMAGE, "1.2.3"))
         for size in (*repeat(16000, 62), 7800):
             greedy.sendall(wire.p_data(wire.DATA, bytes(size)))
-        assert until(lambda: sum(guest.unfiled for guest in port.guests) > 999_800)
+        assert until(lambda: sum(connection.unfiled for connection in port.connections) > 999_800)
         assert store(port.peer, ds) == [0x0000]
         assert last_pdu(answers(greedy)) == A_ABORT
 
@@ -170,9 +170,9 @@ def test_the_end_of_a_retrieval_does_not_wait_for_the_rest_of_a_pdu(tmp_path, ha
 
 def test_who_hangs_up_leaves_nothing_behind(port):
     """A look whether the port is open, as scanners and monitors take."""
-    for _ in range(gate.MAX_WAITING):
+    for _ in range(scp_server.MAX_WAITING):
         port.connect().close()
-    assert until(lambda: not port.guests)
+    assert until(lambda: not port.connections)
     assert port.inbox.refused == []
 
 
@@ -188,7 +188,7 @@ def test_a_crowd_that_says_nothing_does_not_keep_the_node_out(port):
             stack.enter_context(port.connect())
         assert time.monotonic() - began < 0.9  # TCP tries again after a second
         assert store(port.peer, ds) == [0x0000]
-        assert len(port.guests) < 20
+        assert len(port.connections) < 20
 
 
 def test_more_associations_than_allowed_are_rejected(port, limit):

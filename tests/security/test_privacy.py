@@ -15,7 +15,7 @@ from pydicom import Sequence
 from pydicom.dataset import Dataset
 
 from qatrack_aria import fetch_images
-from qatrack_aria.dicom.headers import plan_ref
+from qatrack_aria.dicom.attributes import plan_ref
 from qatrack_aria.errors import AriaError
 from qatrack_aria.models import Retrieval
 from tests.dicom.test_receiver import store

@@ -87,7 +87,7 @@ def test_each_of_them_is_told_or_gone_and_leaves_nothing(
         assert until(lambda: port.inbox.refused)
         (line,) = port.inbox.refused
         assert line.isprintable()
-        assert until(lambda: not port.guests)
+        assert until(lambda: not port.connections)
 
 
 # --- over TLS ---------------------------------------------------------------------------------
@@ -127,7 +127,7 @@ def test_the_end_of_a_retrieval_does_not_wait_for_handshakes(tmp_path: Any, pape
     with ExitStack() as stack:
         with encrypted_port(tmp_path / "archive", papers) as port:
             silent = [stack.enter_context(port.connect()) for _ in range(5)]
-            assert until(lambda: len(port.guests) == 5)
+            assert until(lambda: len(port.connections) == 5)
         for sock in silent:
             sock.settimeout(1)
             assert sock.recv(1) == b""
@@ -138,4 +138,4 @@ def test_a_pdu_that_is_too_long_is_cut_off_over_tls_too(tmp_path: Any, papers: P
         sock.sendall(TORMENTS["4 GB"])
         assert until(lambda: port.inbox.refused)
         assert "4294967295 bytes" in port.inbox.refused[0]
-        assert until(lambda: not port.guests)
+        assert until(lambda: not port.connections)

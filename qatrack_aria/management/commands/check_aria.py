@@ -8,8 +8,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 from qatrack_aria.errors import Outcome
-from qatrack_aria.management.ending import EXIT_CODES, failures_told
-from qatrack_aria.management.terminal import conversation
+from qatrack_aria.management.exit_codes import EXIT_CODES, exit_on_failure
+from qatrack_aria.management.output import conversation
 
 
 class Command(BaseCommand):
@@ -33,7 +33,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Check; what fails ends with its exit code."""
         verbosity = options["verbosity"]
-        with failures_told(self.stderr, verbosity), conversation(verbosity > 1, self.stderr):
+        with exit_on_failure(self.stderr, verbosity), conversation(verbosity > 1, self.stderr):
             outcomes = [self._check(node, options) for node in _nodes(options)]
         if options["json"]:
             self.stdout.write(json.dumps({"nodes": outcomes}, indent=2))
@@ -42,13 +42,13 @@ class Command(BaseCommand):
             raise SystemExit(worst)
 
     def _check(self, node: Any, options: dict[str, Any]) -> dict[str, Any]:
-        from qatrack_aria.ladder import Ladder
+        from qatrack_aria.retrieval.connection_test import ConnectionTest
 
         told = not options["json"] and options["verbosity"] > 0
         if told:
             self.stdout.write(f"{node.name}:")
         rungs, status = [], Outcome.DONE
-        for rung in Ladder(node, options["patient"], options["plan"]).climb():
+        for rung in ConnectionTest(node, options["patient"], options["plan"]).run():
             if told:
                 mark = self.style.SUCCESS("ok") if rung.passed else self.style.ERROR("NO")
                 time = f"{rung.milliseconds:6} ms"

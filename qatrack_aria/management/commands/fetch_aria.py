@@ -10,8 +10,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 from qatrack_aria.errors import AriaError, Outcome
-from qatrack_aria.management.ending import failures_told
-from qatrack_aria.management.terminal import conversation, progress, table
+from qatrack_aria.management.exit_codes import exit_on_failure
+from qatrack_aria.management.output import conversation, progress, table
 
 
 class Command(BaseCommand):
@@ -56,7 +56,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Fetch or list; a failure ends with its exit code and one line on stderr."""
         verbosity = options["verbosity"]
-        with failures_told(self.stderr, verbosity), conversation(verbosity > 1, self.stderr):
+        with exit_on_failure(self.stderr, verbosity), conversation(verbosity > 1, self.stderr):
             try:
                 if options["list"]:
                     self._list(options)
@@ -76,9 +76,9 @@ class Command(BaseCommand):
 
     def _fetch(self, options: dict[str, Any]) -> None:
         # Here, so that the command's --help needs no DICOM.
-        from qatrack_aria.imageset import require_empty, require_folder_of
-        from qatrack_aria.pictures.paper import require_libraries
-        from qatrack_aria.retrieval import fetch
+        from qatrack_aria.rendering.canvas import require_libraries
+        from qatrack_aria.retrieval.imageset import require_empty, require_folder_of
+        from qatrack_aria.retrieval.service import fetch
 
         output = Path(options["output"]) if options["output"] else None
         if output is not None:
@@ -118,9 +118,9 @@ class Command(BaseCommand):
                 self.stdout.write(file)
 
     def _list(self, options: dict[str, Any]) -> None:
-        from qatrack_aria.retrieval import look
+        from qatrack_aria.retrieval.service import preview
 
-        found = look(*_named(options), **_asked(options))
+        found = preview(*_named(options), **_asked(options))
         images = [
             {
                 "acquired": image.acquired.isoformat(" ") if image.acquired else None,
@@ -157,7 +157,7 @@ def _named(options: dict[str, Any]) -> tuple[str, str, str, str]:
 
 def _asked(options: dict[str, Any]) -> dict[str, Any]:
     from qatrack_aria.models import Retrieval
-    from qatrack_aria.retrieval import Caller
+    from qatrack_aria.retrieval.service import Caller
 
     keys = ("date", "count", "machine", "course", "select", "kv", "deadline")
     return {**{key: options[key] for key in keys}, "caller": Caller(Retrieval.COMMAND, _login())}

@@ -8,9 +8,9 @@ from typing import Any, Sequence
 
 from django.core.management.base import BaseCommand, CommandError
 
-from qatrack_aria.procedures import PACKS, VERSIONS
-from qatrack_aria.procedures.document import document
-from qatrack_aria.procedures.testpack import as_testpack, file_name
+from qatrack_aria.testpacks import PACKS, VERSIONS
+from qatrack_aria.testpacks.markdown import as_markdown
+from qatrack_aria.testpacks.tpk import as_testpack, file_name
 
 
 class Command(BaseCommand):
@@ -40,7 +40,7 @@ class Command(BaseCommand):
             versions = [options["qatrack"]] if options["qatrack"] else list(VERSIONS)
             self._write_packs(Path(options["output"]), versions, options["node"])
         if options["docs"]:
-            self._write(Path(options["docs"]), document())
+            self._write(Path(options["docs"]), as_markdown())
 
     def _write_packs(self, folder: Path, versions: Sequence[str], node: str | None) -> None:
         for version in versions:

@@ -1,0 +1,58 @@
+"""The page that checks a node, step by step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.admin import ModelAdmin
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+
+from qatrack_aria.admin.context import node_or_404, page_context
+
+TEMPLATE = "admin/qatrack_aria/arianode/check.html"
+
+
+def check(admin: ModelAdmin, request: HttpRequest, object_id: str) -> HttpResponse:
+    """Ask for a patient and a plan, if one likes; once the button is pressed, show the steps.
+
+    Parameters
+    ----------
+    admin : ModelAdmin
+        That of the nodes.
+    request : HttpRequest
+        Looking sends nothing: only a POST, which others cannot forge, does.
+    object_id : str
+        The node, as the admin names it in its addresses.
+
+    Raises
+    ------
+    Http404
+        No such node.
+    PermissionDenied
+        Whoever asks may not change nodes.
+    """
+    node = node_or_404(admin, request, object_id)
+    if not admin.has_change_permission(request, node):
+        raise PermissionDenied
+    patient, plan = (request.POST.get(field, "").strip() for field in ("patient", "plan"))
+    context = {
+        **page_context(admin, request, f"Test the connection of {node}", node),
+        "patient": patient,
+        "plan": plan,
+        "half": bool(patient) != bool(plan),
+        "rungs": [],
+    }
+    if request.method == "POST" and not context["half"]:
+        context["rungs"] = _climb(node, patient, plan)
+        context["works"] = all(rung.passed for rung in context["rungs"])
+    return TemplateResponse(request, TEMPLATE, context)
+
+
+def _climb(node: Any, patient: str, plan: str) -> list[Any]:
+    # Here, so that the start of QATrack+ needs no DICOM.
+    from qatrack_aria.retrieval.connection_test import ConnectionTest
+
+    # A web server ends a request after some time: as long as a composite test may take, then.
+    return list(ConnectionTest(node, patient or None, plan or None, node.deadline).run())

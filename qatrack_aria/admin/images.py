@@ -1,0 +1,121 @@
+"""The page that shows the images of a retrieval, and the pictures on it."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib.admin import ModelAdmin
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
+from django.http import Http404, HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.cache import get_conditional_response
+
+from qatrack_aria.admin.context import page_context
+from qatrack_aria.errors import AriaError, ConfigurationError
+from qatrack_aria.models import Retrieval
+
+TEMPLATE = "admin/qatrack_aria/retrieval/images.html"
+ON_A_PAGE = 48
+#: Changes when pictures are drawn in another way, so that browsers ask for them anew.
+EDITION = 1
+
+
+def images(admin: ModelAdmin, request: HttpRequest, pk: int) -> HttpResponse:
+    """Show small pictures of a set, some at a time, with what their headers say.
+
+    Parameters
+    ----------
+    admin : ModelAdmin
+        That of the retrievals.
+    request : HttpRequest
+        `page`, and `film` for dark radiation, in the address.
+    pk : int
+        The retrieval.
+
+    Raises
+    ------
+    Http404
+        No such retrieval.
+    PermissionDenied
+        Whoever asks may not see retrievals.
+    """
+    row = _row(admin, request, pk)
+    context = {
+        **page_context(admin, request, "Images", row),
+        "film": bool(request.GET.get("film")),
+        "browse": _browse(row),
+        **_of_set(row, request),
+    }
+    return TemplateResponse(request, TEMPLATE, context)
+
+
+def picture(admin: ModelAdmin, request: HttpRequest, pk: int, place: int) -> HttpResponse:
+    """Send one picture as PNG: small, or in all its pixels with `full` in the address.
+
+    A browser may keep it, but has to ask each time: the next who logs in there may not see it.
+
+    Raises
+    ------
+    Http404
+        No such image.
+    PermissionDenied
+        As for :func:`images`.
+    """
+    from qatrack_aria.browse import gallery
+
+    row = _row(admin, request, pk)
+    try:
+        files = gallery.files_of(row)
+    except AriaError as error:
+        raise Http404(str(error)) from error
+    if not 1 <= place <= len(files):
+        raise Http404(f"There is no image {place}.")
+    file = files[place - 1]
+    whole, film = bool(request.GET.get("full")), bool(request.GET.get("film"))
+    # The name of a set's folder is drawn by lot, and its files are never written again.
+    drawn = f"{EDITION} {file.parent.name} {file.name} {whole} {film}"
+    etag = f'"{hashlib.sha256(drawn.encode()).hexdigest()[:32]}"'
+    answer = get_conditional_response(request, etag=etag)
+    if answer is None:
+        draw = gallery.full if whole else gallery.small
+        try:
+            answer = HttpResponse(draw(file, inverted=film), content_type="image/png")
+        except ConfigurationError as error:
+            return HttpResponse(str(error), content_type="text/plain; charset=utf-8", status=503)
+    answer["ETag"] = etag
+    answer["Cache-Control"] = "private, no-cache"
+    answer["X-Content-Type-Options"] = "nosniff"
+    return answer
+
+
+def _row(admin: ModelAdmin, request: HttpRequest, pk: int) -> Retrieval:
+    row: Any = Retrieval.objects.select_related("node").filter(pk=pk).first()
+    if not admin.has_view_permission(request, row):
+        raise PermissionDenied
+    if row is None:
+        raise Http404(f"There is no retrieval {pk}.")
+    return row
+
+
+def _browse(row: Retrieval) -> str:
+    """Where its plans are listed, if its node is there."""
+    if row.node is None:
+        return ""
+    address = reverse("admin:qatrack_aria_arianode_browse", args=[row.node.pk])
+    return f"{address}?{urlencode({'patient': row.patient_id})}"
+
+
+def _of_set(row: Retrieval, request: HttpRequest) -> dict[str, Any]:
+    from qatrack_aria.browse import gallery
+
+    try:
+        files = gallery.files_of(row)
+        page = Paginator(range(len(files)), ON_A_PAGE).get_page(request.GET.get("page"))
+        shots = gallery.gallery_images(files, page.object_list, row.node.character_set)
+    except AriaError as error:
+        return {"error": error}
+    return {"page": page, "shots": shots, "count": len(files), "lost": row.found - len(files)}

@@ -1,0 +1,171 @@
+"""The images of a retrieval, to look at: from the folder of its set.
+
+A row of the database is data: the folder that it names is believed only if it is one of a set, and
+the images in it only if they are of the patient that the node may (still) fetch.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Sequence
+
+import pydicom
+from pydicom.dataset import Dataset
+
+from qatrack_aria import rendering
+from qatrack_aria.conf import conf
+from qatrack_aria.dicom.attributes import image_ref, text
+from qatrack_aria.dicom.character_sets import decode_texts
+from qatrack_aria.errors import ArchiveError, PatientNotAllowedError
+from qatrack_aria.models import Retrieval
+from qatrack_aria.rendering.canvas import require_libraries
+from qatrack_aria.rendering.contact_sheet import degrees, energy
+from qatrack_aria.rendering.image import number
+from qatrack_aria.storage.filesystem import disk_error
+
+#: Name of a set's folder, as :func:`qatrack_aria.retrieval.imageset.lay_out` gives it.
+SET = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{8}")
+#: The side of a small picture in pixels: twice what it takes on the page, for fine screens.
+EDGE = 360
+#: Pictures that one process draws at a time: each takes up to thirty times the bytes that it has.
+AT_A_TIME = threading.BoundedSemaphore(2)
+
+
+@dataclass(frozen=True)
+class GalleryImage:
+    """What stands under a picture; texts that the file does not give are empty.
+
+    Attributes
+    ----------
+    place : int
+        Its place in the set, from 1.
+    gantry, collimator, couch : str
+        Whole degrees, ``?`` where nothing sensible is given.
+    distance : str
+        Source to image distance (RT Image SID) in mm.
+    error : str
+        Why the header cannot be read.
+    """
+
+    place: int
+    acquired: dt.datetime | None = None
+    gantry: str = "?"
+    collimator: str = "?"
+    couch: str = "?"
+    machine: str = ""
+    beam: str = ""
+    distance: str = ""
+    label: str = ""
+    error: str = ""
+
+
+def files_of(row: Retrieval) -> list[Path]:
+    """The files of a retrieval's set, in the order of acquisition.
+
+    Raises
+    ------
+    PatientNotAllowedError
+        Its node does not (or no longer) list the patient, or is gone.
+    ArchiveError
+        There is no such set, or not any more.
+    """
+    _require_allowed(row)
+    folder = _folder(row)
+    try:
+        files = sorted(folder.glob("*.dcm")) if folder.is_dir() else []
+    except OSError as error:
+        raise disk_error("read", folder, error) from error
+    if not files:
+        raise ArchiveError(
+            f"Archive: the folder of this retrieval's images is gone: sets are removed after "
+            f"{conf.KEEP_SETS_DAYS} days. The images themselves stay in the archive: fetch them "
+            "once more, which moves only what is missing."
+        )
+    return files
+
+
+def gallery_images(files: Sequence[Path], places: range, character_set: str) -> list[GalleryImage]:
+    """What the headers of some files say; raises where no picture can be drawn here at all.
+
+    Parameters
+    ----------
+    files : sequence of Path
+        All of the set.
+    places : range
+        Which of them, counted from 0.
+    character_set : str
+        Specific Character Set of files that do not say.
+
+    Raises
+    ------
+    ConfigurationError
+        numpy or Pillow is missing.
+    """
+    require_libraries()
+    return [_shot(files[place], place + 1, character_set) for place in places]
+
+
+def small(file: Path, *, inverted: bool) -> bytes:
+    """A small picture as PNG; a file that cannot be shown gives one that says so."""
+    with AT_A_TIME:
+        return rendering.as_png(rendering.draw_thumbnail(file, EDGE, inverted=inverted))
+
+
+def full(file: Path, *, inverted: bool) -> bytes:
+    """A picture in all its pixels as PNG; one that cannot be shown is as in :func:`small`."""
+    try:
+        with AT_A_TIME:
+            return rendering.as_png(rendering.draw_image(file, inverted=inverted))
+    except rendering.NoPictureError:
+        return small(file, inverted=inverted)
+
+
+def _require_allowed(row: Retrieval) -> None:
+    if row.node is None:
+        raise PatientNotAllowedError(
+            "Patient: the node of this retrieval has been removed, so nothing tells any more whose "
+            "images may be shown: fetch them from another node."
+        )
+    row.node.require_allowed(row.patient_id)
+
+
+def _folder(row: Retrieval) -> Path:
+    if not row.folder:
+        raise ArchiveError("Archive: this retrieval has no images: its message says why.")
+    folder, sets = Path(row.folder), conf.ARCHIVE / "sets"
+    named = SET.fullmatch(folder.name) is not None
+    if not named or folder.is_symlink() or folder.parent.resolve() != sets.resolve():
+        raise ArchiveError(
+            f"Archive: the folder that this retrieval names is no set in {sets}: was the archive "
+            "moved? Fetch the images once more."
+        )
+    return folder
+
+
+def _shot(file: Path, place: int, character_set: str) -> GalleryImage:
+    try:
+        ds = pydicom.dcmread(file, stop_before_pixels=True)
+        decode_texts(ds, character_set)
+    except Exception:  # pydicom raises of every kind on garbage, and its words may be the file's
+        return GalleryImage(place, error="The file cannot be read.")
+    image = image_ref(ds, from_file=True)
+    return GalleryImage(
+        place,
+        image.acquired,
+        degrees(ds, "GantryAngle"),
+        degrees(ds, "BeamLimitingDeviceAngle"),
+        degrees(ds, "PatientSupportAngle"),
+        image.machine,
+        energy(image),
+        _millimetres(ds),
+        text(ds, "RTImageLabel") or "",
+    )
+
+
+def _millimetres(ds: Dataset) -> str:
+    distance = number(ds, "RTImageSID")
+    return f"{distance:.0f} mm" if distance is not None and 0 < distance < 100_000 else ""

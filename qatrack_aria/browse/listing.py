@@ -1,0 +1,226 @@
+"""What a node holds of a patient, to look through: the plans, and a plan's images day by day.
+
+Only questions are asked here, and nothing is moved. They are those of a retrieval, so that what
+is listed is what a retrieval would see; just the approval of plans is asked for beside them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any, Iterator, Sequence
+
+from qatrack_aria.browse.groups import CompositeCode, ImageGroup, codes, group_images, name_plan
+from qatrack_aria.conf import conf
+from qatrack_aria.dicom.association import Session
+from qatrack_aria.dicom.attributes import ImageRef, PlanRef, text
+from qatrack_aria.dicom.c_find import find
+from qatrack_aria.dicom.deadline import Deadline
+from qatrack_aria.dicom.finder import Finder
+from qatrack_aria.dicom.identifier import identifier
+from qatrack_aria.errors import AriaError, PlanNotFoundError
+from qatrack_aria.models import AriaNode
+from qatrack_aria.retrieval import selection
+from qatrack_aria.retrieval.date_windows import EVER, Days
+from qatrack_aria.retrieval.lock import hold_destination
+from qatrack_aria.retrieval.request import parse_patient_id
+from qatrack_aria.storage.archive import Archive
+
+WHO = "somebody who browses in the admin"
+#: Rows of one page: two years of daily images in four groups each.
+MOST_BATCHES = 2000
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A plan in the list; ``status`` is its Approval Status, empty where the node does not tell."""
+
+    ref: PlanRef
+    status: str
+
+
+@dataclass(frozen=True)
+class PlanImages:
+    """A plan's images.
+
+    Attributes
+    ----------
+    plan : PlanRef
+        Whose they are.
+    days : list of (datetime.date or None, list of ImageGroup)
+        The newest day first, its earliest images first; last, what has no date.
+    codes : list of CompositeCode
+        Composite tests that bring the newest, one for each image type.
+    searched : (datetime.date or None, datetime.date or None)
+        First and last of the days that are listed; ``(None, None)`` for all there are.
+    left_out : int
+        Batches beyond :data:`MOST_BATCHES`, the oldest ones.
+    here : set of str
+        SOP Instance UIDs of the images that are in the archive.
+    """
+
+    plan: PlanRef
+    days: list[tuple[dt.date | None, list[ImageGroup]]]
+    codes: list[CompositeCode]
+    searched: Days
+    left_out: int
+    here: set[str]
+
+
+def plans(node: AriaNode, patient_id: Any) -> list[Plan]:
+    """List a patient's plans.
+
+    Parameters
+    ----------
+    node : AriaNode
+        Where to ask.
+    patient_id : str
+        As a person typed it.
+
+    Returns
+    -------
+    list of Plan
+        By label, and under one label the newest first.
+
+    Raises
+    ------
+    AriaError
+        As a retrieval does, before anything is sent or because of the node.
+    """
+    with _asking(node, patient_id) as (finder, _):
+        listed = _plans(finder)
+        approvals = _approvals(finder) if listed else {}
+    listed.sort(key=lambda plan: plan.created or dt.datetime.min, reverse=True)
+    listed.sort(key=lambda plan: (plan.label is None, (plan.label or "").lower()))
+    return [Plan(plan, approvals.get(plan.sop_uid, "")) for plan in listed]
+
+
+def plan_images(node: AriaNode, patient_id: Any, plan_uid: str, days: Days = EVER) -> PlanImages:
+    """List a plan's images, day by day.
+
+    Parameters
+    ----------
+    node, patient_id
+        As for :func:`plans`.
+    plan_uid : str
+        SOP Instance UID of the plan.
+    days : (datetime.date or None, datetime.date or None)
+        First and last day wanted. Where there are no images in days without an end, all are
+        listed: they may be older, or the node may tell no days apart.
+
+    Raises
+    ------
+    PlanNotFoundError
+        The patient has no such plan.
+    AriaError
+        As a retrieval does.
+    """
+    with _asking(node, patient_id) as (finder, archive):
+        listed = _plans(finder)
+        plan = next((one for one in listed if one.sop_uid == plan_uid), None)
+        if plan is None:
+            raise PlanNotFoundError(
+                f"Plan: {finder.session.peer} does not list that plan among the {len(listed)} "
+                f"plans of patient '{finder.patient_id}': go back to the list of plans."
+            )
+        images, searched = _images(finder, plan.sop_uid, days)
+    words = name_plan(plan, listed, node, finder.patient_id)
+    found = group_images(images, plan, words)
+    return PlanImages(
+        plan,
+        _by_day(found[:MOST_BATCHES]),
+        codes(images, plan, words, finder.patient_id, node.name),
+        searched,
+        len(found[MOST_BATCHES:]),
+        {image.sop_uid for image in images if _is_here(archive, image)},
+    )
+
+
+@contextlib.contextmanager
+def _asking(node: AriaNode, patient_id: Any) -> Iterator[tuple[Finder, Archive]]:
+    """Refuse what must not be asked, and be the only one of us that asks.
+
+    Questions alone need no port; but ARIA's longest-running client allows itself one query or move
+    at a time, and people press buttons more often than composite tests ask.
+    """
+    node.require_active()
+    patient_id = parse_patient_id(patient_id)
+    node.require_allowed(patient_id)
+    node.require_writable("patient ID", patient_id)
+    peer, archive = node.peer(), Archive(conf.ARCHIVE, node.character_set)
+    deadline = Deadline(node.deadline)
+    with hold_destination(archive, peer, deadline, WHO):
+        with Session(peer, deadline) as session:
+            yield Finder(session, patient_id), archive
+
+
+def _plans(finder: Finder) -> list[PlanRef]:
+    return list({plan.sop_uid: plan for plan in finder.plans(None)}.values())
+
+
+def _approvals(finder: Finder) -> dict[str, str]:
+    """The Approval Status of each plan, where the node tells it.
+
+    A question of its own: an unusual return key can turn an answer of ARIA into none, and the list
+    of plans must not suffer from it.
+    """
+    if not finder.relational:
+        return {}
+    asked = identifier(
+        "IMAGE",
+        {"PatientID": finder.patient_id, "Modality": "RTPLAN"},
+        ("SOPInstanceUID", "ApprovalStatus"),
+        finder.session.peer.character_set,
+    )
+    try:
+        answers, _ = find(
+            finder.session,
+            asked,
+            lambda answer: (text(answer, "SOPInstanceUID"), text(answer, "ApprovalStatus")),
+        )
+    except AriaError:
+        return {}
+    return {uid: status for uid, status in answers if uid and status}
+
+
+def _images(finder: Finder, plan_uid: str, days: Days) -> tuple[list[ImageRef], Days]:
+    """The images that are the plan's, or may be, and the days that they are all images of."""
+    if days != EVER and finder.relational:
+        found = _of_plan(finder.images(*days), plan_uid)
+        within = [image for image in found if _lies_in(image, days)]
+        if within:
+            return within, days
+    found = _of_plan(finder.images(), plan_uid)
+    within = [image for image in found if _lies_in(image, days)]
+    named = days[1] is not None
+    return (within, days) if named or (within and days != EVER) else (found, EVER)
+
+
+def _of_plan(images: Sequence[ImageRef], plan_uid: str) -> list[ImageRef]:
+    uids = frozenset([plan_uid])
+    meant = [i for i in images if selection.match_plan_reference(i, uids).matches is not False]
+    return list({image.sop_uid: image for image in meant}.values())
+
+
+def _lies_in(image: ImageRef, days: Days) -> bool:
+    # A search by two dates also finds images of an earlier day that were filed later, and so
+    # only a part of that day.
+    if image.acquired is None:
+        return days == EVER
+    day, (first, last) = image.acquired.date(), days
+    return (first is None or first <= day) and (last is None or day <= last)
+
+
+def _by_day(found: Sequence[ImageGroup]) -> list[tuple[dt.date | None, list[ImageGroup]]]:
+    days: dict[dt.date | None, list[ImageGroup]] = {}
+    for batch in found:
+        days.setdefault(batch.day, []).append(batch)
+    return [(day, sorted(some, key=lambda batch: batch.order)) for day, some in days.items()]
+
+
+def _is_here(archive: Archive, image: ImageRef) -> bool:
+    try:
+        return archive.path(image.sop_uid).exists()
+    except AriaError:  # no UID
+        return False

@@ -1,0 +1,189 @@
+"""Reading an instance from disk, and making sure that all of it is there."""
+
+from __future__ import annotations
+
+import io
+import os
+import struct
+from pathlib import Path
+from typing import BinaryIO
+
+import pydicom
+from pydicom.dataelem import RawDataElement
+from pydicom.dataset import Dataset
+from pydicom.filereader import data_element_generator
+
+from qatrack_aria.dicom.attributes import READ, RT_IMAGE_STORAGE, text
+from qatrack_aria.dicom.character_sets import decode_texts
+
+UNDEFINED_LENGTH = 0xFFFFFFFF
+PIXEL_DATA = b"\xe0\x7f\x10\x00"
+#: Sequences that describe a member of staff (PS3.3 section 10.1).
+PEOPLE = {
+    "ConsultingPhysicianIdentificationSequence",
+    "OperatorIdentificationSequence",
+    "PerformingPhysicianIdentificationSequence",
+    "PhysiciansOfRecordIdentificationSequence",
+    "PhysiciansReadingStudyIdentificationSequence",
+    "ReferringPhysicianIdentificationSequence",
+    "VerifyingObserverIdentificationCodeSequence",
+}
+PIXEL_DATA_TAG = 0x7FE00010
+
+
+class UnreadableError(Exception):
+    """A file that is not a whole DICOM instance."""
+
+
+def read_file(path: Path, character_set: str = "ISO_IR 192") -> Dataset:
+    """Read the header of an instance and make sure that all of its pixels are there.
+
+    Parameters
+    ----------
+    path : Path
+        A DICOM file (PS3.10).
+    character_set : str
+        Specific Character Set of a file that does not say.
+
+    Returns
+    -------
+    Dataset
+        What :mod:`qatrack_aria.dicom.attributes` reads.
+
+    Raises
+    ------
+    UnreadableError
+        The file cannot be read, or ends early; the message says how.
+    OSError
+        The disk did not give it.
+    """
+    with open(path, "rb") as file:
+        try:
+            ds = pydicom.dcmread(file, stop_before_pixels=True)
+            _check_whole(file, ds)
+        except UnreadableError:
+            raise
+        except Exception as error:  # pydicom raises of every kind on garbage
+            if isinstance(error, OSError) and error.errno:
+                raise  # the disk's own; pydicom's have no number
+            # Its words may be those of the file: a patient's name.
+            raise UnreadableError(
+                f"it is not readable as DICOM ({type(error).__name__})"
+            ) from error
+    for tag in set(ds.keys()) - READ:
+        del ds[tag]
+    decode_texts(ds, character_set)
+    return ds
+
+
+def without_staff(path: Path) -> bytes:
+    """An instance as a file (PS3.10) that names nobody but the patient.
+
+    Consoles write the logins of their users into Operators' Name and its like. The pixels stay as
+    they are.
+    """
+    ds = pydicom.dcmread(path)
+    _forget_staff(ds)
+    file = io.BytesIO()
+    ds.save_as(file)
+    return file.getvalue()
+
+
+def _forget_staff(ds: Dataset) -> None:
+    for tag in list(ds.keys()):
+        try:
+            element = ds[tag]
+        except Exception:  # as above; it cannot be written either
+            del ds[tag]
+            continue
+        if element.keyword in PEOPLE:
+            del ds[tag]
+        elif element.VR == "PN" and element.keyword != "PatientName":
+            element.value = ""
+        elif element.VR == "SQ":
+            for item in element.value:
+                _forget_staff(item)
+
+
+def _check_whole(file: BinaryIO, ds: Dataset) -> None:
+    wanted = _pixel_bytes(ds)
+    if wanted:
+        _check_pixels(file, ds, wanted)
+    elif _is_rt_image(ds):
+        raise UnreadableError("it has no pixel data")
+    else:
+        _check_end(file, ds)
+
+
+def _is_rt_image(ds: Dataset) -> bool:
+    # The file meta information, too: a file may end before the data set tells.
+    classes = (text(ds, "SOPClassUID"), text(ds.file_meta, "MediaStorageSOPClassUID"))
+    return RT_IMAGE_STORAGE in classes
+
+
+def _check_end(file: BinaryIO, ds: Dataset) -> None:
+    # pydicom takes a last value that is cut short for a whole one.
+    if not len(ds):
+        raise UnreadableError("it has no data set")
+    last = ds.get_item(max(ds.keys()))
+    if not isinstance(last, RawDataElement) or last.length == UNDEFINED_LENGTH:
+        return
+    if last.value_tell + last.length > file.seek(0, os.SEEK_END):
+        raise UnreadableError("it ends inside an attribute")
+
+
+def _pixel_bytes(ds: Dataset) -> int:
+    """Bytes of uncompressed pixel data that the header promises, 0 where it promises none."""
+    if "Rows" not in ds or "Columns" not in ds:
+        return 0
+    syntax = ds.file_meta.TransferSyntaxUID
+    if syntax.is_compressed:
+        return 1
+    frames = int(ds.get("NumberOfFrames") or 1)
+    samples = int(ds.get("SamplesPerPixel") or 1)
+    bits = int(ds.Rows) * int(ds.Columns) * samples * frames * int(ds.get("BitsAllocated") or 16)
+    return (bits + 7) // 8
+
+
+def _check_pixels(file: BinaryIO, ds: Dataset, wanted: int) -> None:
+    # pydicom stops with the file at the pixel data's tag.
+    start = file.tell()
+    head = file.read(12)
+    if head[:4] != PIXEL_DATA:
+        raise UnreadableError("it has no pixel data")
+    if ds.file_meta.TransferSyntaxUID.is_implicit_VR:
+        value_at, (length,) = start + 8, struct.unpack("<L", head[4:8])
+    elif len(head) == 12:
+        value_at, (length,) = start + 12, struct.unpack("<L", head[8:12])
+    else:
+        raise UnreadableError("it ends inside the pixel data")
+    end = file.seek(0, os.SEEK_END)
+    there = end - value_at
+    if ds.file_meta.TransferSyntaxUID.is_compressed:
+        length = wanted = 1  # of undefined length; only that something is there can be seen here
+    if there < length or length < wanted:
+        raise UnreadableError(
+            f"it has {max(0, min(there, length))} bytes of pixel data where {wanted} belong"
+        )
+    if not ds.file_meta.TransferSyntaxUID.is_compressed:
+        _check_rest(file, ds, value_at + length, end)
+
+
+def _check_rest(file: BinaryIO, ds: Dataset, at: int, end: int) -> None:
+    # Where a piece of the pixels came twice, they are shifted, and the last of them follow here.
+    file.seek(at)
+    last = PIXEL_DATA_TAG
+    try:
+        implicit = ds.file_meta.TransferSyntaxUID.is_implicit_VR
+        for element in data_element_generator(file, implicit, True):
+            if not isinstance(element, RawDataElement):
+                return  # a sequence that tells its own end
+            if element.tag <= last:
+                break
+            last, at = element.tag, element.value_tell + element.length
+    except Exception as error:  # as above
+        raise UnreadableError(
+            f"what follows its pixel data is not readable ({type(error).__name__})"
+        ) from error
+    if at != end:
+        raise UnreadableError("what follows its pixel data is no attribute")

@@ -1,0 +1,187 @@
+"""Where pynetdicom differs between the versions that are supported, and where it needs a hand."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import math
+import socket
+import threading
+import time
+from typing import Any
+
+import pynetdicom
+from pynetdicom import _config, evt, sop_class
+from pynetdicom.ae import ApplicationEntity
+from pynetdicom.association import Association
+from pynetdicom.service_class import StorageServiceClass
+from pynetdicom.transport import AssociationSocket, ThreadedAssociationServer
+
+# pynetdicom writes whole identifiers (patient and staff names) into its log, at level INFO.
+_config.LOG_REQUEST_IDENTIFIERS = _config.LOG_RESPONSE_IDENTIFIERS = False
+if logging.getLogger("pynetdicom").level == logging.NOTSET:
+    logging.getLogger("pynetdicom").setLevel(logging.CRITICAL)
+
+#: Seconds that the last words to a peer may take: sending an A-ABORT takes about 0.1.
+ABORT_TIMEOUT = 1.0
+
+_QUICK_ACK = getattr(socket, "TCP_QUICKACK", None)  # Linux
+_HAS_IPV6 = int(pynetdicom.__version__.split(".")[0]) >= 3
+
+
+# --- SOP classes ------------------------------------------------------------------------------
+
+
+def register_private_storage(uid: str, keyword: str) -> None:
+    """Make pynetdicom treat a private SOP class as one of Storage.
+
+    Without it a C-STORE of that class is accepted in the negotiation and then refused.
+    """
+    if uid in sop_class._STORAGE_CLASSES.values():
+        return
+    register = getattr(sop_class, "register_uid", None)
+    if register is not None:
+        register(uid, keyword, StorageServiceClass)
+    else:  # pynetdicom 2.0
+        sop_class._STORAGE_CLASSES[keyword] = uid
+
+
+# --- calling ----------------------------------------------------------------------------------
+
+
+class _IPv6Socket(AssociationSocket):
+    """The socket of a requestor that calls an IPv6 address."""
+
+    def _create_socket(self, address: Any = ("", 0)) -> socket.socket:
+        sock = socket.socket(socket.AF_INET6, socket.SOCK_STREAM)
+        if self.assoc.network_timeout is not None:
+            sock.settimeout(self.assoc.network_timeout)
+        self._is_connected = False
+        return sock
+
+
+class _IPv6Entity(ApplicationEntity):
+    """pynetdicom before 3 makes IPv4 sockets only; the rest of it does not mind the family."""
+
+    def _create_socket(self, assoc: Any, address: Any, tls_args: Any) -> AssociationSocket:
+        sock = _IPv6Socket(assoc, address=address)
+        sock.tls_args = tls_args
+        return sock
+
+
+def application_entity(ae_title: str, address: str) -> ApplicationEntity:
+    """An application entity that can call `address`, an IPv4 or an IPv6 one."""
+    if ":" in address and not _HAS_IPV6:
+        return _IPv6Entity(ae_title=ae_title)
+    return ApplicationEntity(ae_title=ae_title)
+
+
+def keep_responses(association: Association, message_id: int | None = None) -> None:
+    """Leave each response to who waits for it; for associations that we requested.
+
+    pynetdicom (2.0 to 3.0) pauses a requestor's reactor while it waits for a response. Under load
+    that reactor may just have passed its stop, and takes the response away as "unexpected". And
+    it asks no response to which request it belongs: where a peer goes on after a final response,
+    its answers would be taken for those to the next, and a list with a hole in it for a whole one.
+
+    Parameters
+    ----------
+    association : Association
+        As soon as it is there.
+    message_id : int, optional
+        From now on only responses to this request are taken.
+    """
+    dimse: Any = association.dimse
+    get_any = type(dimse).get_msg
+
+    def get_msg(block: bool = False) -> Any:
+        if not block:  # the reactor
+            return None, None
+        until = math.inf
+        if dimse.dimse_timeout is not None:
+            until = time.monotonic() + dimse.dimse_timeout
+        while time.monotonic() <= until:
+            context_id, message = get_any(dimse, block)
+            belongs_to = getattr(message, "MessageIDBeingRespondedTo", None)
+            if message_id is None or belongs_to in (None, message_id):
+                return context_id, message
+        return None, None
+
+    dimse.get_msg = get_msg
+
+
+def abort(association: Association) -> None:
+    """Abort, and wake the thread that waits for a response, as a lost connection would."""
+    association.abort()
+    if association.is_alive() and association is not threading.current_thread():
+        association.join(ABORT_TIMEOUT)  # or it might undo both of the next
+    # That thread may be just about to ask, and then waits for the reactor, now gone, to pause.
+    association._is_paused = True
+    association.dimse.msg_queue.put((None, None))
+
+
+def set_no_delay(event: evt.Event) -> None:
+    """Send small messages at once, and acknowledge what comes at once; for :data:`NO_DELAY`.
+
+    Nagle's algorithm on one side and delayed acknowledgements on the other cost 40 ms a message
+    (measured). We end the first for what we send, and the second for a peer that has not ended the
+    first. Linux falls back to delaying whenever something is sent; elsewhere it cannot be asked.
+    """
+    connection: Any = event.assoc.dul.socket
+    if connection is None or connection.socket is None:
+        return
+    with contextlib.suppress(OSError):  # it has been closed meanwhile
+        connection.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if _QUICK_ACK is not None:
+            connection.socket.setsockopt(socket.IPPROTO_TCP, _QUICK_ACK, 1)
+
+
+#: Handlers for every association, called or calling.
+NO_DELAY = ((evt.EVT_CONN_OPEN, set_no_delay), (evt.EVT_DATA_SENT, set_no_delay))
+
+
+def end_in_time(event: evt.Event) -> None:
+    """Have the association end, and its socket closed, whatever the peer does (EVT_CONN_OPEN).
+
+    pynetdicom ends an association by waiting for its thread that reads PDUs. Where a peer has
+    fallen silent in the midst of one, that thread reads for ever; and where it has reset the
+    connection, pynetdicom 3 leaves the socket open.
+    """
+    association: Any = event.assoc
+    connection = association.dul.socket.socket
+    kill = association.kill
+
+    def kill_in_time() -> None:
+        cut = threading.Timer(ABORT_TIMEOUT, _cut, [connection])
+        cut.start()
+        try:
+            kill()
+        finally:
+            cut.cancel()
+            cut.join()
+            connection.close()
+
+    association.kill = kill_in_time
+
+
+def _cut(connection: socket.socket) -> None:
+    with contextlib.suppress(OSError):  # it is closed already
+        connection.shutdown(socket.SHUT_RDWR)
+
+
+# --- listening --------------------------------------------------------------------------------
+
+
+def listener_class(
+    base: type[ThreadedAssociationServer], host: str
+) -> type[ThreadedAssociationServer]:
+    """`base`, able to listen on `host` (an address; empty for all IPv4 addresses)."""
+    if ":" in host and not _HAS_IPV6:
+        return type(base.__name__, (base,), {"address_family": socket.AF_INET6})
+    return base
+
+
+def peer_address(client_address: tuple[Any, ...] | None) -> str:
+    """The bare address of a TCP peer, an IPv4 one also where it came in mapped into IPv6."""
+    address = str(client_address[0]) if client_address else ""
+    return address[7:] if address.startswith("::ffff:") else address

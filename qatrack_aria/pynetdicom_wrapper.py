@@ -1,0 +1,220 @@
+"""The calls of pynetdicom_wrapper's class, for composite tests that were written for it.
+
+``from qatrack_aria.compat import PynetdicomWrapper`` takes the place of the old import; what
+changes is told in ``docs/moving-over.md``. New tests use :func:`qatrack_aria.fetch_images`.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from qatrack_aria.composite import fetch_images
+from qatrack_aria.errors import ArchiveError, RequestError
+from qatrack_aria.models import AriaNode
+from qatrack_aria.retrieval.imageset import ImageSet
+from qatrack_aria.retrieval.service import find_plan
+
+
+@dataclass
+class AEConfig:
+    """AE title, host and port of one side."""
+
+    aet: str
+    ip: str
+    port: int
+
+
+def _part(side: str, name: str) -> Any:
+    """An attribute of the class's first versions, such as ``remote_aet``."""
+
+    def read(wrapper: PynetdicomWrapper) -> Any:
+        return getattr(getattr(wrapper, side), name)
+
+    def write(wrapper: PynetdicomWrapper, value: Any) -> None:
+        setattr(getattr(wrapper, side), name, value)
+
+    return property(read, write)
+
+
+class PynetdicomWrapper:
+    """Fetches the newest series of a plan, from the default node.
+
+    Parameters
+    ----------
+    pat_id, plan_name : str
+        Patient ID and RT Plan Label.
+
+    Attributes
+    ----------
+    local_conf, remote_conf : AEConfig
+        Of the default node. Set to something else they name another node of the admin: one that
+        is configured just so.
+    """
+
+    def __init__(self, pat_id: str = "", plan_name: str = "") -> None:
+        self.pat_id = pat_id
+        self.plan_name = plan_name
+        self._confs: dict[str, Any] = {}
+        self._uids: tuple[str, str] | None = None
+
+    local_aet = _part("local_conf", "aet")
+    local_ip = _part("local_conf", "ip")
+    local_port = _part("local_conf", "port")
+    remote_aet = _part("remote_conf", "aet")
+    remote_ip = _part("remote_conf", "ip")
+    remote_port = _part("remote_conf", "port")
+
+    @property
+    def local_conf(self) -> Any:
+        """Our side."""
+        if "local" not in self._confs:
+            node = AriaNode.objects.named()
+            self._confs["local"] = AEConfig(node.local_ae_title, node.local_host, node.local_port)
+        return self._confs["local"]
+
+    @local_conf.setter
+    def local_conf(self, conf: Any) -> None:
+        self._confs["local"] = conf
+
+    @property
+    def remote_conf(self) -> Any:
+        """ARIA's side."""
+        if "remote" not in self._confs:
+            node = AriaNode.objects.named()
+            title, host, port = node.remote_ae_title, node.remote_host, node.remote_port
+            self._confs["remote"] = AEConfig(title, host, port)
+        return self._confs["remote"]
+
+    @remote_conf.setter
+    def remote_conf(self, conf: Any) -> None:
+        self._confs["remote"] = conf
+
+    @property
+    def plan_uid(self) -> str:
+        """SOP Instance UID of the plan; looked up when it is first asked for."""
+        return self._plan_uids()[0]
+
+    @property
+    def study_uid(self) -> str:
+        """Study Instance UID of the plan."""
+        return self._plan_uids()[1]
+
+    def get_plan_uids(self, pat_id: str, plan_name: str) -> tuple[str, str]:
+        """Choose a patient and a plan.
+
+        Returns
+        -------
+        tuple of (str, str)
+            SOP Instance UID and Study Instance UID of the plan.
+
+        Raises
+        ------
+        AriaError
+            There is none, or more than one.
+        """
+        self.pat_id, self.plan_name, self._uids = pat_id, plan_name, None
+        return self._plan_uids()
+
+    def get_series(
+        self, path: Any, imagetype: Any, seriesdate: Any = None, ignore_kV: bool = True
+    ) -> str:
+        """Fetch the newest series of the plan into a folder.
+
+        Parameters
+        ----------
+        path : path-like
+            The folder; it may hold nothing but earlier copies of the same images.
+        imagetype : str
+            Such as ``"ORIGINAL\\\\PRIMARY\\\\PORTAL"``, or a preset.
+        seriesdate : date, optional
+            The day of acquisition.
+        ignore_kV : bool
+            Leave kV images out.
+
+        Returns
+        -------
+        str
+            Date and time of acquisition, ``YYYYMMDDHHMMSS.FFFFFF``.
+
+        Raises
+        ------
+        AriaError
+            As :func:`qatrack_aria.fetch_images`.
+        """
+        images = fetch_images(
+            self._node(),
+            self.pat_id,
+            self.plan_name,
+            imagetype,
+            date=seriesdate,
+            kv=not ignore_kV,
+        )
+        _copy(images, Path(path))
+        return images.datetime
+
+    def get_latest_series(
+        self,
+        path: Any,
+        imagetype: Any,
+        ignore_kV: bool = True,
+        plan_uid: str = "",
+        study_uid: str = "",
+    ) -> str:
+        """Fetch as :meth:`get_series` does, by the name of the class's first versions."""
+        if plan_uid:
+            self.plan_name = plan_uid
+        return self.get_series(path, imagetype, ignore_kV=ignore_kV)
+
+    def _plan_uids(self) -> tuple[str, str]:
+        if self._uids is None:
+            plan = find_plan(self._node(), self.pat_id, self.plan_name)
+            self._uids = plan.sop_uid, plan.study_uid
+        return self._uids
+
+    def _node(self) -> str | None:
+        """Name of the node that the settings mean: ``None`` for the default one."""
+        if not self._confs:
+            return None
+        local, remote = self.local_conf, self.remote_conf
+        nodes = AriaNode.objects.filter(
+            is_active=True,
+            remote_ae_title=str(remote.aet),
+            remote_host=str(remote.ip),
+            remote_port=remote.port,
+            local_ae_title=str(local.aet),
+            local_port=local.port,
+        ).order_by("-is_default", "name")
+        node = nodes.first()
+        if node is None:
+            raise RequestError(
+                f"Node: local_conf and remote_conf name '{remote.aet}' at "
+                f"{remote.ip}:{remote.port}, called as '{local.aet}' with port "
+                f"{local.port}, and no ARIA node of the admin is like that: add one, or leave them "
+                "out to use the default node. Nothing was sent."
+            )
+        return node.name
+
+
+def _copy(images: ImageSet, folder: Path) -> None:
+    """Under the old names, the SOP Instance UIDs; never among images of another set."""
+    names = [f"{image.sop_uid}.dcm" for image in images.images]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        strangers = sorted(entry.name for entry in folder.iterdir() if entry.name not in names)
+        if strangers:
+            raise RequestError(
+                f"Output: {folder} holds {len(strangers)} other files ({strangers[0]}, …), and an "
+                "analysis of the folder would mix them with the images: use an empty folder."
+            )
+        for file, name in zip(images, names):
+            partial = folder / f"{name}.part"
+            shutil.copyfile(file, partial)
+            os.replace(partial, folder / name)
+    except OSError as error:
+        raise ArchiveError(
+            f"Output: cannot write to {folder} ({error.strerror or error}): use another folder."
+        ) from error

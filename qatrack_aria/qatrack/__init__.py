@@ -1,0 +1,1 @@
+"""What QATrack+ gives a composite test, and what it takes from one."""

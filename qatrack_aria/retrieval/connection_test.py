@@ -1,0 +1,228 @@
+"""Does a node work? One step after the other, each with what it found or what to change.
+
+The steps are those that a retrieval takes, in its order, from the settings to an image that really
+arrives. The first that fails ends it: what comes after it cannot work.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import time
+from typing import Any, Callable, Iterator
+
+from qatrack_aria.conf import conf
+from qatrack_aria.dicom import tls
+from qatrack_aria.dicom.association import Session
+from qatrack_aria.dicom.attributes import ImageRef
+from qatrack_aria.dicom.deadline import Deadline
+from qatrack_aria.dicom.peer import C_MOVE, Peer
+from qatrack_aria.dicom.resolve import connection_failure, resolve, unreachable_error
+from qatrack_aria.dicom.storage_scp import Inbox, StorageScp
+from qatrack_aria.errors import (
+    AriaError,
+    AssociationRejectedError,
+    ImagesNotFoundError,
+)
+from qatrack_aria.models import AriaNode
+from qatrack_aria.retrieval.lock import hold_destination
+from qatrack_aria.retrieval.request import Request
+from qatrack_aria.retrieval.workflow import SearchResult, Workflow
+from qatrack_aria.storage.archive import Archive
+from qatrack_aria.storage.filesystem import disk_error, partial_file
+
+WHO = "a check of the connection"
+
+
+@dataclasses.dataclass(frozen=True)
+class TestStep:
+    """One step.
+
+    Attributes
+    ----------
+    name : str
+        What is tried.
+    passed : bool
+        Whether it works.
+    seconds : float
+        How long it took.
+    said : str
+        What was found; or what failed, what it means and what to change.
+    failure : AriaError or None
+        What failed.
+    """
+
+    name: str
+    passed: bool
+    seconds: float
+    said: str
+    failure: AriaError | None = None
+
+    @property
+    def milliseconds(self) -> int:
+        """How long it took, for people."""
+        return round(self.seconds * 1000)
+
+
+class ConnectionTest:
+    """The steps for one node.
+
+    Parameters
+    ----------
+    node : AriaNode
+        As it is saved, or as somebody is about to save it.
+    patient_id, plan : str, optional
+        With both, the plan and its images are looked for, and one image is brought.
+    seconds : float, optional
+        Time allowed in all; default: the node's for commands.
+    """
+
+    def __init__(
+        self,
+        node: AriaNode,
+        patient_id: Any = None,
+        plan: Any = None,
+        seconds: float | None = None,
+    ) -> None:
+        self._node = node
+        self._patient_id = patient_id
+        self._plan = plan
+        self._deadline = Deadline(node.command_deadline if seconds is None else seconds)
+        self._stack = contextlib.ExitStack()
+
+    def run(self) -> Iterator[TestStep]:
+        """Take the steps, one at each turn, up to the first that fails."""
+        with self._stack:
+            for name, step in self._steps():
+                began = time.monotonic()
+                try:
+                    said, failure = step(), None
+                except AriaError as error:
+                    said, failure = str(error), error
+                yield TestStep(name, failure is None, time.monotonic() - began, said, failure)
+                if failure is not None:
+                    return
+
+    def _steps(self) -> Iterator[tuple[str, Callable[[], str]]]:
+        yield "settings", self._settings
+        yield "name", self._name
+        yield "connection", self._connection
+        if self._peer.tls is not None:
+            yield "TLS", self._encryption
+        yield "association", self._association
+        yield "C-ECHO", self._echo
+        yield "services", self._services
+        yield "our turn", self._turn
+        if self._peer.retrieve_method == C_MOVE:
+            yield "our port", self._port
+        if self._patient_id is not None and self._plan is not None:
+            yield "plan and images", self._find
+            yield "one image arrives", self._bring
+
+    # --- without a word of DICOM ------------------------------------------------------------------
+
+    def _settings(self) -> str:
+        self._peer: Peer = self._node.peer()
+        self._archive = Archive(conf.ARCHIVE, self._node.character_set)
+        self._request: Request | None = None
+        if self._patient_id is not None and self._plan is not None:
+            self._request = Request.parse(self._patient_id, self._plan)
+            self._node.require_allowed(self._request.patient_id)
+        _try_to_write(self._archive)
+        return f"{self._peer}, we are {self._peer.local_ae_title}, archive {self._archive.root}"
+
+    def _name(self) -> str:
+        self._addresses = resolve(self._peer, self._peer.connect_timeout)
+        return f"{self._peer.remote_host} is {', '.join(self._addresses)}"
+
+    def _connection(self) -> str:
+        reasons = []
+        for address in self._addresses:
+            reason = connection_failure(address, self._peer.remote_port, self._peer.connect_timeout)
+            if not reason:
+                return f"port {self._peer.remote_port} answers at {address}"
+            reasons.append(f"{address}: {reason}")
+        raise unreachable_error(self._peer, reasons)
+
+    def _encryption(self) -> str:
+        peer = self._peer
+        assert peer.tls is not None
+        for address in self._addresses:
+            problem = tls.probe(
+                address, peer.remote_port, peer.tls, peer.remote_host, peer.connect_timeout
+            )
+            if problem is not None:
+                raise problem.error(peer)
+        return "both sides shake hands"
+
+    # --- an association ---------------------------------------------------------------------------
+
+    def _association(self) -> str:
+        session = Session(self._peer, self._deadline, verification=True)
+        self._session = self._stack.enter_context(session)
+        count = len(session.association.accepted_contexts)
+        return f"accepted, with {count} presentation contexts"
+
+    def _echo(self) -> str:
+        status = self._session.echo()
+        if status is None:
+            return "not offered, and not needed"
+        if status != 0:
+            raise AssociationRejectedError(
+                f"C-ECHO: {self._peer} answers with status 0x{status:04X}: ask whoever runs it."
+            )
+        return "answered"
+
+    def _services(self) -> str:
+        services = ("C-FIND", self._peer.retrieve_method)
+        for service in services:
+            self._session.context(service)
+        self._session.close()
+        return f"{' and '.join(services)} in the {self._peer.query_model.title()} Root model"
+
+    # --- our side ---------------------------------------------------------------------------------
+
+    def _turn(self) -> str:
+        held = hold_destination(self._archive, self._peer, self._deadline, WHO)
+        self._stack.enter_context(held)
+        return "no other retrieval is under way"
+
+    def _port(self) -> str:
+        with StorageScp(self._peer, Inbox(_turn_away)):
+            where = self._peer.local_host or "all addresses"
+            return f"listening on {where}, port {self._peer.local_port}"
+
+    # --- images -----------------------------------------------------------------------------------
+
+    def _find(self) -> str:
+        assert self._request is not None
+        visit = Workflow(self._peer, self._request, self._archive, self._deadline, None)
+        self._visit = self._stack.enter_context(visit)
+        found: SearchResult = self._visit.find(bring=False)
+        self._images = found.images
+        newest = self._newest()
+        day = f", the newest of {newest.acquired:%Y-%m-%d %H:%M}" if newest.acquired else ""
+        number = len(found.images)
+        return f"plan {found.plan}; {number} image{'s' if number > 1 else ''}{day}"
+
+    def _bring(self) -> str:
+        if not self._images:
+            raise ImagesNotFoundError("Images: there is none to try with.")
+        self._visit.bring_again(self._newest())
+        size = sum(self._visit.inbox.arrived.values())
+        return f"{size / 1e6:.1f} MB came by {self._peer.retrieve_method}"
+
+    def _newest(self) -> ImageRef:
+        return max(self._images, key=lambda image: (str(image.acquired or ""), image.sop_uid))
+
+
+def _try_to_write(archive: Archive) -> None:
+    try:
+        with partial_file(archive.incoming) as partial:
+            partial.write_bytes(b"?")
+    except OSError as error:
+        raise disk_error("write", archive.incoming, error) from error
+
+
+def _turn_away(incoming: Any) -> None:
+    """Nothing is expected yet."""

@@ -1,0 +1,92 @@
+"""One operation at a time per destination, across all threads and processes.
+
+Two retrievals that listen on one port would get each other's images, and the longest-running
+client of ARIA allows itself one query or move at a time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import socket
+import time
+from pathlib import Path
+from typing import Iterator
+
+from filelock import FileLock, Timeout
+
+from qatrack_aria.dicom.deadline import Deadline
+from qatrack_aria.dicom.peer import C_GET, Peer
+from qatrack_aria.errors import BusyError
+from qatrack_aria.storage.archive import Archive
+from qatrack_aria.storage.filesystem import disk_error
+
+POLL = 0.05  # s between two looks at a taken lock; the system cannot wake us portably
+
+
+@contextlib.contextmanager
+def hold_destination(archive: Archive, peer: Peer, deadline: Deadline, who: str) -> Iterator[None]:
+    """Be the only one that retrieves to this destination while the block lasts.
+
+    Parameters
+    ----------
+    archive : Archive
+        Shared by all who may compete; the lock lies in it.
+    peer : Peer
+        Gives the destination: our port, or for C-GET, which needs none, our AE title.
+    deadline : Deadline
+        Waiting ends here.
+    who : str
+        What to tell others that wait, in a few words.
+
+    Raises
+    ------
+    BusyError
+        Another one held it for the whole time; the message says who.
+    """
+    path = archive.locks / f"{_destination(peer)}.lock"
+    holder = path.with_suffix(".json")
+    try:
+        # A lock of its own for each call: threads of one process exclude each other too.
+        lock = FileLock(str(path))
+        lock.acquire(timeout=deadline.at_most(deadline.seconds), poll_interval=POLL)
+    except Timeout:
+        raise BusyError(
+            f"Waiting: {_describe(holder)} is using the destination of {peer}, and was not done "
+            f"within {deadline.seconds:g} s: ask again in a moment."
+        ) from None
+    except (OSError, NotImplementedError) as error:  # the latter: a disk that has no locks
+        raise disk_error("lock", path, error) from error
+    try:
+        _sign(holder, who)
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            holder.unlink()
+        with contextlib.suppress(OSError):  # the disk is gone, and the lock with it
+            lock.release()
+
+
+def _destination(peer: Peer) -> str:
+    if peer.retrieve_method == C_GET:
+        return "get-" + re.sub(r"[^A-Za-z0-9_-]", lambda c: f"%{ord(c[0]):x}", peer.local_ae_title)
+    return f"port-{peer.local_port}"
+
+
+def _sign(holder: Path, who: str) -> None:
+    note = {"who": who, "pid": os.getpid(), "host": socket.gethostname(), "since": time.time()}
+    with contextlib.suppress(OSError):  # the note is a courtesy; the lock itself is what counts
+        holder.write_text(json.dumps(note), encoding="utf-8")
+
+
+def _describe(holder: Path) -> str:
+    try:
+        note: dict[str, object] = json.loads(holder.read_text(encoding="utf-8"))
+        seconds = max(0.0, time.time() - float(str(note["since"])))
+        return (
+            f"{note['who']} (process {note['pid']} on {note['host']}, for {seconds:.0f} s so far)"
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return "another retrieval"

@@ -1,0 +1,172 @@
+"""Why it came to nothing, or what was left out: the sentences of a visit.
+
+Each says what was asked, how much was seen, what it is instead, and what to do.
+"""
+
+from __future__ import annotations
+
+from typing import Collection, Sequence
+
+from qatrack_aria.dicom.attributes import ImageRef, PlanRef
+from qatrack_aria.dicom.c_find import QueryRecord
+from qatrack_aria.dicom.peer import C_MOVE, Peer
+from qatrack_aria.dicom.retrieve import SUCCESS, RetrieveAttempt
+from qatrack_aria.dicom.storage_scp import Inbox
+from qatrack_aria.retrieval.request import Request
+from qatrack_aria.retrieval.selection import (
+    excluded,
+    match_plan_reference,
+    same_session,
+    series_of,
+    short_image_type,
+)
+
+MANY = 12  # labels are listed up to this number
+
+
+def no_plan(
+    peer: Peer, request: Request, listed: Sequence[PlanRef], asked: Sequence[QueryRecord]
+) -> str:
+    """Why none of the plans that the node lists is the one."""
+    wanted = f"plan '{request.plan}'"
+    patient = f"patient '{request.patient_id}'"
+    same_label = [plan for plan in listed if plan.label == request.plan]
+    if request.course and same_label:
+        courses = ", ".join(sorted({f"'{plan.course}'" for plan in same_label}))
+        return (
+            f"Plan: {peer} has {wanted} of {patient} in course {courses}, not in "
+            f"'{request.course}': correct the course."
+        )
+    labels = sorted({plan.label for plan in listed if plan.label})
+    untold = sum(1 for plan in listed if plan.label is None)
+    if labels:
+        more = f" and {len(labels) - MANY} more" if len(labels) > MANY else ""
+        seen = f"it lists {', '.join(repr(label) for label in labels[:MANY])}{more}"
+        cure = "check the label; if the plan is new, ask again in a minute"
+    elif untold:
+        seen = f"it lists {untold} plans without telling their labels"
+        cure = "only fetching can tell: ask without --list"
+    elif any(query.other_patients for query in asked) and not request.patient_id.isascii():
+        other_patients = max(query.other_patients for query in asked)
+        seen = f"{other_patients} answers are of another patient ID"
+        cure = "the node's character set may be another than the server answers in"
+    else:
+        seen = f"it lists no RT Plan ({'; '.join(str(query) for query in asked[-3:])})"
+        cure = "check the patient ID; ARIA answers nothing for a while at times: ask again"
+    return f"Plan: {peer} has no {wanted} of {patient}: {seen}; {cure}."
+
+
+def no_images(
+    peer: Peer, request: Request, images: Sequence[ImageRef], plan_uids: frozenset[str]
+) -> str:
+    """Why none of the images that the node lists is meant."""
+    return (
+        f"Images: nothing to fetch for plan '{request.plan}' of patient '{request.patient_id}' "
+        f"from {peer}: {explain_none(images, request, plan_uids)}. If they were taken a moment "
+        "ago, ask again in a minute."
+    )
+
+
+def incomplete(
+    peer: Peer,
+    what: str,
+    wanted: int,
+    missing: Sequence[str],
+    attempts: Sequence[RetrieveAttempt],
+    inbox: Inbox,
+) -> str:
+    """What became of a transfer that did not bring everything; `missing` are their UIDs."""
+    said = f" ({'; '.join(str(attempt) for attempt in attempts[-2:])})" if attempts else ""
+    refused = f"; turned away: {inbox.refused[0]}" if inbox.refused else ""
+    nothing_came = not inbox.arrived and not inbox.any_instance_refused
+    said_success = any(attempt.status == SUCCESS for attempt in attempts)
+    # In a C-GET the images come back by the association that is there already.
+    if nothing_came and said_success and peer.retrieve_method == C_MOVE:
+        cure = (
+            "it reports success and nothing came: it knows another address or port for our AE "
+            f"title '{peer.local_ae_title}' than this machine's port {peer.local_port}, or a "
+            "firewall is between: check both"
+        )
+    else:
+        cure = "what has arrived is kept: ask again"
+    return (
+        f"Transfer: {len(missing)} of {wanted} {what} did not arrive from {peer}, the first "
+        f"{missing[0]}{said}{refused}; {cure}. No set is handed over."
+    )
+
+
+def remarks(
+    chosen: Sequence[ImageRef],
+    images: Collection[ImageRef],
+    request: Request,
+    plan_uids: frozenset[str],
+) -> list[str]:
+    """What lies beside the chosen images and was left out, as a person would want to know."""
+    said = []
+    series = {series_of(image) for image in chosen}
+    beside = excluded((i for i in images if series_of(i) in series), request, plan_uids)
+    if beside:
+        counts = ", ".join(f"{len(group)} {reason}" for reason, group in sorted(beside.items()))
+        said.append(f"Left out of the same series: {counts}.")
+    taken = {image.sop_uid for image in chosen}
+    more = [
+        image
+        for image in same_session(chosen, images, request, plan_uids)
+        if image.sop_uid not in taken and series_of(image) not in series
+    ]
+    if more:
+        count = len({series_of(image) for image in more})
+        said.append(
+            f"Within six hours of them there {'is' if len(more) == 1 else 'are'} {_number(more)} "
+            f"more of this plan in {count} other series."
+        )
+    return said
+
+
+def explain_none(images: Sequence[ImageRef], request: Request, plan_uids: frozenset[str]) -> str:
+    """Why none of the images is meant, with numbers and days, in one sentence."""
+    if not images:
+        return "the node lists no RT Image of this patient"
+    of_plan = [
+        image for image in images if match_plan_reference(image, plan_uids).matches is not False
+    ]
+    if not of_plan:
+        return f"{_number(images)} seen, none of which references this plan"
+    verb = "references" if len(of_plan) == 1 else "reference"
+    if any(image.plan_uids is None for image in of_plan):
+        verb = "may reference"
+    reasons = excluded(of_plan, request, plan_uids)
+    counts = [
+        f"all {len(group)} are {reason}"
+        if len(group) == len(of_plan) > 1
+        else f"{len(group)} {reason}"
+        for reason, group in sorted(reasons.items(), key=lambda item: -len(item[1]))
+    ]
+    return (
+        f"{_number(of_plan)}{_days(of_plan)} {verb} this plan, {', '.join(counts)}; "
+        f"you asked for {_asked(request)}"
+    )
+
+
+def _asked(request: Request) -> str:
+    wishes = [short_image_type(request.image_type)]
+    if request.date:
+        wishes.append(f"of {request.date.isoformat()}")
+    if request.until:
+        wishes.append(f"until {request.until:%Y-%m-%d %H:%M}")
+    if request.machine:
+        wishes.append(f"on {request.machine}")
+    return " ".join(wishes)
+
+
+def _number(images: Sequence[ImageRef]) -> str:
+    return f"{len(images)} image{'s' if len(images) != 1 else ''}"
+
+
+def _days(images: Sequence[ImageRef]) -> str:
+    days = sorted({image.acquired.date() for image in images if image.acquired})
+    if not days:
+        return ""
+    if len(days) == 1:
+        return f" of {days[0].isoformat()}"
+    return f" of {days[0].isoformat()} to {days[-1].isoformat()}"

@@ -1,0 +1,97 @@
+"""Reading what ``images.summary`` gave, after it went through a database and a browser."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any, Mapping
+
+from qatrack_aria.dicom.attributes import PlanRef, valid_uid
+from qatrack_aria.errors import RequestError, WaitingError
+from qatrack_aria.retrieval.imageset import check_of
+from qatrack_aria.retrieval.request import MAX_COUNT, MAX_LENGTH
+
+MAX_TEXT = 10_000_000  # characters: more than the summary of as many images as a request can be for
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """The parts of a summary that are needed to find the same images again."""
+
+    node: str
+    patient_id: str
+    plan: str
+    course: str
+    plan_uid: str
+    sop_uids: tuple[str, ...]
+    request: Mapping[str, Any]
+
+    @classmethod
+    def parse(cls, summary: Any) -> Provenance:
+        """Check a summary.
+
+        Raises
+        ------
+        WaitingError
+            There is none yet.
+        RequestError
+            It is none, or one that somebody has edited.
+        """
+        given = _read(summary)
+        try:
+            request = given["request"]
+            uids = tuple(image["sop_uid"] for image in given["images"])
+            texts = [
+                _short(value)
+                for value in (
+                    given["node"],
+                    request["patient_id"],
+                    given["plan_label"] or request["plan"],
+                    given["course"],
+                    given["plan_uid"],
+                )
+            ]
+            edited = given["check"] != check_of(given)
+        except (KeyError, TypeError, ValueError, IndexError, RecursionError) as error:
+            raise RequestError(
+                f"Summary: this is not what images.summary gave ({type(error).__name__}): it must "
+                "be stored whole, by a composite test whose result it is. Nothing was opened."
+            ) from error
+        if not 0 < len(uids) <= MAX_COUNT or not all(valid_uid(uid) for uid in uids):
+            raise RequestError(
+                "Summary: its images are no list of SOP Instance UIDs: it must be stored as "
+                "images.summary gave it. Nothing was opened."
+            )
+        if edited:
+            raise RequestError(
+                f"Summary: what it says of its {len(uids)} images is not what was handed over: "
+                "somebody has edited it, and the set may be wrong or partial. Fetch the images "
+                "again. Nothing was opened."
+            )
+        node, patient_id, plan, course, plan_uid = texts
+        return cls(node, patient_id, plan, course, plan_uid, uids, dict(request))
+
+    @property
+    def plan_ref(self) -> PlanRef:
+        """The plan, as far as the summary tells."""
+        return PlanRef(self.patient_id, "", "", self.plan_uid, label=self.plan, course=self.course)
+
+
+def _read(summary: Any) -> Any:
+    """The summary as JSON's types; QATrack+ keeps that of a string composite as text."""
+    if summary is None or (isinstance(summary, (str, dict)) and not summary):
+        raise WaitingError(
+            "Waiting for the summary: the test that keeps it is empty. Nothing was opened."
+        )
+    if isinstance(summary, str) and len(summary) <= MAX_TEXT:
+        try:
+            return json.loads(summary)
+        except (ValueError, RecursionError):
+            pass  # then it is no summary
+    return summary
+
+
+def _short(value: Any) -> str:
+    if not isinstance(value, str) or len(value) > MAX_LENGTH or not value.isprintable():
+        raise ValueError("not a short text")
+    return value

@@ -1,0 +1,155 @@
+"""Bringing what is wanted from a node into the archive, all of it or an error.
+
+The last word on each instance is the header of its file: what was listed of it is replaced.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from typing import Any, Callable, Collection, Sequence, TypeVar
+
+from pydicom.dataset import Dataset
+
+from qatrack_aria.dicom.association import Session
+from qatrack_aria.dicom.attributes import ImageRef, PlanRef, image_ref, plan_ref, valid_uid
+from qatrack_aria.dicom.deadline import Deadline
+from qatrack_aria.dicom.peer import C_GET, C_MOVE, Peer
+from qatrack_aria.dicom.retrieve import Instance, Progress, RetrieveAttempt, Retriever, SeriesKey
+from qatrack_aria.dicom.storage_scp import Inbox, ReceivedInstance, StorageScp
+from qatrack_aria.errors import ArchiveError, IncompleteRetrievalError, QueryError
+from qatrack_aria.retrieval import messages
+from qatrack_aria.retrieval.timeline import CHECK, MOVE, Timeline
+from qatrack_aria.storage.archive import Archive
+
+Ref = TypeVar("Ref", ImageRef, PlanRef)
+
+
+class Transfer:
+    """The way from one node into the archive: a session, and for C-MOVE our port.
+
+    Parameters
+    ----------
+    peer, patient_id, archive, deadline : Peer, str, Archive, Deadline
+        Whom to ask, whose instances may come, where they go, and how long it may take.
+    progress : callable, optional
+        Told whenever an image arrives.
+    story : Timeline
+        Told how long each step takes.
+
+    Attributes
+    ----------
+    session : Session
+        For the queries: there is one association for all.
+    inbox : Inbox
+        What came over the network.
+    """
+
+    def __init__(
+        self,
+        peer: Peer,
+        patient_id: str,
+        archive: Archive,
+        deadline: Deadline,
+        progress: Progress | None,
+        story: Timeline,
+    ) -> None:
+        self._peer = peer
+        self._patient_id = patient_id
+        self._archive = archive
+        self._story = story
+        self.inbox = Inbox(self._file)
+        on_store = self.inbox.take if peer.retrieve_method == C_GET else None
+        self._stack = contextlib.ExitStack()
+        self.session = self._stack.enter_context(Session(peer, deadline, on_store, story=story))
+        self._mover = Retriever(self.session, self.inbox, progress)
+        self._storage_scp: StorageScp | None = None
+        self._asked_for: dict[str, Any] = {}  # what was listed of what is to come
+        self._filed: dict[str, Any] = {}  # and what its own header says
+
+    @property
+    def attempts(self) -> Sequence[RetrieveAttempt]:
+        """Every C-MOVE or C-GET made so far."""
+        return self._mover.attempts
+
+    def close(self) -> None:
+        """Close our port, and release the association."""
+        self._stack.close()
+
+    def headers(self, refs: Sequence[Ref]) -> dict[str, Ref]:
+        """What the headers say of those that are in the archive."""
+        known = {}
+        with self._story.step(CHECK):
+            for ref in refs:
+                header = self._archive.header(ref.sop_uid, self._patient_id)
+                if header is not None:
+                    known[ref.sop_uid] = _by_header(ref, header)
+        return known
+
+    def _file(self, incoming: ReceivedInstance) -> Callable[[], None]:
+        """Take what comes, in whichever thread; its header is read just once."""
+        filing = self._archive.receive(incoming, self._patient_id)
+        asked = self._asked_for[incoming.sop_uid]
+        self._filed[incoming.sop_uid] = _by_header(asked, filing.header)
+        return filing.commit
+
+    def bring(self, refs: Sequence[Ref], whole: Collection[SeriesKey] = ()) -> dict[str, Ref]:
+        """Fetch into the archive, all or an error; their headers then.
+
+        Parameters
+        ----------
+        refs : sequence of ImageRef or PlanRef
+            What is not here.
+        whole : collection of (str, str)
+            Series that consist of nothing else.
+        """
+        if not refs:
+            return {}
+        require_uids(refs)
+        self._asked_for.update({ref.sop_uid: ref for ref in refs})
+        with self._story.step(MOVE):
+            self._have_sent(refs, whole)
+        return {ref.sop_uid: self._filed[ref.sop_uid] for ref in refs}
+
+    def _have_sent(self, refs: Sequence[Ref], whole: Collection[SeriesKey]) -> None:
+        """Have them sent, and see that all are here."""
+        wanted = [Instance(ref.study_uid, ref.series_uid, ref.sop_uid) for ref in refs]
+        if self._peer.retrieve_method == C_MOVE and self._storage_scp is None:
+            self._storage_scp = self._stack.enter_context(StorageScp(self._peer, self.inbox))
+        missing = self._mover.bring(self._patient_id, wanted, whole)
+        if missing:
+            raise IncompleteRetrievalError(
+                messages.incomplete(
+                    self._peer,
+                    "images" if isinstance(refs[0], ImageRef) else "plans",
+                    len(wanted),
+                    missing,
+                    self._mover.attempts,
+                    self.inbox,
+                ),
+                missing,
+            )
+        if not all(self._archive.path(ref.sop_uid).exists() for ref in refs):
+            raise ArchiveError(
+                f"Archive: files that had arrived are gone from {self._archive.root}: is something "
+                "clearing that folder?"
+            )
+
+
+def _by_header(ref: Ref, header: Dataset) -> Ref:
+    read: Any = image_ref if isinstance(ref, ImageRef) else plan_ref
+    return dataclasses.replace(
+        read(header, from_file=True), study_uid=ref.study_uid, series_uid=ref.series_uid
+    )
+
+
+def require_uids(refs: Sequence[Any]) -> None:
+    """Leaving out an answer that cannot be fetched would make a partial set."""
+    for ref in refs:
+        for uid in (ref.study_uid, ref.series_uid, ref.sop_uid):
+            if not valid_uid(uid):
+                raise QueryError(
+                    f"C-FIND: the node answered with {uid[:70]!r} where a UID belongs, for "
+                    "something that is wanted: it can be neither fetched nor left out. Whoever "
+                    "runs the node must correct it."
+                )

@@ -1,0 +1,82 @@
+"""The packs as a node's page in the admin shows them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from qatrack_aria.testpacks.catalogue import FIRST, PACKS
+from qatrack_aria.testpacks.model import VERSIONS, Pack
+from qatrack_aria.testpacks.tpk import as_testpack, file_name
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A test to make by hand, and the text to paste into it, which may be empty."""
+
+    name: str
+    macro: str
+    kind: str
+    version: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Section:
+    """A pack with its texts; the first composite test is in none."""
+
+    name: str
+    description: str
+    entries: list[Entry]
+    pack: Pack | None = None
+
+    @property
+    def files(self) -> list[tuple[str, str]]:
+        """Versions of QATrack+, and the names of the test packs for them."""
+        return [(version, file_name(self.pack, version)) for version in VERSIONS if self.pack]
+
+
+def sections(node: str) -> list[Section]:
+    """Write all procedures for a node.
+
+    Parameters
+    ----------
+    node : str
+        Its name.
+
+    Returns
+    -------
+    list of Section
+        In the order of the page.
+    """
+    first = Pack("", "A first composite test", "", "", (FIRST,))
+    introduction = (
+        "For a test list with two string tests whose macro names are patientid and rtplanname."
+    )
+    return [
+        Section(first.name, introduction, _entries(first, node)),
+        *(Section(pack.name, pack.description, _entries(pack, node), pack) for pack in PACKS),
+    ]
+
+
+def download(file: str, node: str) -> str | None:
+    """Write the test pack of that name for a node.
+
+    Returns
+    -------
+    str or None
+        JSON; ``None`` if no pack has this name.
+    """
+    for pack in PACKS:
+        for version in VERSIONS:
+            if file == file_name(pack, version):
+                return as_testpack(pack, version, node)
+    return None
+
+
+def _entries(pack: Pack, node: str) -> list[Entry]:
+    entries = []
+    for test in pack.tests:
+        only = "" if len(test.versions) == len(VERSIONS) else ", ".join(test.versions)
+        for version, text in test.variants(node) or [(only, "")]:
+            entries.append(Entry(test.name, test.macro, test.kind, version, text))
+    return entries

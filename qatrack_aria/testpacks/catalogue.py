@@ -1,0 +1,275 @@
+"""The packs: which tests there are, in which order, and what they tell people."""
+
+from __future__ import annotations
+
+from qatrack_aria.testpacks.model import (
+    CONSTANT,
+    MULTIPLE_CHOICE,
+    NUMBER,
+    STRING,
+    TEXT,
+    Pack,
+    Test,
+)
+
+PATIENT = Test(
+    "patientid",
+    "Patient ID",
+    STRING,
+    "Patient ID of the QA patient in ARIA, exactly. The one used last on this unit is offered.",
+    file="shared/patientid",
+)
+PLAN = Test(
+    "rtplanname",
+    "Plan label",
+    STRING,
+    "Label of the RT Plan, exactly. The one used last on this unit is offered.",
+    file="shared/rtplanname",
+)
+
+
+def _expected(macro: str, count: int, of: str) -> Test:
+    return Test(
+        macro,
+        "Images expected",
+        CONSTANT,
+        f"With fewer images nothing is calculated. {count} for {of}; set it to what your plan "
+        "gives.",
+        constant=count,
+        formatting="%g",
+    )
+
+
+def _status(folder: str, prefix: str) -> Test:
+    return Test(
+        f"{prefix}_status",
+        "Images",
+        TEXT,
+        "What was fetched, or what went wrong and what to do.",
+        file=f"{folder}/{prefix}_status",
+    )
+
+
+def _sheet(folder: str, prefix: str) -> Test:
+    return Test(
+        f"{prefix}_sheet",
+        "Contact sheet",
+        TEXT,
+        "Attaches one picture that shows all images.",
+        file=f"{folder}/{prefix}_sheet",
+        shows_picture=True,
+    )
+
+
+def _count(macro: str, line: str) -> Test:
+    return Test(
+        macro, "Number of images", NUMBER, "Images that were used.", line=line, formatting="%d"
+    )
+
+
+def _acquired(macro: str, summary: str) -> Test:
+    return Test(
+        macro,
+        "Acquired",
+        TEXT,
+        "Date and time of the newest image, by the clock of the imager.",
+        line=f'result = {summary}["acquired"].replace("T", " ")[:19]',
+    )
+
+
+def _number(
+    macro: str, name: str, analysis: str, key: str, description: str, formatting: str = "%.2f"
+) -> Test:
+    """A number that the analysis has found."""
+    line = f'result = {analysis}["{key}"]'
+    return Test(macro, name, NUMBER, description, line=line, formatting=formatting)
+
+
+FIRST = Test(
+    "first_composite",
+    "Maximum distance of ball from field centre (mm)",
+    NUMBER,
+    "A first composite test.",
+    file="first/first",
+)
+
+WINSTON_LUTZ = Pack(
+    "winston_lutz",
+    "ARIA Winston-Lutz",
+    "ARIA WL",
+    "Fetches the newest images of a Winston-Lutz plan from ARIA and analyses them with pylinac. "
+    "References and tolerances are yours to set.",
+    (
+        PATIENT,
+        PLAN,
+        _expected("wl_expected", 8, "the usual eight positions of gantry, collimator and couch"),
+        Test(
+            "wl_bb_diameter",
+            "Diameter of the ball (mm)",
+            CONSTANT,
+            "pylinac looks for a ball of this size, give or take 2 mm.",
+            constant=5,
+            formatting="%g",
+            versions=("4.0",),
+        ),
+        _status("winston_lutz", "wl"),
+        Test(
+            "wl_analysis",
+            "Analysis",
+            TEXT,
+            "All that pylinac found, and which images it was found in. The tests below take "
+            "their values from here; if they stay empty, the reason is shown here.",
+            file="winston_lutz/wl_analysis",
+        ),
+        _count("wl_count", 'result = wl_analysis["count"]'),
+        _acquired("wl_acquired", 'wl_analysis["images"]'),
+        _number(
+            "wl_max",
+            "Maximum distance of ball from field centre (mm)",
+            "wl_analysis",
+            "max_mm",
+            "In the plane of the image, at the isocentre; the worst of all images.",
+        ),
+        _number(
+            "wl_median",
+            "Median distance of ball from field centre (mm)",
+            "wl_analysis",
+            "median_mm",
+            "In the plane of the image, at the isocentre; the median of all images.",
+        ),
+        _number(
+            "wl_shift_right",
+            "Ball to isocentre: to the right (mm)",
+            "wl_analysis",
+            "shift_right_mm",
+            "How far to move the ball, seen from the foot of the couch; negative is to the left.",
+        ),
+        _number(
+            "wl_shift_in",
+            "Ball to isocentre: in (mm)",
+            "wl_analysis",
+            "shift_in_mm",
+            "How far to move the ball towards the gantry; negative is away from it.",
+        ),
+        _number(
+            "wl_shift_up",
+            "Ball to isocentre: up (mm)",
+            "wl_analysis",
+            "shift_up_mm",
+            "How far to raise the ball; negative is down.",
+        ),
+        _sheet("winston_lutz", "wl"),
+    ),
+)
+
+PICKET_FENCE = Pack(
+    "picket_fence",
+    "ARIA picket fence",
+    "ARIA PF",
+    "Fetches the newest images of a picket fence plan from ARIA and analyses them with pylinac. "
+    "References and tolerances are yours to set.",
+    (
+        PATIENT,
+        PLAN,
+        Test(
+            "pf_mlc",
+            "MLC",
+            MULTIPLE_CHOICE,
+            "Leaf arrangement of this unit. The one chosen last on this unit is offered.",
+            file="picket_fence/pf_mlc",
+            choices=("Millennium", "HD Millennium"),
+        ),
+        _expected("pf_expected", 1, "one gantry angle"),
+        Test(
+            "pf_tolerance",
+            "Tolerance of a leaf pair (mm)",
+            CONSTANT,
+            "A leaf pair passes if it lies within this distance of its picket.",
+            constant=0.5,
+            formatting="%g",
+        ),
+        _status("picket_fence", "pf"),
+        Test(
+            "pf_analysis",
+            "Analysis",
+            TEXT,
+            "All that pylinac found, and which images it was found in. The tests below take "
+            "their values from here; if they stay empty, the reason is shown here.",
+            file="picket_fence/pf_analysis",
+        ),
+        _count("pf_count", 'result = pf_analysis["count"]'),
+        _acquired("pf_acquired", 'pf_analysis["images"]'),
+        _number(
+            "pf_max_error",
+            "Maximum error (mm)",
+            "pf_analysis",
+            "max_error_mm",
+            "Distance of the worst leaf pair from its picket, of all images.",
+        ),
+        _number(
+            "pf_median_error",
+            "Median error (mm)",
+            "pf_analysis",
+            "median_error_mm",
+            "Median distance of the leaf pairs from their pickets, in the worst image.",
+        ),
+        _number(
+            "pf_passing",
+            "Leaf pairs within tolerance (%)",
+            "pf_analysis",
+            "passing_percent",
+            "In the worst image.",
+            "%.1f",
+        ),
+        _number(
+            "pf_pickets",
+            "Pickets found",
+            "pf_analysis",
+            "pickets",
+            "The fewest of all images: give it the number of pickets in your plan as reference, "
+            "since pickets that were not found were not measured.",
+            "%d",
+        ),
+        _sheet("picket_fence", "pf"),
+    ),
+)
+
+IMAGES = Pack(
+    "images",
+    "ARIA images",
+    "ARIA images",
+    "Fetches the newest images of a plan from ARIA and attaches them: a start for an analysis of "
+    "your own.",
+    (
+        PATIENT,
+        PLAN,
+        _status("images", "img"),
+        Test(
+            "img_summary",
+            "Summary",
+            TEXT,
+            "Which images they are, with their UIDs and checksums. The tests below take their "
+            "values from here.",
+            file="images/img_summary",
+        ),
+        _count("img_count", 'result = len(img_summary["images"])'),
+        _acquired("img_acquired", "img_summary"),
+        Test(
+            "img_machine",
+            "Machine",
+            TEXT,
+            "Name of the treatment machine, as the images tell it.",
+            line='result = img_summary["machine"]',
+        ),
+        _sheet("images", "img"),
+        Test(
+            "img_zip",
+            "All images in one file",
+            TEXT,
+            "Attaches a zip file with all images.",
+            file="images/img_zip",
+        ),
+    ),
+)
+
+PACKS = (WINSTON_LUTZ, PICKET_FENCE, IMAGES)

@@ -1,0 +1,64 @@
+"""The documentation of the packs, in Markdown."""
+
+from __future__ import annotations
+
+from typing import Iterable
+
+from qatrack_aria.testpacks.catalogue import FIRST, PACKS
+from qatrack_aria.testpacks.model import FOLDER, VERSIONS, Pack, Test
+from qatrack_aria.testpacks.tpk import file_name
+
+EXAMPLE = "aria"
+
+
+def as_markdown() -> str:
+    """Write the page.
+
+    Returns
+    -------
+    str
+        Markdown.
+    """
+    introduction = (FOLDER / "introduction.txt").read_text(encoding="utf-8")
+    return "\n".join([introduction, _first(), *(_pack(pack) for pack in PACKS)])
+
+
+def _first() -> str:
+    return (
+        "## A first composite test\n\n"
+        "In a test list with two string tests `patientid` and `rtplanname`, a composite test for "
+        f"node `{EXAMPLE}`:\n\n{_blocks(FIRST, EXAMPLE)}"
+    )
+
+
+def _pack(pack: Pack) -> str:
+    files = ", ".join(f"`{file_name(pack, version)}` ({version})" for version in VERSIONS)
+    parts = [f"## {pack.name}\n", f"{pack.description}\n", f"Files: {files}.\n", _table(pack)]
+    for test in pack.tests:
+        if test.variants():
+            parts.append(f"### {test.name}: `{test.macro}`\n\n{_blocks(test, None)}")
+    return "\n".join(parts)
+
+
+def _table(pack: Pack) -> str:
+    rows = [_row(("Test", "Macro name", "Type", "What it is")), _row(["---"] * 4)]
+    for test in pack.tests:
+        rows.append(_row((test.name, f"`{test.macro}`", test.kind, _told(test))))
+    return "".join(rows)
+
+
+def _row(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |\n"
+
+
+def _told(test: Test) -> str:
+    if test.versions == tuple(VERSIONS):
+        return test.description
+    return f"{test.description} (QATrack+ {', '.join(test.versions)} only.)"
+
+
+def _blocks(test: Test, node: str | None) -> str:
+    return "\n".join(
+        (f"QATrack+ {version}:\n\n" if version else "") + f"```python\n{text}```\n"
+        for version, text in test.variants(node)
+    )

@@ -1,0 +1,123 @@
+"""Test packs: what QATrack+'s admin imports as a test list with all of its tests.
+
+The same pack is always the same text: no clock, no chance.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from typing import Any
+
+from qatrack_aria.testpacks.model import VERSIONS, Pack, Test
+
+DATE = "2026-01-01 00:00:00+00:00"
+CATEGORY = {
+    "name": "ARIA images",
+    "slug": "aria-images",
+    "description": "Measured in images that were fetched from ARIA",
+}
+NUMERIC = ("constant", "composite")
+
+
+def file_name(pack: Pack, version: str) -> str:
+    """Name of a pack's file."""
+    return f"{pack.slug}_{VERSIONS[version]}.tpk"
+
+
+def as_testpack(pack: Pack, version: str, node: str | None = None) -> str:
+    """Write a test pack.
+
+    Parameters
+    ----------
+    pack : Pack
+        The test list.
+    version : str
+        The version of QATrack+ that is to import it, one of `VERSIONS`.
+    node : str, optional
+        Name of the node that its tests call; ``None`` for the default one.
+
+    Returns
+    -------
+    str
+        JSON, in ASCII.
+    """
+    told = "the default node" if node is None else f"node {node}"
+    meta = {
+        "version": version,
+        "datetime": DATE,
+        "description": f"{pack.description} For QATrack+ {version} and {told}.",
+        "contact": "qatrack_aria",
+        "name": pack.name,
+        "id": str(uuid.uuid5(uuid.NAMESPACE_OID, repr((pack.slug, version, node)))),
+    }
+    objects = {
+        "tests": [],
+        "testlists": [json.dumps(_test_list(pack, version, node))],
+        "testlistcycles": [],
+    }
+    return json.dumps({"objects": objects, "meta": meta}, indent=2) + "\n"
+
+
+def _test_list(pack: Pack, version: str, node: str | None) -> dict[str, Any]:
+    key = _list_key(pack)
+    fields = {
+        "name": pack.name,
+        "slug": key,
+        "description": pack.description,
+        "javascript": None,
+        "warning_message": "",
+    }
+    tests = pack.tests_for(version)
+    return {
+        "key": [key],
+        "object": _entry("qa.testlist", fields),
+        "dependencies": [
+            _entry("qa.category", CATEGORY),
+            *(_entry("qa.test", _test(pack, test, version, node)) for test in tests),
+            *(
+                _entry("qa.testlistmembership", _membership(pack, test, order))
+                for order, test in enumerate(tests)
+            ),
+        ],
+    }
+
+
+def _test(pack: Pack, test: Test, version: str, node: str | None) -> dict[str, Any]:
+    return {
+        "name": _test_key(pack, test),
+        "display_name": test.name,
+        "slug": test.macro,
+        "description": test.description,
+        "procedure": None,
+        "category": [CATEGORY["name"]],
+        "chart_visibility": test.type in NUMERIC,
+        "type": test.type,
+        "flag_when": None,
+        "hidden": False,
+        "skip_without_comment": False,
+        "require_comment": False,
+        "display_image": test.shows_picture,
+        "choices": ",".join(test.choices) or None,
+        "constant_value": test.constant,
+        "wrap_low": None,
+        "wrap_high": None,
+        "calculation_procedure": test.procedure(version, node) or None,
+        "formatting": test.formatting,
+    }
+
+
+def _membership(pack: Pack, test: Test, order: int) -> dict[str, Any]:
+    return {"test_list": [_list_key(pack)], "test": [_test_key(pack, test)], "order": order}
+
+
+def _entry(model: str, fields: dict[str, Any]) -> dict[str, Any]:
+    return {"model": model, "fields": fields}
+
+
+def _list_key(pack: Pack) -> str:
+    return f"aria-{pack.slug.replace('_', '-')}"
+
+
+def _test_key(pack: Pack, test: Test) -> str:
+    return f"{pack.prefix}: {test.name}"
