@@ -19,6 +19,7 @@ from django.db import Error as DatabaseError
 
 from qatrack_aria.conf import conf
 from qatrack_aria.errors import ConfigurationError
+from qatrack_aria.text import error_reason
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
@@ -82,7 +83,7 @@ def _unwritable(folder: Path) -> Iterator[CheckMessage]:
             tempfile.TemporaryFile(dir=place).close()
         except OSError as error:
             yield Warning(
-                f"The archive cannot be written to: {place} ({error.strerror or error}).",
+                f"The archive cannot be written to: {place} ({error_reason(error)}).",
                 hint="Let the account that runs QATrack+ write there, or set "
                 "QATRACK_ARIA_ARCHIVE to the full path of another folder. (This check ran as "
                 "another account? Run it as that one.)",

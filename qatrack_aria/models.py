@@ -21,7 +21,7 @@ from qatrack_aria.errors import (
     RequestError,
     UnknownNodeError,
 )
-from qatrack_aria.retrieval.request import shown
+from qatrack_aria.text import short_repr
 from qatrack_aria.validators import (
     CLOCK,
     PORT,
@@ -84,7 +84,7 @@ class AriaNodeManager(models.Manager):
         possible = isinstance(name, str) and name.isprintable() and len(name) < 200
         node = self.filter(name=name).first() if possible else None
         if node is None:
-            raise UnknownNodeError(self._unknown(shown(name)))
+            raise UnknownNodeError(self._unknown(short_repr(name)))
         return node
 
     def _unknown(self, name: str) -> str:

@@ -17,6 +17,7 @@ from qatrack_aria.errors import ArchiveError, RequestError
 from qatrack_aria.models import AriaNode
 from qatrack_aria.retrieval.imageset import ImageSet
 from qatrack_aria.retrieval.service import find_plan
+from qatrack_aria.text import error_reason
 
 
 @dataclass
@@ -216,5 +217,5 @@ def _copy(images: ImageSet, folder: Path) -> None:
             os.replace(partial, folder / name)
     except OSError as error:
         raise ArchiveError(
-            f"Output: cannot write to {folder} ({error.strerror or error}): use another folder."
+            f"Output: cannot write to {folder} ({error_reason(error)}): use another folder."
         ) from error

@@ -7,11 +7,10 @@ from typing import Any, NamedTuple
 
 from django.utils import timezone
 
-from qatrack_aria.dicom.character_sets import printable
 from qatrack_aria.errors import Outcome
 from qatrack_aria.models import Retrieval
-from qatrack_aria.retrieval.request import shown
 from qatrack_aria.retrieval.timeline import HIGHEST, LONGEST_TEXT, StoredTimeline
+from qatrack_aria.text import printable, short_repr
 
 #: No retrieval may take longer (:data:`qatrack_aria.validators.SECONDS`).
 LONGEST_DEADLINE = dt.timedelta(hours=1)
@@ -142,4 +141,4 @@ def _label(name: str) -> str:
 
 
 def _line(value: Any) -> str:
-    return printable(value if isinstance(value, str) else shown(value), LONGEST_TEXT)
+    return printable(value if isinstance(value, str) else short_repr(value), LONGEST_TEXT)

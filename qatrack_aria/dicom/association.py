@@ -38,6 +38,7 @@ from qatrack_aria.errors import (
     NodeUnreachableError,
 )
 from qatrack_aria.retrieval.timeline import CALL, Timeline
+from qatrack_aria.text import error_reason
 
 MODELS = {
     (STUDY_ROOT, "C-FIND"): StudyRootQueryRetrieveInformationModelFind,
@@ -227,7 +228,7 @@ class Session:
             try:
                 association, connected = self._request(address)
             except OSError as error:  # no socket of that family: a machine without IPv6
-                reasons.append(f"{address}: {error.strerror or error}")
+                reasons.append(f"{address}: {error_reason(error)}")
                 continue
             if association.is_established:
                 return association

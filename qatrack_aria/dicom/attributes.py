@@ -21,7 +21,8 @@ from pydicom.multival import MultiValue
 from pydicom.tag import Tag
 from pydicom.valuerep import PersonName
 
-from qatrack_aria.dicom.character_sets import PADDING, plain_text, printable
+from qatrack_aria.dicom.character_sets import PADDING, plain_text
+from qatrack_aria.text import printable
 
 RT_PLAN_STORAGE = "1.2.840.10008.5.1.4.1.1.481.5"
 RT_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.481.1"

@@ -44,9 +44,6 @@ CHOICES = (
     ("GB18030", "Chinese (GB18030)"),
 )
 
-#: Characters of a value of most attributes that are read (LO and UI, PS3.5 table 6.2-1).
-MAX_LENGTH = 64
-
 
 def can_encode(text: str, character_set: str) -> bool:
     """Whether all of a text can be written in a character set.
@@ -60,17 +57,6 @@ def can_encode(text: str, character_set: str) -> bool:
     """
     encodings = _encodings(character_set)
     return all(any(_holds(letter, encoding) for encoding in encodings) for letter in text)
-
-
-def printable(text: str, longest: int = MAX_LENGTH) -> str:
-    """Text from the wire as one short line that can be shown and logged.
-
-    What is altered here is nothing that anybody can ask for: a request holds neither a backslash
-    nor more characters than a value of DICOM may have.
-    """
-    if not text.isprintable():
-        text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text[: longest + 1])
-    return text if len(text) <= longest else text[:longest] + "…"
 
 
 def decode_texts(ds: Dataset, character_set: str) -> None:

@@ -7,6 +7,7 @@ import threading
 from typing import TYPE_CHECKING, Any, Sequence
 
 from qatrack_aria.errors import NodeUnreachableError
+from qatrack_aria.text import error_reason
 
 if TYPE_CHECKING:
     from qatrack_aria.dicom.peer import Peer
@@ -66,7 +67,7 @@ def resolve(peer: Peer, wait: float) -> list[str]:
     except (OSError, UnicodeError) as error:
         raise NodeUnreachableError(
             f"Connection: the host name '{peer.remote_host}' of {peer} does not "
-            f"resolve ({getattr(error, 'strerror', None) or error}): check its spelling, or "
+            f"resolve ({error_reason(error)}): check its spelling, or "
             "give the IP address."
         ) from error
 
@@ -96,5 +97,5 @@ def connection_failure(address: str, port: int, wait: float) -> str:
     except socket.timeout:
         return "no answer"
     except OSError as error:
-        return error.strerror or str(error)
+        return error_reason(error)
     return ""

@@ -14,11 +14,11 @@ from pynetdicom import AE, evt
 
 from qatrack_aria.dicom import pynetdicom_patches, tls
 from qatrack_aria.dicom.association import MAX_PDU, storage_contexts
-from qatrack_aria.dicom.character_sets import printable
 from qatrack_aria.dicom.peer import Peer
 from qatrack_aria.dicom.resolve import addresses
 from qatrack_aria.dicom.scp_server import MAX_ASSOCIATIONS, BoundedServer
 from qatrack_aria.errors import ArchiveError, AriaError, ReceiverError
+from qatrack_aria.text import error_reason, printable
 
 logger = logging.getLogger(__name__)
 
@@ -255,7 +255,7 @@ class StorageScp:
             raise ReceiverError(
                 f"Receiver: our storage SCP '{self.peer.local_ae_title}' cannot listen on "
                 f"{host or 'any address'} port {self.peer.local_port} "
-                f"({getattr(error, 'strerror', None) or error}): another program may use the "
+                f"({error_reason(error)}): another program may use the "
                 "port, or the node's local host is no address of this machine."
             ) from error
         self._server.inbox = self.inbox

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Callable, NamedTuple
 
 from qatrack_aria.errors import ConfigurationError, TlsError
+from qatrack_aria.text import error_reason
 
 if TYPE_CHECKING:
     from qatrack_aria.dicom.peer import Peer
@@ -156,7 +157,7 @@ class _reading:
                 "and that of the certificate. Nothing was sent."
             ) from error
         if isinstance(error, (OSError, ValueError)):
-            why = getattr(error, "strerror", None) or str(error)
+            why = error_reason(error)
             raise ConfigurationError(
                 f"{self._where} cannot be read ({why}): give its full path, and let the account "
                 "that runs QATrack+ read it. Nothing was sent."

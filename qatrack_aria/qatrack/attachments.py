@@ -29,8 +29,8 @@ from qatrack_aria.conf import conf
 from qatrack_aria.dicom.part10 import without_staff
 from qatrack_aria.errors import ArchiveError, BusyError, ConfigurationError, RequestError
 from qatrack_aria.qatrack.context import minute, saved_session
-from qatrack_aria.retrieval.request import shown
 from qatrack_aria.storage.archive import Archive
+from qatrack_aria.text import error_reason, short_repr
 
 if TYPE_CHECKING:
     from qatrack_aria.retrieval.imageset import ImageSet
@@ -78,7 +78,7 @@ def attach(utils: Any, images: ImageSet, what: Any) -> str:
     """
     if what not in (ZIP, SHEET):
         raise RequestError(
-            f"Attach: there is no {shown(what)}: give 'zip' or 'sheet'. Nothing was attached."
+            f"Attach: there is no {short_repr(what)}: give 'zip' or 'sheet'. Nothing was attached."
         )
     shelf = _TestAttachments(utils, what, _digest(sorted(image.sop_uid for image in images.images)))
     name = _file_name(images, what)
@@ -95,7 +95,7 @@ def attach(utils: Any, images: ImageSet, what: Any) -> str:
         shelf.hand_out(attachment)
     except OSError as error:
         raise ArchiveError(
-            f"Attach: cannot write {name} ({error.strerror or error}): let the account that runs "
+            f"Attach: cannot write {name} ({error_reason(error)}): let the account that runs "
             "QATrack+ write to its upload folder, and see that the disk has room."
         ) from error
     except Error as error:

@@ -30,6 +30,7 @@ from qatrack_aria.retrieval.request import Request
 from qatrack_aria.retrieval.workflow import SearchResult, Workflow
 from qatrack_aria.storage.archive import Archive
 from qatrack_aria.storage.filesystem import disk_error, partial_file
+from qatrack_aria.text import plural
 
 WHO = "a check of the connection"
 
@@ -202,8 +203,7 @@ class ConnectionTest:
         self._images = found.images
         newest = self._newest()
         day = f", the newest of {newest.acquired:%Y-%m-%d %H:%M}" if newest.acquired else ""
-        number = len(found.images)
-        return f"plan {found.plan}; {number} image{'s' if number > 1 else ''}{day}"
+        return f"plan {found.plan}; {plural(len(found.images), 'image')}{day}"
 
     def _bring(self) -> str:
         if not self._images:

@@ -24,6 +24,7 @@ from qatrack_aria.errors import ArchiveError, RequestError
 from qatrack_aria.qatrack import attachments
 from qatrack_aria.storage.archive import READ_ONLY, Archive
 from qatrack_aria.storage.filesystem import disk_error, make_private_folder, remove_file
+from qatrack_aria.text import error_reason, plural
 
 
 class ImageSet:
@@ -95,7 +96,7 @@ class ImageSet:
     @property
     def status(self) -> str:
         """One line for people."""
-        count = f"{len(self)} image{'s' if len(self) != 1 else ''}"
+        count = plural(len(self), "image")
         where = f" on {self.machine}" if self.machine else ""
         when = f"acquired {self.acquired:%Y-%m-%d %H:%M}" if self._dated else "without a date"
         remark = f" {self._remark}" if self._remark else ""
@@ -274,8 +275,7 @@ class ImageSet:
             for copy in copies:  # a part of a set would look like a whole one
                 remove_file(copy)
             raise ArchiveError(
-                f"Output: cannot write to {folder} ({error.strerror or error}): "
-                "choose another folder."
+                f"Output: cannot write to {folder} ({error_reason(error)}): choose another folder."
             ) from error
         return copies
 
@@ -292,7 +292,7 @@ def _replacing(target: str, step: str) -> Iterator[str]:
             remove_file(Path(partial))
     except OSError as error:
         raise ArchiveError(
-            f"{step}: cannot write {target} ({error.strerror or error}): choose another place."
+            f"{step}: cannot write {target} ({error_reason(error)}): choose another place."
         ) from error
 
 
@@ -319,7 +319,7 @@ def require_empty(folder: Path) -> None:
         is_full = folder.is_dir() and any(folder.iterdir())
     except OSError as error:
         raise RequestError(
-            f"Output: cannot look into {folder} ({error.strerror or error}): name another folder. "
+            f"Output: cannot look into {folder} ({error_reason(error)}): name another folder. "
             "Nothing was sent."
         ) from error
     if is_file:

@@ -20,6 +20,7 @@ from qatrack_aria.retrieval.selection import (
     series_of,
     short_image_type,
 )
+from qatrack_aria.text import plural
 
 MANY = 12  # labels are listed up to this number
 
@@ -117,8 +118,8 @@ def remarks(
     if more:
         count = len({series_of(image) for image in more})
         said.append(
-            f"Within six hours of them there {'is' if len(more) == 1 else 'are'} {_number(more)} "
-            f"more of this plan in {count} other series."
+            f"Within six hours of them there {'is' if len(more) == 1 else 'are'} "
+            f"{plural(len(more), 'image')} more of this plan in {count} other series."
         )
     return said
 
@@ -131,7 +132,7 @@ def explain_none(images: Sequence[ImageRef], request: Request, plan_uids: frozen
         image for image in images if match_plan_reference(image, plan_uids).matches is not False
     ]
     if not of_plan:
-        return f"{_number(images)} seen, none of which references this plan"
+        return f"{plural(len(images), 'image')} seen, none of which references this plan"
     verb = "references" if len(of_plan) == 1 else "reference"
     if any(image.plan_uids is None for image in of_plan):
         verb = "may reference"
@@ -143,7 +144,7 @@ def explain_none(images: Sequence[ImageRef], request: Request, plan_uids: frozen
         for reason, group in sorted(reasons.items(), key=lambda item: -len(item[1]))
     ]
     return (
-        f"{_number(of_plan)}{_days(of_plan)} {verb} this plan, {', '.join(counts)}; "
+        f"{plural(len(of_plan), 'image')}{_days(of_plan)} {verb} this plan, {', '.join(counts)}; "
         f"you asked for {_asked(request)}"
     )
 
@@ -157,10 +158,6 @@ def _asked(request: Request) -> str:
     if request.machine:
         wishes.append(f"on {request.machine}")
     return " ".join(wishes)
-
-
-def _number(images: Sequence[ImageRef]) -> str:
-    return f"{len(images)} image{'s' if len(images) != 1 else ''}"
 
 
 def _days(images: Sequence[ImageRef]) -> str:

@@ -20,6 +20,7 @@ from django.utils import timezone
 from qatrack_aria.errors import AriaError, Outcome, WaitingError
 from qatrack_aria.models import AriaNode, Retrieval
 from qatrack_aria.retrieval.timeline import Timeline
+from qatrack_aria.text import safe_repr, storable
 
 logger = logging.getLogger("qatrack_aria")
 
@@ -134,7 +135,7 @@ def _save(row: Retrieval, record: Record) -> Retrieval | None:
     row.found, row.already_here, row.moved = record.found, record.already_here, record.moved
     row.refused, row.bytes = record.refused, record.bytes
     row.story = record.story.as_json()
-    row.folder, row.message = _plain(record.folder)[:500], _plain(record.message)
+    row.folder, row.message = storable(record.folder)[:500], storable(record.message)
     with _harmless():
         row.save(update_fields=_all_but_repeats() if row.pk else None)
         return row
@@ -162,13 +163,5 @@ def _harmless() -> Iterator[None]:
 def _cut(value: Any, length: int) -> str:
     if value is None:
         return ""
-    try:
-        text = value if isinstance(value, str) else repr(value)
-    except Exception:  # lists too deep, numbers too long
-        text = f"<{type(value).__name__}>"
-    return _plain(text[: 2 * length])[:length]
-
-
-def _plain(text: str) -> str:
-    """What every database takes: PostgreSQL refuses NUL, and no encoding has half a surrogate."""
-    return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
+    text = value if isinstance(value, str) else safe_repr(value)
+    return storable(text[: 2 * length])[:length]

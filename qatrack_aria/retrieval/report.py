@@ -11,12 +11,12 @@ from typing import Any, Collection, Iterable, Sequence
 
 from qatrack_aria.dicom.attributes import ImageRef, PlanRef
 from qatrack_aria.dicom.c_find import QueryRecord
-from qatrack_aria.dicom.character_sets import printable
 from qatrack_aria.dicom.peer import Peer
 from qatrack_aria.dicom.retrieve import RetrieveAttempt
 from qatrack_aria.retrieval.request import Request
 from qatrack_aria.retrieval.selection import match_image
 from qatrack_aria.retrieval.timeline import LONGEST_TEXT, MOST
+from qatrack_aria.text import printable
 
 
 def of_visit(

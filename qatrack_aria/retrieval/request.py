@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Mapping
 
 from qatrack_aria.errors import RequestError, WaitingError
+from qatrack_aria.text import short_repr
 
 #: Short names of the two image types that portal imagers send.
 PRESETS = {
@@ -174,7 +175,7 @@ def parse_deadline(value: Any) -> float | None:
     if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value <= 3600:
         return float(value)
     raise RequestError(
-        f"The deadline {shown(value)} is no time: give seconds, more than 0 and at most 3600. "
+        f"The deadline {short_repr(value)} is no time: give seconds, more than 0 and at most 3600. "
         "Nothing was sent."
     )
 
@@ -190,8 +191,8 @@ def parse_max_age(value: Any) -> float:
     if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= MAX_AGE:
         return float(value)
     raise RequestError(
-        f"max_age={shown(value)} is no time: give seconds, from 0 (ask the node in any case) to "
-        f"{MAX_AGE:g}. Nothing was sent."
+        f"max_age={short_repr(value)} is no time: give seconds, from 0 (ask the node in any case) "
+        f"to {MAX_AGE:g}. Nothing was sent."
     )
 
 
@@ -207,7 +208,7 @@ def _text(what: str, value: Any) -> str:
         )
     if not isinstance(value, str):
         raise RequestError(
-            f"The {what} must be text, not {shown(value)} ({type(value).__name__}): "
+            f"The {what} must be text, not {short_repr(value)} ({type(value).__name__}): "
             "use a string test for it. Nothing was sent."
         )
     text = value.strip()
@@ -219,9 +220,9 @@ def _text(what: str, value: Any) -> str:
     # A wildcard would match other patients' or other plans' images; a backslash separates values.
     bad = sorted({c for c in text if c in "*?\\" or not c.isprintable()})
     if bad:
-        named = " and ".join(shown(c) for c in bad[:3]) + (" and more" if len(bad) > 3 else "")
+        named = " and ".join(short_repr(c) for c in bad[:3]) + (" and more" if len(bad) > 3 else "")
         raise RequestError(
-            f"The {what} {shown(text)} holds {named}, which means "
+            f"The {what} {short_repr(text)} holds {named}, which means "
             "something else in a DICOM query: give it exactly, without wildcards. Nothing was sent."
         )
     return text
@@ -245,10 +246,10 @@ def _image_type(value: Any) -> tuple[str, ...]:
         part in terms for part, terms in zip(parts, TERMS)
     )
     if not known or not all(re.fullmatch(r"[A-Z0-9_ ]{1,16}", part) for part in parts):
-        near = difflib.get_close_matches(shown(value).strip("'").lower(), PRESETS, n=1)
+        near = difflib.get_close_matches(short_repr(value).strip("'").lower(), PRESETS, n=1)
         hint = f"did you mean '{near[0]}'?" if near else "give 'portal' or 'portal_dose', or"
         raise RequestError(
-            f"The image type {shown(value)} is none that RT Images have: {hint} "
+            f"The image type {short_repr(value)} is none that RT Images have: {hint} "
             r"a full one is like ORIGINAL\PRIMARY\PORTAL. Nothing was sent."
         )
     return parts
@@ -287,7 +288,7 @@ def _parse_date(value: Any) -> dt.date:
             except ValueError:
                 continue
     raise RequestError(
-        f"The date {shown(value)} is not understood: give a date, or text like 2026-11-22 or "
+        f"The date {short_repr(value)} is not understood: give a date, or text like 2026-11-22 or "
         "22 Nov 2026. Nothing was sent."
     )
 
@@ -298,8 +299,8 @@ def _until(value: Any) -> dt.datetime | None:
     if isinstance(value, dt.datetime) and value.tzinfo is None and value.year >= FIRST_YEAR:
         return value
     raise RequestError(
-        f"The session was completed at {shown(value)}, which is no date and time, so nobody can "
-        "tell which images were the latest then: open the test list again. Nothing was sent."
+        f"The session was completed at {short_repr(value)}, which is no date and time, so nobody "
+        "can tell which images were the latest then: open the test list again. Nothing was sent."
     )
 
 
@@ -315,7 +316,7 @@ def _count(value: Any) -> int | None:
         if number.is_integer() and 1 <= number <= MAX_COUNT:
             return int(number)
     raise RequestError(
-        f"The count {shown(value)} is not a number of images: give a whole number from 1 to "
+        f"The count {short_repr(value)} is not a number of images: give a whole number from 1 to "
         f"{MAX_COUNT}. Nothing was sent."
     )
 
@@ -324,7 +325,7 @@ def _select(value: Any) -> str | None:
     if value is None or (isinstance(value, str) and value in SELECTIONS):
         return value
     raise RequestError(
-        f"select={shown(value)} is not known: give one of {', '.join(SELECTIONS)}. "
+        f"select={short_repr(value)} is not known: give one of {', '.join(SELECTIONS)}. "
         "Nothing was sent."
     )
 
@@ -332,13 +333,4 @@ def _select(value: Any) -> str | None:
 def _flag(what: str, value: Any) -> bool:
     if isinstance(value, bool):
         return value
-    raise RequestError(f"{what}={shown(value)} must be True or False. Nothing was sent.")
-
-
-def shown(value: Any) -> str:
-    """A value in one short line, whatever was posted."""
-    try:
-        text = repr(value)
-    except Exception:  # lists too deep, numbers too long
-        text = f"<{type(value).__name__}>"
-    return text if len(text) <= 70 else text[:60] + "…" + text[-1]
+    raise RequestError(f"{what}={short_repr(value)} must be True or False. Nothing was sent.")

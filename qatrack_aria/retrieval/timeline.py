@@ -13,7 +13,7 @@ import logging
 import time
 from typing import Any, Callable, Iterator, Mapping
 
-from qatrack_aria.dicom.character_sets import printable
+from qatrack_aria.text import printable
 
 logger = logging.getLogger("qatrack_aria")
 

@@ -27,6 +27,7 @@ from qatrack_aria.retrieval.request import Request
 from qatrack_aria.retrieval.timeline import HANG_UP, IMAGES, PLAN, Timeline
 from qatrack_aria.retrieval.transfer import Transfer, require_uids
 from qatrack_aria.storage.archive import Archive
+from qatrack_aria.text import plural
 
 #: Lists of a growing series that are asked for before giving up.
 MOST_ROUNDS = 20
@@ -304,7 +305,7 @@ class Workflow:
             days = sorted({image.acquired.date() for image in chosen if image.acquired})
             of = f" of {days[-1].isoformat()}" if days else ""
             raise TooFewImagesError(
-                f"Images: {len(chosen)} image{'s' if len(chosen) > 1 else ''}{of} found for plan "
+                f"Images: {plural(len(chosen), 'image')}{of} found for plan "
                 f"'{self.request.plan}', you asked for at least {count}: is the session still "
                 "under way? If its images lie in several series, say select='day'."
             )

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Iterator
 
 from qatrack_aria.errors import ArchiveError
+from qatrack_aria.text import error_reason
 
 PRIVATE = 0o700
 
@@ -56,12 +57,11 @@ def partial_file(folder: Path) -> Iterator[Path]:
 
 def disk_error(doing: str, path: Path, error: Exception) -> ArchiveError:
     """The error to raise where the disk refused; `error` is what the system said."""
-    reason = getattr(error, "strerror", None) or error
     if isinstance(error, PermissionError):
         cure = f"let the account that runs QATrack+ write there{_owner(path)}"
     else:
         cure = CURES.get(getattr(error, "errno", None) or 0, ANY_OTHER)
-    return ArchiveError(f"Archive: cannot {doing} {path} ({reason}): {cure}.")
+    return ArchiveError(f"Archive: cannot {doing} {path} ({error_reason(error)}): {cure}.")
 
 
 def remove_file(path: Path) -> None:

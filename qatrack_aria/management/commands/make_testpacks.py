@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 from qatrack_aria.testpacks import PACKS, VERSIONS
 from qatrack_aria.testpacks.markdown import as_markdown
 from qatrack_aria.testpacks.tpk import as_testpack, file_name
+from qatrack_aria.text import error_reason
 
 
 class Command(BaseCommand):
@@ -52,6 +53,6 @@ class Command(BaseCommand):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(text.encode("utf-8"))  # as it is: no line ends of the system's own
         except OSError as error:
-            raise CommandError(f"cannot write {path}: {error.strerror or error}") from None
+            raise CommandError(f"cannot write {path}: {error_reason(error)}") from None
         if self._verbosity > 0:
             self.stdout.write(str(path))
