@@ -16,10 +16,12 @@ test: .venv/.dev lint  ## Check the style and types, and run the tests
 		chromium:chromium chromedriver:chromium-driver
 	@$(BIN)/python -m pytest --numprocesses 4 --dist worksteal
 
-lint: .venv/.dev  ## Check the style and types only
+lint: .venv/.dev  ## Check the style, types and layers only
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@if [ -x $(BIN)/lint-imports ]; then $(BIN)/lint-imports --no-cache --no-logo; \
+	else echo "The layers were not checked: import-linter needs Python 3.10."; fi
 
 matrix: .venv/.dev  ## Run the tests on every Python and Django found here
 	@.ci/packages dcmqrscp:dcmtk Orthanc:orthanc initdb:postgresql \
