@@ -47,6 +47,9 @@ class Connection:
         Whether it has sent anything.
     served : bool
         Whether its association has been started, or has come to nothing.
+    has_left : bool
+        Whether the connection is over for the thread that reads from it; pynetdicom then still
+        waits for the peer to say who it is.
     is_cut : bool
         Whether we have hung up.
     """
@@ -58,6 +61,7 @@ class Connection:
         self.heard = time.monotonic()
         self.spoke = False
         self.served = False
+        self.has_left = False
         self.is_cut = False
 
     @property
@@ -74,12 +78,6 @@ class Connection:
     def is_gone(self) -> bool:
         """Whether none of its threads is left."""
         return self.served and not any(thread.is_alive() for thread in self.threads)
-
-    @property
-    def has_left(self) -> bool:
-        """Whether the peer has hung up; pynetdicom then still waits for it to say who it is."""
-        dul = None if self.association is None else self.association.dul
-        return dul is not None and dul.ident is not None and not dul.is_alive()
 
     @property
     def threads(self) -> list[Any]:
@@ -195,8 +193,8 @@ class BoundedServer(ThreadedAssociationServer):
         connection.association = association
         dul.socket.recv = functools.partial(self._read, connection)
         dul._decode_pdu = functools.partial(self._decode, connection, dul._decode_pdu)
-        for thread in connection.threads:
-            thread.run = functools.partial(self._run, connection, thread.run)
+        association.run = functools.partial(self._run, connection, association.run)
+        dul.run = functools.partial(self._read_on, connection, dul.run)
 
     # --- what it sends ------------------------------------------------------------------------
 
@@ -239,6 +237,13 @@ class BoundedServer(ThreadedAssociationServer):
             run()
         except Exception as error:
             self._turn_out(connection, f"sent what is no DICOM ({type(error).__name__})")
+
+    def _read_on(self, connection: Connection, run: Any) -> None:
+        try:
+            self._run(connection, run)
+        finally:
+            # Thread.is_alive() cannot tell: it is false also of a thread that is about to begin.
+            connection.has_left = True
 
     def _connection(self, association: Any) -> Connection:
         return next(

@@ -11,6 +11,7 @@ from itertools import repeat
 from typing import Any, Iterable
 
 import pytest
+from pynetdicom.dul import DULServiceProvider
 
 from qatrack_aria.dicom import scp_server
 from qatrack_aria.dicom.association import MAX_PDU
@@ -42,6 +43,19 @@ def is_cut_off(sock: Any, pieces: Iterable[bytes], pause: float = 0.001) -> bool
                     return True
         return False
     return True
+
+
+def after_some_looks(port: Port) -> None:
+    """Wait until the port has looked a few times whom to cut off."""
+    server: Any = port._storage_scp._server
+    look, looks = server.service_actions, []
+
+    def counted() -> None:
+        look()
+        looks.append(look)
+
+    server.service_actions = counted
+    assert until(lambda: len(looks) > 3)
 
 
 def last_pdu(received: bytes) -> int:
@@ -174,6 +188,19 @@ def test_who_hangs_up_leaves_nothing_behind(port):
         port.connect().close()
     assert until(lambda: not port.connections)
     assert port.inbox.refused == []
+
+
+def test_a_peer_is_not_taken_to_have_left_before_we_have_begun_to_listen_to_it(port, monkeypatch):
+    """A thread on a busy machine may have an identity for a while before it is alive."""
+    begun = threading.Event()
+    alive = DULServiceProvider.is_alive
+    monkeypatch.setattr(DULServiceProvider, "is_alive", lambda dul: begun.is_set() and alive(dul))
+    with port.connect() as sock:
+        assert until(lambda: [connection for connection in port.connections if connection.served])
+        after_some_looks(port)
+        begun.set()
+        sock.sendall(wire.associate_rq(RT_IMAGE))
+        assert is_accepted(sock)
 
 
 # --- how many ---------------------------------------------------------------------------------
