@@ -133,6 +133,8 @@ class BoundedServer(ThreadedAssociationServer):
         super().__init__(*args, **kwargs)
         # pynetdicom counts all connections as associations.
         self.ae.maximum_associations = MAX_WAITING + MAX_ASSOCIATIONS
+        # Its own timers would end what is too quiet just before the gate does, without a note.
+        self.ae.acse_timeout = self.ae.network_timeout = None
         self.bind(evt.EVT_CONN_OPEN, self._come_in)
         self.bind(evt.EVT_PDU_RECV, self._weigh)
         self.bind(evt.EVT_DIMSE_RECV, self._hear)

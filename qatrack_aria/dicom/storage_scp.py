@@ -235,8 +235,7 @@ class StorageScp:
         ae.require_called_aet = True
         ae.require_calling_aet = [self.peer.remote_ae_title]
         ae.maximum_pdu_size = MAX_PDU
-        ae.acse_timeout = ae.dimse_timeout = self.peer.quiet_timeout
-        ae.network_timeout = self.peer.quiet_timeout
+        ae.dimse_timeout = self.peer.quiet_timeout
         host = self.peer.local_host
         encryption = tls.server_context(self.peer.tls) if self.peer.tls else None
         try:

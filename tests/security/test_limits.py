@@ -172,6 +172,14 @@ def test_an_association_in_which_no_image_comes_to_its_end_is_cut_off(tmp_path):
     assert "sent no whole message in 0.5 s" in port.inbox.refused[0]
 
 
+def test_an_association_that_falls_silent_is_cut_off_and_noted(tmp_path):
+    with Port(tmp_path, quiet_timeout=0.3) as port, associated(port) as sock:
+        assert last_pdu(answers(sock)) == A_ABORT
+    assert port.inbox.refused == [
+        "a connection from 127.0.0.1, which sent no whole message in 0.3 s"
+    ]
+
+
 @pytest.mark.parametrize("half", [b"\x04\0\0\0", wire.p_data(wire.DATA, bytes(1000))[:500]])
 def test_the_end_of_a_retrieval_does_not_wait_for_the_rest_of_a_pdu(tmp_path, half):
     with ExitStack() as stack:
