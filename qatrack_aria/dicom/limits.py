@@ -35,7 +35,12 @@ def receive(sock: Any, size: int) -> bytearray:
     got = 0
     with memoryview(data) as view:
         while got < size:
-            piece = sock.recv_into(view[got:])
+            try:
+                piece = sock.recv_into(view[got:])
+            except OSError:
+                if not got:
+                    raise
+                break  # what came before a reset did come
             if not piece:
                 break
             got += piece

@@ -16,6 +16,7 @@ from pynetdicom.dul import DULServiceProvider
 from qatrack_aria.dicom import scp_server
 from qatrack_aria.dicom.association import MAX_PDU
 from qatrack_aria.dicom.storage_scp import REMEMBERED
+from tests.dicom.called import reset
 from tests.dicom.test_receiver import store
 from tests.security import wire
 from tests.security.conftest import Port, answers, at_most, image, is_accepted, until
@@ -196,6 +197,17 @@ def test_who_hangs_up_leaves_nothing_behind(port):
         port.connect().close()
     assert until(lambda: not port.connections)
     assert port.inbox.refused == []
+
+
+@pytest.mark.parametrize("hang_up", [socket.socket.close, reset], ids=["closed", "reset"])
+def test_who_hangs_up_after_a_few_bytes_is_noted(port, hang_up):
+    with port.connect() as sock:
+        sock.sendall(b"abc")
+        hang_up(sock)
+    assert until(lambda: port.inbox.refused)
+    assert port.inbox.refused == [
+        "a connection from 127.0.0.1, which asked for no association, or not in DICOM"
+    ]
 
 
 def test_a_peer_is_not_taken_to_have_left_before_we_have_begun_to_listen_to_it(port, monkeypatch):
