@@ -175,19 +175,19 @@ def group_images(
     uids = frozenset([plan.sop_uid])
     groups: dict[Any, list[ImageRef]] = {}
     days: dict[dt.date | None, list[ImageRef]] = {}
-    for image in sorted(images, key=lambda image: (_when(image), image.sop_uid)):
+    for image in sorted(images, key=lambda image: image.order):
         groups.setdefault(_portion(image), []).append(image)
-        days.setdefault(_day(image), []).append(image)
+        days.setdefault(image.day, []).append(image)
     outcomes: dict[Request, _Outcome] = {}
     found = []
     for group in groups.values():
         of_plan = all(selection.match_plan_reference(image, uids).matches for image in group)
-        day = _day(group[0])
+        day = group[0].day
         # What has no date in an answer may be of any day.
         possible = [*days[day], *(days.get(None, []) if day else [])]
         offer, trouble = _offer(group, images if day is None else possible, uids, words, outcomes)
         found.append(ImageGroup(group, of_plan, offer, trouble))
-    return sorted(found, key=lambda batch: _when(batch.images[0]), reverse=True)
+    return sorted(found, key=lambda batch: batch.images[0].moment, reverse=True)
 
 
 def codes(
@@ -289,12 +289,4 @@ def _requests(image: ImageRef, words: Words) -> Iterator[Request]:
 
 def _portion(image: ImageRef) -> Any:
     machines = tuple(sorted(image.machines or ()))
-    return _day(image), selection.series_of(image), image.image_type, image.is_kv, machines
-
-
-def _day(image: ImageRef) -> dt.date | None:
-    return image.acquired.date() if image.acquired else None
-
-
-def _when(image: ImageRef) -> dt.datetime:
-    return image.acquired or dt.datetime.min
+    return image.day, image.series_key, image.image_type, image.is_kv, machines

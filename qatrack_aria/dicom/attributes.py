@@ -62,13 +62,13 @@ class PlanRef:
     from_file: bool = False
 
     def to_json(self) -> dict[str, Any]:
-        """All of it in JSON's types, for :meth:`from_note`."""
+        """All of it in JSON's types, for :meth:`from_json`."""
         created = self.created.isoformat() if self.created else None
         return {**dataclasses.asdict(self), "created": created}
 
     @classmethod
     def from_json(cls, note: Mapping[str, Any]) -> PlanRef:
-        """What :meth:`as_note` was made of."""
+        """Rebuild what :meth:`to_json` was made of."""
         return cls(**{**note, "created": parse_moment(note["created"])})
 
     def __str__(self) -> str:
@@ -115,7 +115,7 @@ class ImageRef:
         return self.peak_kv is not None and 0 < self.peak_kv < 1000
 
     def to_json(self) -> dict[str, Any]:
-        """All of it in JSON's types, for :meth:`from_note`."""
+        """All of it in JSON's types, for :meth:`from_json`."""
         return {
             **dataclasses.asdict(self),
             "plan_uids": sorted(self.plan_uids or ()),
@@ -125,7 +125,7 @@ class ImageRef:
 
     @classmethod
     def from_json(cls, note: Mapping[str, Any]) -> ImageRef:
-        """What :meth:`as_note` was made of, for an image that was read from its file."""
+        """Rebuild what :meth:`to_json` was made of, for an image that was read from its file."""
         return cls(
             **{
                 **note,
@@ -140,6 +140,26 @@ class ImageRef:
     def machine(self) -> str:
         """One name of the machine, for people."""
         return sorted(self.machines)[0] if self.machines else ""
+
+    @property
+    def day(self) -> dt.date | None:
+        """The day of acquisition."""
+        return self.acquired.date() if self.acquired else None
+
+    @property
+    def moment(self) -> dt.datetime:
+        """`acquired`; what has no date comes before everything else."""
+        return self.acquired or dt.datetime.min
+
+    @property
+    def order(self) -> tuple[dt.datetime, str]:
+        """What images are sorted by: their acquisition, then the SOP Instance UID."""
+        return self.moment, self.sop_uid
+
+    @property
+    def series_key(self) -> tuple[str, str]:
+        """Study and Series Instance UID."""
+        return self.study_uid, self.series_uid
 
 
 def parse_moment(text: str | None) -> dt.datetime | None:

@@ -81,7 +81,7 @@ class ImageSet:
 
         ``datetime.min`` if none of the images tells.
         """
-        return max(_when(image) for image in self.images)
+        return max(image.moment for image in self.images)
 
     @property
     def datetime(self) -> str:
@@ -363,7 +363,7 @@ def lay_out(
     ArchiveError
         The disk refused.
     """
-    ordered = sorted(images, key=lambda image: (_when(image), image.sop_uid))
+    ordered = sorted(images, key=lambda image: image.order)
     folder = archive.sets / f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(4)}"
     make_private_folder(folder)
     files = []
@@ -431,10 +431,6 @@ def _link(source: Path, target: Path) -> None:
     except OSError:  # another disk, a disk without hard links, or too many of them
         shutil.copyfile(source, target)
         os.chmod(target, READ_ONLY)
-
-
-def _when(image: ImageRef) -> dt.datetime:
-    return image.acquired or dt.datetime.min
 
 
 def _sha256(file: Path) -> str:

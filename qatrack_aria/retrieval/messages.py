@@ -17,7 +17,6 @@ from qatrack_aria.retrieval.selection import (
     excluded,
     match_plan_reference,
     same_session,
-    series_of,
     short_image_type,
 )
 from qatrack_aria.text import plural
@@ -104,8 +103,8 @@ def remarks(
 ) -> list[str]:
     """What lies beside the chosen images and was left out, as a person would want to know."""
     said = []
-    series = {series_of(image) for image in chosen}
-    beside = excluded((i for i in images if series_of(i) in series), request, plan_uids)
+    series = {image.series_key for image in chosen}
+    beside = excluded((i for i in images if i.series_key in series), request, plan_uids)
     if beside:
         counts = ", ".join(f"{len(group)} {reason}" for reason, group in sorted(beside.items()))
         said.append(f"Left out of the same series: {counts}.")
@@ -113,10 +112,10 @@ def remarks(
     more = [
         image
         for image in same_session(chosen, images, request, plan_uids)
-        if image.sop_uid not in taken and series_of(image) not in series
+        if image.sop_uid not in taken and image.series_key not in series
     ]
     if more:
-        count = len({series_of(image) for image in more})
+        count = len({image.series_key for image in more})
         said.append(
             f"Within six hours of them there {'is' if len(more) == 1 else 'are'} "
             f"{plural(len(more), 'image')} more of this plan in {count} other series."

@@ -127,7 +127,7 @@ def _match_date(image: ImageRef, request: Request) -> Match:
         return Match(False, UNDATED)
     if request.until is not None and image.acquired > request.until:
         return Match(False, "acquired after the session")
-    if request.date is None or _day(image) == request.date:
+    if request.date is None or image.day == request.date:
         return MATCHES
     return Match(False, "of another day")
 
@@ -184,10 +184,10 @@ def choose(
     untold = [image for image in possible if image.acquired is None and not image.from_file]
     if untold:
         return untold  # one of these may be the newest: nothing can be ranked before
-    newest = max(possible, key=_rank)
+    newest = max(possible, key=lambda image: (image.moment, image.series_uid))
     if request.select == "day":
-        return [image for image in possible if _day(image) == _day(newest)]
-    return [image for image in possible if series_of(image) == series_of(newest)]
+        return [image for image in possible if image.day == newest.day]
+    return [image for image in possible if image.series_key == newest.series_key]
 
 
 def require_unambiguous(
@@ -211,11 +211,11 @@ def require_unambiguous(
     # ``select`` or ``count`` say what is meant.
     if request.select is not None or request.count is not None or len(chosen) != 1:
         return
-    series = Counter(series_of(image) for image in same_session(chosen, images, request, plan_uids))
+    series = Counter(image.series_key for image in same_session(chosen, images, request, plan_uids))
     singles = sum(1 for number in series.values() if number == 1)
     if singles > 1:
         raise AmbiguousImagesError(
-            f"Images: the newest series of {_day(chosen[0])} holds one image, and {singles - 1} "
+            f"Images: the newest series of {chosen[0].day} holds one image, and {singles - 1} "
             "more series within six hours hold one each: they may belong together. Say "
             "select='day' for all of the day, or select='series' for the newest one alone."
         )
@@ -227,7 +227,7 @@ def may_grow(chosen: Sequence[ImageRef], request: Request) -> bool:
         return False
     if request.count is not None and len(chosen) >= request.count:
         return False
-    newest = max(image.acquired or dt.datetime.min for image in chosen)
+    newest = max(image.moment for image in chosen)
     return abs(dt.datetime.now() - newest) < UNDER_WAY
 
 
@@ -238,7 +238,7 @@ def same_session(
     plan_uids: frozenset[str],
 ) -> list[ImageRef]:
     """The images that are meant and may be of the same session, whatever their series and day."""
-    newest = max(image.acquired or dt.datetime.min for image in chosen)
+    newest = max(image.moment for image in chosen)
     return [
         image
         for image in images
@@ -262,10 +262,10 @@ def _require_dates(
     # An answer without a date proves nothing: the server may not return that key.
     undated = {i.sop_uid for i in possible if i.from_file and i.acquired is None}
     taken = {image.sop_uid for image in chosen}
-    beside = {series_of(image) for image in chosen}
-    in_doubt = {i.sop_uid for i in possible if series_of(i) in beside} & undated - taken
+    beside = {image.series_key for image in chosen}
+    in_doubt = {i.sop_uid for i in possible if i.series_key in beside} & undated - taken
     # Harmless inside the one series that there is; else nobody knows which is the newest.
-    several = len({series_of(image) for image in possible}) > 1
+    several = len({image.series_key for image in possible}) > 1
     if several and taken <= undated and request.select != "all":
         in_doubt = undated
     if in_doubt:
@@ -279,7 +279,7 @@ def _require_dates(
 def _require_past(chosen: Sequence[ImageRef], request: Request) -> None:
     if request.date is not None or request.until is not None or request.select == "all":
         return
-    newest = max(image.acquired or dt.datetime.min for image in chosen)
+    newest = max(image.moment for image in chosen)
     if newest > dt.datetime.now() + CLOCKS_APART:
         raise AmbiguousImagesError(
             f"Images: the newest of plan '{request.plan}' are dated {newest:%Y-%m-%d %H:%M}, which "
@@ -298,11 +298,11 @@ def _require_whole_session(
     if request.until is None or request.count == len(chosen):
         return
     any_time = dataclasses.replace(request, until=None)
-    series = {series_of(image) for image in chosen}
+    series = {image.series_key for image in chosen}
     after = [
         image
         for image in images
-        if series_of(image) in series
+        if image.series_key in series
         and image.acquired is not None
         and image.acquired > request.until
         and match_image(image, any_time, plan_uids).matches is not False
@@ -314,19 +314,6 @@ def _require_whole_session(
             "is the imager's clock ahead? Then say so at the node; or give count= if the first "
             f"{len(chosen)} are the set."
         )
-
-
-def _rank(image: ImageRef) -> tuple[dt.datetime, str]:
-    return image.acquired or dt.datetime.min, image.series_uid
-
-
-def _day(image: ImageRef) -> dt.date | None:
-    return image.acquired.date() if image.acquired else None
-
-
-def series_of(image: ImageRef) -> tuple[str, str]:
-    """The study and the series of an image."""
-    return image.study_uid, image.series_uid
 
 
 def excluded(

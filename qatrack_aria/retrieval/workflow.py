@@ -245,7 +245,7 @@ class Workflow:
     def _list_again(self, chosen: Sequence[ImageRef], days: Days) -> list[ImageRef]:
         if self.request.select in ("day", "all"):
             return self._finder.images(*days)
-        keys = {selection.series_of(image) for image in chosen}
+        keys = {image.series_key for image in chosen}
         return [image for key in sorted(keys) for image in self._finder.series(*key)]
 
     def _trusted(
@@ -271,10 +271,10 @@ class Workflow:
             return False
         require_uids(chosen)
         added = False
-        keys = {selection.series_of(image) for image in chosen if image.acquired}
+        keys = {image.series_key for image in chosen if image.acquired}
         for key in keys.difference(self._complete):
             self._complete.append(key)
-            here = {u for u, image in self._listed.items() if selection.series_of(image) == key}
+            here = {u for u, image in self._listed.items() if image.series_key == key}
             if self._finder.uids_of_series(*key) == here:
                 continue
             series = {image.sop_uid: image for image in self._finder.series(*key)}
@@ -288,12 +288,8 @@ class Workflow:
     def _whole_series(self, missing: Sequence[ImageRef], whole: bool) -> list[SeriesKey]:
         """The series that consist of nothing but what is missing."""
         uids = {image.sop_uid for image in missing}
-        complete = {selection.series_of(i) for i in missing} if whole else set(self._complete)
-        split = {
-            selection.series_of(image)
-            for image in self._listed.values()
-            if image.sop_uid not in uids
-        }
+        complete = {i.series_key for i in missing} if whole else set(self._complete)
+        split = {image.series_key for image in self._listed.values() if image.sop_uid not in uids}
         return [key for key in complete if key not in split]
 
     def _is_open(self, image: ImageRef, plan_uids: frozenset[str]) -> bool:
