@@ -10,9 +10,8 @@ import contextlib
 import os
 import tempfile
 from collections import defaultdict
-from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Iterator
+from typing import Any, Iterator
 
 from django.core.checks import CheckMessage, Error, Warning, register
 from django.db import Error as DatabaseError
@@ -21,12 +20,6 @@ from qatrack_aria.conf import conf
 from qatrack_aria.errors import ConfigurationError
 from qatrack_aria.text import error_reason
 
-if TYPE_CHECKING:
-    from packaging.requirements import Requirement
-
-#: What has an opinion about these libraries, and is installed beside this app.
-LIBRARIES = ("pydicom", "pynetdicom")
-USERS_OF_LIBRARIES = ("qatrack-aria", "pynetdicom", "pylinac", "pylinac-qatrackplus")
 #: Disks that are empty after the machine was started again.
 MEMORY_DISKS = ("tmpfs", "ramfs")
 
@@ -54,23 +47,6 @@ def check_nodes(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
     except DatabaseError:  # before the first `migrate`, or where there is no database yet
         return []
     return [*_too_patient(nodes, limit), *_two_ports(nodes)]
-
-
-@register("qatrack_aria")
-def check_libraries(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
-    """The installed pydicom and pynetdicom are ones that all their users can work with."""
-    return [
-        Warning(
-            f"{user} {_version(user)} needs {wanted}, and {wanted.name} "
-            f"{_version(wanted.name) or 'is not installed: nothing'} is installed.",
-            hint="Install as the README says, with the extra [qatrack31] or [qatrack40], into "
-            "QATrack+'s own environment; see also 'pip check'.",
-            id="qatrack_aria.W005",
-        )
-        for user in USERS_OF_LIBRARIES
-        for wanted in _needs(user)
-        if not wanted.specifier.contains(_version(wanted.name), prereleases=True)
-    ]
 
 
 # --- the archive ------------------------------------------------------------------------------
@@ -160,29 +136,3 @@ def _two_ports(nodes: list[Any]) -> Iterator[CheckMessage]:
                 "ARIA. Nodes of different services may be right as they are.",
                 id="qatrack_aria.W004",
             )
-
-
-# --- the libraries ----------------------------------------------------------------------------
-
-
-def _needs(user: str) -> list[Requirement]:
-    # Only here: each start of QATrack+ loads this module.
-    from packaging.requirements import Requirement
-
-    try:
-        all_needed = [Requirement(line) for line in metadata.requires(user) or ()]
-    except (metadata.PackageNotFoundError, ValueError):
-        return []
-    return [
-        needed
-        for needed in all_needed
-        if needed.name.lower() in LIBRARIES
-        and (needed.marker is None or needed.marker.evaluate({"extra": ""}))
-    ]
-
-
-def _version(name: str) -> str:
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return ""

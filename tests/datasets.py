@@ -14,6 +14,7 @@ from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from qatrack_aria.dicom.attributes import ImageRef, PlanRef
 from qatrack_aria.dicom.storage_scp import ReceivedInstance
 from qatrack_aria.simulator import phantom
+from qatrack_aria.storage.archive import Archive
 
 PATIENT = "QA_TB1"
 LABEL = "WL"
@@ -60,6 +61,13 @@ def incoming(ds: Dataset, *, explicit: bool = False, **changes: Any) -> Received
     data = encoded(ds, explicit=explicit)
     arrived = ReceivedInstance(str(ds.SOPInstanceUID), str(ds.SOPClassUID), str(syntax), data)
     return arrived._replace(**changes)
+
+
+def file_in(archive: Archive, arrived: ReceivedInstance, patient_id: str) -> Dataset:
+    """File an instance as a retrieval does; its header."""
+    pending = archive.receive(arrived, patient_id)
+    pending.commit()
+    return pending.header
 
 
 def save(ds: Dataset, path: Path) -> Path:

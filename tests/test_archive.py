@@ -50,7 +50,7 @@ def test_an_instance_is_filed_byte_by_byte_as_it_came(
 ) -> None:
     incoming = datasets.incoming(image, explicit=explicit)
 
-    archive.keep(incoming, PATIENT)
+    datasets.file_in(archive, incoming, PATIENT)
 
     assert archive.path(image.SOPInstanceUID).read_bytes().endswith(incoming.data)
 
@@ -58,7 +58,7 @@ def test_an_instance_is_filed_byte_by_byte_as_it_came(
 def test_a_filed_instance_can_be_read_by_anybody_who_reads_dicom(
     archive: Archive, image: Dataset
 ) -> None:
-    archive.keep(datasets.incoming(image), PATIENT)
+    datasets.file_in(archive, datasets.incoming(image), PATIENT)
 
     read = pydicom.dcmread(archive.path(image.SOPInstanceUID))
     assert read == image
@@ -68,7 +68,7 @@ def test_a_filed_instance_can_be_read_by_anybody_who_reads_dicom(
 
 
 def test_the_header_of_a_filed_instance_is_known(archive: Archive, image: Dataset) -> None:
-    archive.keep(datasets.incoming(image), PATIENT)
+    datasets.file_in(archive, datasets.incoming(image), PATIENT)
 
     header = archive.header(image.SOPInstanceUID, PATIENT)
 
@@ -80,7 +80,7 @@ def test_the_header_of_a_filed_instance_is_known(archive: Archive, image: Datase
 def test_a_plan_is_filed_too(archive: Archive, sop_class: str | None) -> None:
     plan = datasets.plan(**({"SOPClassUID": sop_class} if sop_class else {}))
 
-    archive.keep(datasets.incoming(plan), PATIENT)
+    datasets.file_in(archive, datasets.incoming(plan), PATIENT)
 
     assert archive.header(plan.SOPInstanceUID, PATIENT) is not None
 
@@ -96,14 +96,14 @@ def test_a_uid_with_a_leading_zero_is_filed(
     incoming = datasets.incoming(image)
     monkeypatch.undo()
 
-    archive.keep(incoming, PATIENT)
+    datasets.file_in(archive, incoming, PATIENT)
 
     assert archive.header("1.2.03.4", PATIENT) is not None
 
 
 def test_an_instance_sent_twice_is_there_once(archive: Archive, image: Dataset) -> None:
-    archive.keep(datasets.incoming(image), PATIENT)
-    archive.keep(datasets.incoming(image), PATIENT)
+    datasets.file_in(archive, datasets.incoming(image), PATIENT)
+    datasets.file_in(archive, datasets.incoming(image), PATIENT)
 
     assert files(archive) == [archive.path(image.SOPInstanceUID)]
 
@@ -119,7 +119,7 @@ def test_an_instance_is_in_the_archive_only_when_it_was_checked(
         return check(path, *args)
 
     monkeypatch.setattr(archive_module, "read_checked", looking)
-    archive.keep(datasets.incoming(image), PATIENT)
+    datasets.file_in(archive, datasets.incoming(image), PATIENT)
 
     assert there_too_early == [False]
 
@@ -135,7 +135,7 @@ def test_two_that_file_the_same_instance_at_once_do_not_disturb_each_other(
         together.wait()
         try:
             for _ in range(10):
-                Archive(archive.root).keep(incoming, PATIENT)
+                datasets.file_in(Archive(archive.root), incoming, PATIENT)
         except Exception as error:
             failures.append(error)
 
@@ -151,7 +151,7 @@ def test_two_that_file_the_same_instance_at_once_do_not_disturb_each_other(
 
 @posix_only
 def test_nobody_else_may_look_into_the_archive(archive: Archive, image: Dataset) -> None:
-    archive.keep(datasets.incoming(image), PATIENT)
+    datasets.file_in(archive, datasets.incoming(image), PATIENT)
 
     folders = [archive.root, *(path for path in archive.root.rglob("*") if path.is_dir())]
     assert {stat.S_IMODE(folder.stat().st_mode) for folder in folders} == {0o700}
@@ -159,7 +159,7 @@ def test_nobody_else_may_look_into_the_archive(archive: Archive, image: Dataset)
 
 @posix_only
 def test_a_filed_instance_is_read_only(archive: Archive, image: Dataset) -> None:
-    archive.keep(datasets.incoming(image), PATIENT)
+    datasets.file_in(archive, datasets.incoming(image), PATIENT)
 
     mode = archive.path(image.SOPInstanceUID).stat().st_mode
     assert stat.S_IMODE(mode) == 0o400
@@ -222,7 +222,7 @@ def test_what_is_no_uid_is_not_here(archive: Archive, uid: str) -> None:
 @pytest.mark.parametrize("uid", HOSTILE_UIDS, ids=lambda uid: repr(uid[:20]))
 def test_what_is_no_uid_is_not_filed(archive: Archive, image: Dataset, uid: str) -> None:
     with pytest.raises(ArchiveError):
-        archive.keep(datasets.incoming(image, sop_uid=uid), PATIENT)
+        datasets.file_in(archive, datasets.incoming(image, sop_uid=uid), PATIENT)
 
     assert files(archive) == []
 
@@ -307,7 +307,7 @@ def test_what_is_not_whole_or_not_what_was_announced_is_not_filed(
     archive: Archive, image: Dataset, change: Callable[[ReceivedInstance], ReceivedInstance]
 ) -> None:
     with pytest.raises(UnacceptableInstance):
-        archive.keep(change(datasets.incoming(image)), PATIENT)
+        datasets.file_in(archive, change(datasets.incoming(image)), PATIENT)
 
     assert files(archive) == []
 
@@ -316,17 +316,17 @@ def test_a_damaged_arrival_does_not_replace_the_instance_that_is_here(
     archive: Archive, image: Dataset
 ) -> None:
     incoming = datasets.incoming(image)
-    archive.keep(incoming, PATIENT)
+    datasets.file_in(archive, incoming, PATIENT)
 
     with pytest.raises(UnacceptableInstance):
-        archive.keep(cut_in_the_pixels(incoming), PATIENT)
+        datasets.file_in(archive, cut_in_the_pixels(incoming), PATIENT)
 
     assert archive.header(image.SOPInstanceUID, PATIENT) is not None
 
 
 def test_the_name_of_another_patient_is_not_told(archive: Archive, image: Dataset) -> None:
     with pytest.raises(UnacceptableInstance) as caught:
-        archive.keep(another_patient(datasets.incoming(image)), PATIENT)
+        datasets.file_in(archive, another_patient(datasets.incoming(image)), PATIENT)
 
     assert "SECRET" not in str(caught.value)
 
@@ -339,7 +339,7 @@ def test_an_instance_that_never_came_is_not_here(archive: Archive) -> None:
 
 
 def test_an_instance_of_another_patient_is_not_handed_out(archive: Archive, image: Dataset) -> None:
-    archive.keep(datasets.incoming(image), PATIENT)
+    datasets.file_in(archive, datasets.incoming(image), PATIENT)
 
     assert archive.header(image.SOPInstanceUID, "QA_TB2") is None
 
@@ -372,7 +372,7 @@ DAMAGES = pytest.mark.parametrize(
 
 
 def filed_an_hour_ago(archive: Archive, image: Dataset) -> Path:
-    archive.keep(datasets.incoming(image), PATIENT)
+    datasets.file_in(archive, datasets.incoming(image), PATIENT)
     path = archive.path(image.SOPInstanceUID)
     then = path.stat().st_mtime - 3600
     os.utime(path, (then, then))
@@ -407,12 +407,12 @@ def test_an_instance_damaged_since_is_not_handed_out(
 def test_an_instance_damaged_since_is_healed_by_the_next_transfer(
     archive: Archive, image: Dataset, damage: Callable[[bytes], bytes]
 ) -> None:
-    archive.keep(datasets.incoming(image), PATIENT)
+    datasets.file_in(archive, datasets.incoming(image), PATIENT)
     path = archive.path(image.SOPInstanceUID)
     overwrite(path, damage(path.read_bytes()))
     archive.header(image.SOPInstanceUID, PATIENT)
 
-    archive.keep(datasets.incoming(image), PATIENT)
+    datasets.file_in(archive, datasets.incoming(image), PATIENT)
 
     assert archive.header(image.SOPInstanceUID, PATIENT) is not None
 
@@ -422,7 +422,7 @@ def test_another_instance_under_the_name_is_not_handed_out(
 ) -> None:
     other = datasets.image()
     for instance in (image, other):
-        archive.keep(datasets.incoming(instance), PATIENT)
+        datasets.file_in(archive, datasets.incoming(instance), PATIENT)
         assert archive.header(instance.SOPInstanceUID, PATIENT) is not None
     os.replace(archive.path(other.SOPInstanceUID), archive.path(image.SOPInstanceUID))
 
@@ -432,7 +432,7 @@ def test_another_instance_under_the_name_is_not_handed_out(
 def test_a_disk_that_cannot_be_read_is_no_reason_to_remove_the_instance(
     archive: Archive, image: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    archive.keep(datasets.incoming(image), PATIENT)
+    datasets.file_in(archive, datasets.incoming(image), PATIENT)
 
     def fail(path: Path, character_set: str) -> Dataset:
         raise OSError(errno.EIO, "Input/output error")
@@ -467,7 +467,7 @@ def test_a_file_where_a_folder_of_instances_should_be_is_named(
     archive.path(image.SOPInstanceUID).parent.write_text("")
 
     with pytest.raises(ArchiveError, match="Archive: cannot make"):
-        archive.keep(datasets.incoming(image), PATIENT)
+        datasets.file_in(archive, datasets.incoming(image), PATIENT)
 
 
 @pytest.mark.parametrize(
@@ -492,7 +492,7 @@ def test_a_disk_that_refuses_is_named_with_its_cure(
     monkeypatch.setattr(archive_module, "_write", refuse)
 
     with pytest.raises(ArchiveError, match=rf"cannot write .* \({os.strerror(number)}\): {cure}"):
-        archive.keep(datasets.incoming(image), PATIENT)
+        datasets.file_in(archive, datasets.incoming(image), PATIENT)
 
 
 def test_a_disk_that_fills_up_half_way_leaves_nothing_behind(
@@ -504,7 +504,7 @@ def test_a_disk_that_fills_up_half_way_leaves_nothing_behind(
 
     monkeypatch.setattr(archive_module, "_write", fill_up)
     with pytest.raises(ArchiveError):
-        archive.keep(datasets.incoming(image), PATIENT)
+        datasets.file_in(archive, datasets.incoming(image), PATIENT)
 
     assert files(archive) == []
 

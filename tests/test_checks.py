@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from importlib import metadata
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -173,23 +172,3 @@ def test_before_the_first_migrate_nothing_is_said() -> None:
         assert said(checks.check_nodes) == []
     finally:
         call_command("migrate", "qatrack_aria", verbosity=0)
-
-
-# --- the libraries ----------------------------------------------------------------------------
-
-
-def test_what_is_installed_here_goes_together() -> None:
-    assert checks.check_libraries() == []
-
-
-def test_a_pydicom_that_pylinac_cannot_use_is_warned_of(monkeypatch: pytest.MonkeyPatch) -> None:
-    """pip installs such a pair with a remark that is easily missed."""
-    requires, version = metadata.requires, metadata.version
-    installed = {"pylinac": "3.49.0", "pydicom": "3.0.2", "pynetdicom": "2.1.1"}
-    needs = {"pylinac": ["pydicom<3,>=2.0"], "pynetdicom": ["pydicom>=2.2"]}
-    monkeypatch.setattr(metadata, "version", lambda n: installed.get(n) or version(n))
-    monkeypatch.setattr(metadata, "requires", lambda n: needs.get(n) or requires(n))
-    (message,) = checks.check_libraries()
-    assert message.id == "qatrack_aria.W005"
-    assert message.msg.startswith("pylinac 3.49.0 needs pydicom")
-    assert "pydicom 3.0.2 is installed" in message.msg

@@ -20,10 +20,12 @@ from pydicom.dataset import Dataset
 
 from qatrack_aria.dicom.attributes import ImageRef, image_ref, plan_ref
 from qatrack_aria.errors import ArchiveError, RequestError
-from qatrack_aria.retrieval import imageset
-from qatrack_aria.retrieval.imageset import ImageSet, lay_out, prune, remove_set, require_empty
+from qatrack_aria.retrieval.imageset import ImageSet
 from qatrack_aria.simulator import phantom
+from qatrack_aria.storage import set_folder
 from qatrack_aria.storage.archive import Archive
+from qatrack_aria.storage.output import require_empty
+from qatrack_aria.storage.set_folder import lay_out, prune, remove_set
 from tests import datasets
 from tests.datasets import PATIENT, TAKEN
 
@@ -46,7 +48,7 @@ def refs(archive: Archive, plan: Dataset) -> list[ImageRef]:
     """Three images of the plan, filed."""
     images = phantom.winston_lutz(plan, TAKEN, False, count=3)
     for image in images:
-        archive.keep(datasets.incoming(image), PATIENT)
+        datasets.file_in(archive, datasets.incoming(image), PATIENT)
     return [image_ref(image, from_file=True) for image in images]
 
 
@@ -502,7 +504,7 @@ def test_a_set_that_another_process_removes_meanwhile_does_no_harm(
         shutil.rmtree(folder)
         remove_set(folder)
 
-    monkeypatch.setattr(imageset, "remove_set", removed_by_another)
+    monkeypatch.setattr(set_folder, "remove_set", removed_by_another)
     prune(archive, 7)
 
     assert list(archive.sets.iterdir()) == []

@@ -7,7 +7,6 @@ the images in it only if they are of the patient that the node may (still) fetch
 from __future__ import annotations
 
 import datetime as dt
-import re
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,10 +24,9 @@ from qatrack_aria.models import Retrieval
 from qatrack_aria.rendering.canvas import require_libraries
 from qatrack_aria.rendering.contact_sheet import degrees, energy
 from qatrack_aria.rendering.image import number
+from qatrack_aria.storage import set_folder
 from qatrack_aria.storage.filesystem import disk_error
 
-#: Name of a set's folder, as :func:`qatrack_aria.retrieval.imageset.lay_out` gives it.
-SET = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{8}")
 #: The side of a small picture in pixels: twice what it takes on the page, for fine screens.
 EDGE = 360
 #: Pictures that one process draws at a time: each takes up to thirty times the bytes that it has.
@@ -137,7 +135,7 @@ def _folder(row: Retrieval) -> Path:
     if not row.folder:
         raise ArchiveError("Archive: this retrieval has no images: its message says why.")
     folder, sets = Path(row.folder), conf.ARCHIVE / "sets"
-    named = SET.fullmatch(folder.name) is not None
+    named = set_folder.NAME.fullmatch(folder.name) is not None
     if not named or folder.is_symlink() or folder.parent.resolve() != sets.resolve():
         raise ArchiveError(
             f"Archive: the folder that this retrieval names is no set in {sets}: was the archive "

@@ -1,22 +1,19 @@
-"""Attach a file to the test that is being computed: once, however often it is computed.
+"""Attach a file to the test that is being calculated: once, however often it is calculated.
 
-QATrack+ computes a list at every changed field, and its own ``UTILS.write_file`` saves another
-attachment every time; those that are not submitted stay for ever. Here the attachment that a test
-made a moment ago is found again by a note at the end of its comment, and handed out again, or
-filled anew in place if there are other images. It is never removed while a page may still name
-it: QATrack+ cannot save a page that names an attachment which is not there.
+QATrack+ calculates a list whenever a field changes, and its own ``UTILS.write_file`` saves another
+attachment each time; those that are not submitted stay for ever. Here the attachment that a test
+made a moment ago is found by a marker at the end of its comment, and used again, or filled anew in
+place if the content is another. It is never removed while a page may still name it: QATrack+ cannot
+save a page that names an attachment which does not exist.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import hashlib
-import re
 import sys
 import tempfile
-import zipfile
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Callable
+from typing import Any, BinaryIO, Callable
 
 from django.apps import apps
 from django.core.files import File
@@ -26,49 +23,50 @@ from django.utils import timezone
 from filelock import FileLock, Timeout
 
 from qatrack_aria.conf import conf
-from qatrack_aria.dicom.part10 import without_staff
 from qatrack_aria.errors import ArchiveError, BusyError, ConfigurationError, RequestError
 from qatrack_aria.qatrack.context import minute, saved_session
 from qatrack_aria.storage.archive import Archive
-from qatrack_aria.text import error_reason, short_repr
+from qatrack_aria.text import error_reason
 
-if TYPE_CHECKING:
-    from qatrack_aria.retrieval.imageset import ImageSet
-
-ZIP, SHEET = "zip", "sheet"
-LOCK_PATIENCE = 10.0  # s
+LOCK_TIMEOUT = 10.0  # s
 #: A page that was opened this long ago is not going to be submitted.
 ABANDONED = dt.timedelta(days=30)
-SWEPT_AT_ONCE = 100
-#: Somebody may save a list and begin it anew within a minute, and submit it within this time.
+REMOVED_AT_ONCE = 100
+#: Somebody may save a list and start it anew within a minute, and submit it within this time.
 REPEATED = dt.timedelta(hours=1)
 #: QATrack+ compiles the procedure of a test under this name and the test's macro name.
 PROCEDURE = "__QAT+COMP_"
-#: Comments are shown to people: the note stands at their end.
-NOTE = "[qatrack_aria"
+#: Comments are shown to people: the marker stands at their end.
+MARKER = "[qatrack_aria"
 
 
-def attach(utils: Any, images: ImageSet, what: Any) -> str:
-    """Attach images to the test whose procedure is running.
+def attach(
+    utils: Any,
+    form: str,
+    content: Any,
+    name: str,
+    comment: str,
+    write: Callable[[BinaryIO], None],
+) -> None:
+    """Attach a file to the test whose procedure is running.
 
     Parameters
     ----------
     utils : object
         QATrack+'s ``UTILS``.
-    images : ImageSet
-        What to attach.
-    what : {"zip", "sheet"}
-        In which form; a test can have one of each.
-
-    Returns
-    -------
-    str
-        Name of the attached file.
+    form : str
+        A test can have one attachment of each form.
+    content : Any
+        What the file is made of: if it is the same as before, by its ``repr``, nothing is written.
+    name, comment : str
+        Name of the file, and what people read beside it.
+    write : callable
+        Writes the file; called only if there is something to write.
 
     Raises
     ------
     RequestError
-        `utils` or `what` is something else.
+        `utils` is something else.
     ConfigurationError
         This is no QATrack+, or one that keeps attachments in another way.
     ArchiveError
@@ -76,65 +74,40 @@ def attach(utils: Any, images: ImageSet, what: Any) -> str:
     BusyError
         Another process has been at the same attachment for too long.
     """
-    if what not in (ZIP, SHEET):
-        raise RequestError(
-            f"Attach: there is no {short_repr(what)}: give 'zip' or 'sheet'. Nothing was attached."
-        )
-    shelf = _TestAttachments(utils, what, _digest(sorted(image.sop_uid for image in images.images)))
-    name = _file_name(images, what)
+    attachments = _TestAttachments(utils, form, _digest(content))
     try:
-        with _alone(shelf.slot):
-            attachment = shelf.find()
+        with _locked(attachments.slot):
+            attachment = attachments.find()
             if attachment is None:
-                attachment = shelf.replaceable() or shelf.new()
+                attachment = attachments.replaceable() or attachments.new()
                 with tempfile.TemporaryFile() as file:
-                    _WRITERS[what](images, file)
+                    write(file)
                     file.seek(0)
-                    _fill(attachment, File(file, name), f"{images.status} {shelf.note}")
-                _sweep(type(attachment))
-        shelf.hand_out(attachment)
+                    _fill(attachment, File(file, name), f"{comment} {attachments.marker}")
+                _remove_abandoned(type(attachment))
+        attachments.announce(attachment)
     except OSError as error:
         raise ArchiveError(
             f"Attach: cannot write {name} ({error_reason(error)}): let the account that runs "
-            "QATrack+ write to its upload folder, and see that the disk has room."
+            "QATrack+ write to its upload folder, and make sure that the disk has room."
         ) from error
     except Error as error:
         raise ConfigurationError(
             f"Attach: QATrack+'s table of attachments cannot be used ({type(error).__name__}), or "
             "something failed before in the same request. Nothing was attached."
         ) from error
-    return name
-
-
-def _file_name(images: ImageSet, what: str) -> str:
-    label = re.sub(r"[^A-Za-z0-9]+", "-", images.plan.label or "").strip("-") or "plan"
-    when = images.datetime[:12] or "undated"
-    return f"{label}-{when}-{len(images)}-images.{'zip' if what == ZIP else 'png'}"
-
-
-def _write_zip(images: ImageSet, file: BinaryIO) -> None:
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path in images:
-            archive.writestr(Path(path).name, without_staff(Path(path)))
-
-
-def _write_sheet(images: ImageSet, file: BinaryIO) -> None:
-    file.write(images.contact_sheet_png())
-
-
-_WRITERS: dict[str, Callable[[ImageSet, BinaryIO], None]] = {ZIP: _write_zip, SHEET: _write_sheet}
 
 
 class _TestAttachments:
     """The attachments of one test, as QATrack+ keeps them."""
 
-    def __init__(self, utils: Any, what: str, content: str) -> None:
+    def __init__(self, utils: Any, form: str, content: str) -> None:
         try:
-            self._handed_out = utils.context["__user_attached__"]
+            self._attached = utils.context["__user_attached__"]
             self._user = utils.user
             self._user.pk  # noqa: B018 - a lazy user is looked up now
             started = minute(utils.meta, "work_started")
-            place = [utils.unit.pk, utils.test_list.pk, _macro(), what]
+            place = [utils.unit.pk, utils.test_list.pk, _macro_name(), form]
         except Exception as error:  # of whatever was given, or of a user whom no database gives
             raise RequestError(
                 "Attach: give QATrack+'s own UTILS, as in images.attach(UTILS), in a composite "
@@ -150,26 +123,26 @@ class _TestAttachments:
             ) from error
         self._utils = utils
         self.slot = _digest(place)
-        self.note = f"{NOTE} {self.slot} {_digest([str(started)])} {content}]"
-        self._session, self._content = self.note.split()[2:]
+        self.marker = f"{MARKER} {self.slot} {_digest([str(started)])} {content}]"
+        self._session, self._content = self.marker.split()[2:]
 
     def find(self) -> Any:
-        """The attachment that this test has made of this content, if it did."""
-        same = self._noted(content=self._content)
-        return self._loose(same) or self._saved(same)
+        """Return the attachment that this test has made of this content, if any."""
+        same = self._marked(content=self._content)
+        return self._unsubmitted(same) or self._of_saved_session(same)
 
     def replaceable(self) -> Any:
-        """The attachment that this test has made of other content, in the same session."""
-        return self._loose(self._noted(session=self._session))
+        """Return the attachment that this test has made of other content in this session."""
+        return self._unsubmitted(self._marked(session=self._session))
 
     def new(self) -> Any:
-        """An attachment that is not saved yet."""
+        """Return an attachment that is not saved yet."""
         return self._model(created_by=self._user)
 
-    def hand_out(self, attachment: Any) -> None:
-        """Tell the browser, which names it when the page is submitted."""
-        if attachment.pk not in [given["attachment_id"] for given in self._handed_out]:
-            self._handed_out.append(
+    def announce(self, attachment: Any) -> None:
+        """Name it to the browser, which submits it with the page."""
+        if attachment.pk not in [given["attachment_id"] for given in self._attached]:
+            self._attached.append(
                 {
                     "attachment_id": attachment.pk,
                     "name": attachment.attachment.name.replace("\\", "/").rsplit("/", 1)[-1],
@@ -179,18 +152,18 @@ class _TestAttachments:
                 }
             )
 
-    def _noted(self, session: str = "", content: str = "") -> Any:
-        pattern = f"{NOTE} {self.slot} {session}" if session else f"{NOTE} {self.slot} "
+    def _marked(self, session: str = "", content: str = "") -> Any:
+        pattern = f"{MARKER} {self.slot} {session}" if session else f"{MARKER} {self.slot} "
         ours = self._model.objects.filter(comment__contains=pattern)
         return ours.filter(comment__endswith=f" {content}") if content else ours
 
-    def _loose(self, ours: Any) -> Any:
-        """One of this user's that has not been submitted."""
+    def _unsubmitted(self, ours: Any) -> Any:
+        """Return one of this user's that has not been submitted."""
         loose = _unowned(ours, self._owners).filter(created_by=self._user)
         return next((one for one in loose.order_by("-pk")[:20] if _has_file(one)), None)
 
-    def _saved(self, ours: Any) -> Any:
-        """That of the saved session which is open for editing.
+    def _of_saved_session(self, ours: Any) -> Any:
+        """Return that of the saved session which is open for editing.
 
         Saving takes all attachments from its tests and gives back those that the page names.
         """
@@ -201,7 +174,7 @@ class _TestAttachments:
         return next((one for one in saved.order_by("-pk")[:20] if _has_file(one)), None)
 
     def _is_open(self, session: Any) -> bool:
-        """Whether that session is open, and not a new one that was begun in the same minute.
+        """Tell whether that session is open, and not one that was started in the same minute.
 
         In doubt there are two attachments: one that is taken from a saved session is lost to it.
         """
@@ -227,28 +200,28 @@ def _fill(attachment: Any, file: File, comment: str) -> None:
         attachment.attachment.storage.delete(old)
 
 
-def _sweep(model: Any) -> None:
-    """Remove what pages that nobody submitted have left behind."""
-    ours = model.objects.filter(comment__contains=NOTE, created__lt=timezone.now() - ABANDONED)
-    for attachment in _unowned(ours, model.OWNER_MODELS)[:SWEPT_AT_ONCE]:
+def _remove_abandoned(model: Any) -> None:
+    """Remove the attachments of pages that were never submitted."""
+    ours = model.objects.filter(comment__contains=MARKER, created__lt=timezone.now() - ABANDONED)
+    for attachment in _unowned(ours, model.OWNER_MODELS)[:REMOVED_AT_ONCE]:
         attachment.attachment.delete(save=False)
         attachment.delete()
 
 
-def _alone(slot: str) -> Any:
-    """Two requests of one page do not both make an attachment."""
+def _locked(slot: str) -> Any:
+    """Keep two requests of one page from making an attachment each."""
     lock = FileLock(str(Archive(conf.ARCHIVE).locks / f"attach-{slot}.lock"))
     try:
-        return lock.acquire(timeout=LOCK_PATIENCE, poll_interval=0.02)
+        return lock.acquire(timeout=LOCK_TIMEOUT, poll_interval=0.02)
     except Timeout:
         raise BusyError(
             "Attach: another request has been attaching to the same test for "
-            f"{LOCK_PATIENCE:g} s: change any field to try again."
+            f"{LOCK_TIMEOUT:g} s: change any field to try again."
         ) from None
 
 
-def _macro() -> str:
-    """Macro name of the test whose procedure is running, as far as it can be known."""
+def _macro_name() -> str:
+    """Return the macro name of the test whose procedure is running, if it can be known."""
     frame = sys._getframe()
     while frame is not None:
         name = frame.f_code.co_filename
@@ -258,5 +231,5 @@ def _macro() -> str:
     return ""
 
 
-def _digest(parts: list[Any]) -> str:
-    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
+def _digest(content: Any) -> str:
+    return hashlib.sha256(repr(content).encode()).hexdigest()[:16]

@@ -1,30 +1,34 @@
-"""What is handed over: a folder of its own with exactly the images of one request.
-
-The files are hard links into the archive where the disk can, else copies; read-only, because an
-analysis that wrote into them would change the archive. The folder outlives the Python object.
-"""
+"""What is handed over: a folder of its own with exactly the images of one request."""
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
 import hashlib
 import json
-import os
-import secrets
+import re
 import shutil
-import time
 import zipfile
 from pathlib import Path
-from typing import Any, Iterator, Mapping, Sequence
+from typing import Any, BinaryIO, Iterator, Mapping, Sequence
 
 from qatrack_aria import rendering
 from qatrack_aria.dicom.attributes import ImageRef, PlanRef
+from qatrack_aria.dicom.part10 import without_staff
 from qatrack_aria.errors import ArchiveError, RequestError
 from qatrack_aria.qatrack import attachments
-from qatrack_aria.storage.archive import READ_ONLY, Archive
-from qatrack_aria.storage.filesystem import disk_error, make_private_folder, remove_file
-from qatrack_aria.text import error_reason, plural
+from qatrack_aria.storage.filesystem import disk_error, remove_file
+from qatrack_aria.storage.output import replacing, require_empty
+from qatrack_aria.text import error_reason, plural, short_repr
+
+
+def checksum(summary: Mapping[str, Any]) -> str:
+    """Return a checksum that shows whether somebody has edited a summary.
+
+    Whoever knows how can compute it anew: what a summary says is verified again with the files.
+    """
+    content = {key: value for key, value in summary.items() if key != "check"}
+    text = json.dumps(content, sort_keys=True, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 class ImageSet:
@@ -129,7 +133,7 @@ class ImageSet:
                 for image, file in zip(self.images, self.files)
             ],
         }
-        return {**summary, "check": check_of(summary)}
+        return {**summary, "check": checksum(summary)}
 
     @property
     def _dated(self) -> bool:
@@ -187,7 +191,7 @@ class ImageSet:
         ArchiveError
             It cannot be written.
         """
-        with _replacing(target, "Zip") as partial:
+        with replacing(target, "Zip") as partial:
             with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as archive:
                 for file in self.files:
                     archive.write(file, Path(file).name)
@@ -216,7 +220,7 @@ class ImageSet:
             numpy or Pillow is missing.
         """
         png = self.contact_sheet_png(inverted=inverted)
-        with _replacing(target, "Contact sheet") as partial:
+        with replacing(target, "Contact sheet") as partial:
             Path(partial).write_bytes(png)
         return target
 
@@ -253,7 +257,26 @@ class ImageSet:
             This is no composite test of QATrack+, `what` is something else, or the disk did not
             take it.
         """
-        return attachments.attach(utils, self, what)
+        if what not in ("zip", "sheet"):
+            raise RequestError(
+                f"Attach: there is no {short_repr(what)}: give 'zip' or 'sheet'. "
+                "Nothing was attached."
+            )
+        ending, write = ("zip", self._write_zip) if what == "zip" else ("png", self._write_sheet)
+        label = re.sub(r"[^A-Za-z0-9]+", "-", self.plan.label or "").strip("-") or "plan"
+        name = f"{label}-{self.datetime[:12] or 'undated'}-{len(self)}-images.{ending}"
+        uids = sorted(image.sop_uid for image in self.images)
+        attachments.attach(utils, what, uids, name, self.status, write)
+        return name
+
+    def _write_zip(self, file: BinaryIO) -> None:
+        """Write the images without the names of staff."""
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+            for path in self.files:
+                archive.writestr(Path(path).name, without_staff(Path(path)))
+
+    def _write_sheet(self, file: BinaryIO) -> None:
+        file.write(self.contact_sheet_png())
 
     def copy_to(self, folder: Path) -> list[Path]:
         """Copy the images into a folder of the caller's, which must be empty or not there yet.
@@ -278,159 +301,6 @@ class ImageSet:
                 f"Output: cannot write to {folder} ({error_reason(error)}): choose another folder."
             ) from error
         return copies
-
-
-@contextlib.contextmanager
-def _replacing(target: str, step: str) -> Iterator[str]:
-    """A file to write into, which takes the place of `target` once it is whole."""
-    partial = f"{target}.{secrets.token_hex(4)}.part"
-    try:
-        try:
-            yield partial
-            os.replace(partial, target)
-        finally:
-            remove_file(Path(partial))
-    except OSError as error:
-        raise ArchiveError(
-            f"{step}: cannot write {target} ({error_reason(error)}): choose another place."
-        ) from error
-
-
-def check_of(summary: Mapping[str, Any]) -> str:
-    """A checksum that shows when somebody has changed anything in a summary.
-
-    It keeps nobody from making it anew: what a summary says is proved again with the files.
-    """
-    told = {key: value for key, value in summary.items() if key != "check"}
-    text = json.dumps(told, sort_keys=True, allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def require_empty(folder: Path) -> None:
-    """Make sure that a folder for images holds nothing yet.
-
-    Raises
-    ------
-    RequestError
-        It holds something, or is no folder.
-    """
-    try:
-        is_file = folder.exists() and not folder.is_dir()
-        is_full = folder.is_dir() and any(folder.iterdir())
-    except OSError as error:
-        raise RequestError(
-            f"Output: cannot look into {folder} ({error_reason(error)}): name another folder. "
-            "Nothing was sent."
-        ) from error
-    if is_file:
-        raise RequestError(f"Output: {folder} is a file: name a folder. Nothing was sent.")
-    if is_full:
-        raise RequestError(
-            f"Output: {folder} is not empty, and old images among the new ones would give a wrong "
-            "result: name an empty or a new folder. Nothing was sent."
-        )
-
-
-def require_folder_of(file: Path) -> None:
-    """Make sure that a file can lie where it is to be written.
-
-    Raises
-    ------
-    RequestError
-        Its folder is not there, or it is a folder itself.
-    """
-    if not file.parent.is_dir():
-        raise RequestError(
-            f"Output: there is no folder {file.parent} for {file.name}: make it, or name another. "
-            "Nothing was sent."
-        )
-    if file.is_dir():
-        raise RequestError(f"Output: {file} is a folder: name a file. Nothing was sent.")
-
-
-def lay_out(
-    archive: Archive, images: Sequence[ImageRef]
-) -> tuple[Path, list[ImageRef], list[Path]]:
-    """Make a set's folder out of images that are in the archive.
-
-    Returns
-    -------
-    tuple of (Path, list of ImageRef, list of Path)
-        The folder, the images in the order of acquisition, and their files.
-
-    Raises
-    ------
-    ArchiveError
-        The disk refused.
-    """
-    ordered = sorted(images, key=lambda image: image.order)
-    folder = archive.sets / f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(4)}"
-    make_private_folder(folder)
-    files = []
-    try:
-        for number, image in enumerate(ordered, 1):
-            stamp = f"{image.acquired:%Y%m%d-%H%M%S}" if image.acquired else "00000000-000000"
-            file = folder / f"{stamp}_{number:03d}.dcm"
-            _link(archive.path(image.sop_uid), file)
-            files.append(file)
-    except OSError as error:
-        remove_set(folder)
-        raise disk_error("lay out the images in", folder, error) from error
-    return folder, ordered, files
-
-
-def prune(archive: Archive, days: int) -> int:
-    """Remove the folders of sets that were laid out more than so many days ago.
-
-    Returns
-    -------
-    int
-        How many were removed; the images stay in the archive.
-    """
-    limit = time.time() - days * 86400
-    removed = 0
-    for folder in _entries(archive.sets):
-        with contextlib.suppress(OSError):
-            if folder.stat().st_mtime < limit:
-                remove_set(folder)
-                removed += not folder.exists()
-    return removed
-
-
-def _entries(folder: Path) -> list[Path]:
-    try:
-        return list(folder.iterdir())
-    except OSError:  # tidying up never fails a fetch
-        return []
-
-
-def remove_set(folder: Path) -> None:
-    """Remove a set's folder, as far as the system lets it go."""
-    for file in folder.glob("*.dcm"):
-        _unlink(file)
-    with contextlib.suppress(OSError):
-        folder.rmdir()
-
-
-def _unlink(file: Path) -> None:
-    # The mode belongs to the archive's file too where this is a hard link: leave it as it is
-    # wherever the system does not mind (Windows does).
-    try:
-        file.unlink()
-    except PermissionError:
-        remove_file(file)
-    except OSError:
-        pass
-
-
-def _link(source: Path, target: Path) -> None:
-    try:
-        os.link(source, target)
-    except FileNotFoundError:
-        raise
-    except OSError:  # another disk, a disk without hard links, or too many of them
-        shutil.copyfile(source, target)
-        os.chmod(target, READ_ONLY)
 
 
 def _sha256(file: Path) -> str:

@@ -8,7 +8,7 @@ from typing import Any, Mapping
 
 from qatrack_aria.dicom.attributes import PlanRef, valid_uid
 from qatrack_aria.errors import RequestError, WaitingError
-from qatrack_aria.retrieval.imageset import check_of
+from qatrack_aria.retrieval.imageset import checksum
 from qatrack_aria.retrieval.request import MAX_COUNT, MAX_LENGTH
 
 MAX_TEXT = 10_000_000  # characters: more than the summary of as many images as a request can be for
@@ -51,7 +51,7 @@ class Provenance:
                     given["plan_uid"],
                 )
             ]
-            edited = given["check"] != check_of(given)
+            edited = given["check"] != checksum(given)
         except (KeyError, TypeError, ValueError, IndexError, RecursionError) as error:
             raise RequestError(
                 f"Summary: this is not what images.summary gave ({type(error).__name__}): it must "

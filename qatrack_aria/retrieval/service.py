@@ -19,7 +19,7 @@ from qatrack_aria.dicom.retrieve import Progress
 from qatrack_aria.errors import AriaError, BusyError, IncompleteRetrievalError, RequestError
 from qatrack_aria.models import AriaNode, Retrieval
 from qatrack_aria.retrieval.answer_cache import AnswerCache, remove_expired
-from qatrack_aria.retrieval.imageset import ImageSet, lay_out, prune
+from qatrack_aria.retrieval.imageset import ImageSet
 from qatrack_aria.retrieval.lock import hold_destination
 from qatrack_aria.retrieval.provenance import Provenance
 from qatrack_aria.retrieval.record import Record, recorded
@@ -27,6 +27,7 @@ from qatrack_aria.retrieval.request import MAX_AGE, Request, parse_deadline, par
 from qatrack_aria.retrieval.timeline import LAY_OUT, TIDY, TURN
 from qatrack_aria.retrieval.workflow import SearchResult, Workflow
 from qatrack_aria.storage.archive import Archive
+from qatrack_aria.storage.set_folder import lay_out, prune
 
 
 @dataclasses.dataclass(frozen=True)

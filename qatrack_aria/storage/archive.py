@@ -97,7 +97,7 @@ class Archive:
                 f"Archive: {sop_uid[:70]!r} is no SOP Instance UID; nothing was filed."
             )
         # 256 folders keep each listing short; a UID's own first digits are all alike.
-        return self.instances / hashlib.md5(sop_uid.encode()).hexdigest()[:2] / f"{sop_uid}.dcm"
+        return self.instances / hashlib.sha256(sop_uid.encode()).hexdigest()[:2] / f"{sop_uid}.dcm"
 
     def header(self, sop_uid: str, patient_id: str) -> Dataset | None:
         """The header of an instance that is here whole, and is that patient's.
@@ -128,13 +128,11 @@ class Archive:
         except OSError as error:
             raise disk_error("read", path, error) from error
 
-    def keep(self, incoming: ReceivedInstance, patient_id: str) -> Dataset:
-        """File an instance that came from the network.
+    def receive(self, incoming: ReceivedInstance, patient_id: str) -> PendingFile:
+        """Write an instance that came from the network beside the archive, and check it.
 
-        Returns
-        -------
-        Dataset
-            Its header, as :meth:`header` gives it.
+        :meth:`PendingFile.commit` then files it. That is mostly waiting for the disk, and may be
+        done while the next instance arrives.
 
         Raises
         ------
@@ -142,16 +140,6 @@ class Archive:
             It is not readable, not whole, or not what it was announced as.
         ArchiveError
             The disk did not take it.
-        """
-        filing = self.receive(incoming, patient_id)
-        filing.commit()
-        return filing.header
-
-    def receive(self, incoming: ReceivedInstance, patient_id: str) -> PendingFile:
-        """The first half of :meth:`keep`: write it beside the archive, and look at it.
-
-        The second, :meth:`PendingFile.commit`, is mostly waiting for the disk, and may be done
-        while the next instance comes.
         """
         path = self.path(incoming.sop_uid)
         if not (valid_uid(incoming.sop_class) and valid_uid(incoming.transfer_syntax)):

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from qatrack_aria import fetch_images, images_from
 from qatrack_aria.errors import PatientNotAllowedError, RequestError
-from qatrack_aria.retrieval.imageset import check_of
+from qatrack_aria.retrieval.imageset import checksum
 from tests.composite.conftest import FETCH, HEAD, assert_named_and_short
 from tests.composite.encoding import Encoder
 from tests.fetch.conftest import DAY, NOON, PATIENT, plan, winston_lutz
@@ -167,7 +167,7 @@ def _with_a_million_images(summary):
 
 def _with_no_image_and_a_new_check(summary):
     summary["images"] = []
-    summary["check"] = check_of(summary)
+    summary["check"] = checksum(summary)
 
 
 def _with_images_that_are_text(summary):

@@ -21,6 +21,7 @@ from qatrack_aria.dicom.deadline import Deadline
 from qatrack_aria.dicom.identifier import identifier
 from qatrack_aria.dicom.storage_scp import ReceivedInstance
 from qatrack_aria.storage.archive import Archive
+from tests import datasets
 from tests.dicom.called import PENDING, SUCCESS, accept, called, find_rsp
 from tests.security.spoiling import TAGS, element
 
@@ -105,8 +106,10 @@ def test_a_file_is_read_so(tmp_path: Path, told: bytes) -> None:
             LABEL,
         )
     )
-    archive.keep(
-        ReceivedInstance("1.2.3", RT_PLAN_STORAGE, str(ExplicitVRLittleEndian), data), "QA_1"
+    datasets.file_in(
+        archive,
+        ReceivedInstance("1.2.3", RT_PLAN_STORAGE, str(ExplicitVRLittleEndian), data),
+        "QA_1",
     )
     header = archive.header("1.2.3", "QA_1")
     assert header is not None

@@ -35,7 +35,7 @@ def image() -> Dataset:
 
 
 def file_it(root: Path, incoming: ReceivedInstance) -> None:
-    Archive(root).keep(incoming, PATIENT)
+    datasets.file_in(Archive(root), incoming, PATIENT)
 
 
 def is_whole(root: Path, incoming: ReceivedInstance) -> bool:

@@ -49,7 +49,7 @@ def test_an_archive_that_is_removed_while_an_image_is_filed_does_not_come_back_i
     cleared = "something has cleared that folder"
 
     with pytest.raises(ArchiveError, match=rf"cannot {fails} .*: {cleared}"):
-        filing.keep(datasets.incoming(datasets.image()), PATIENT)
+        datasets.file_in(filing, datasets.incoming(datasets.image()), PATIENT)
     assert not archive.exists()
 
 
@@ -89,7 +89,7 @@ def test_an_image_is_on_the_disk_before_it_has_its_name(
     monkeypatch.setattr(os, "fsync", look)
     filing = Archive(archive)
     there = filing.path(incoming.sop_uid)
-    filing.keep(incoming, PATIENT)
+    datasets.file_in(filing, incoming, PATIENT)
 
     assert flushed == [(there.stat().st_size, False)]
 

@@ -22,7 +22,7 @@ from qatrack_aria.errors import (
 )
 from qatrack_aria.models import Retrieval
 from qatrack_aria.qatrack.context import SINCE
-from qatrack_aria.retrieval.imageset import check_of
+from qatrack_aria.retrieval.imageset import checksum
 from qatrack_aria.simulator import phantom
 from tests.fetch.conftest import PATIENT, plan, uids, winston_lutz
 
@@ -104,7 +104,7 @@ def test_images_that_are_gone_from_the_archive_are_named(images, settings):
 def forged(summary, **request):
     """Edited by somebody who knows how the check sum is made."""
     edited = {**summary, "request": {**summary["request"], **request}}
-    return {**edited, "check": check_of(edited)}
+    return {**edited, "check": checksum(edited)}
 
 
 def test_a_summary_of_another_patient_is_refused(images):
@@ -121,7 +121,7 @@ def test_a_summary_of_an_allowed_patient_does_not_open_anothers_images(images):
 
 def test_a_summary_does_not_open_images_under_another_plans_name(images):
     edited = {**images.summary, "plan_uid": "1.2.3.4.5.6.7.8.9"}
-    edited["check"] = check_of(edited)
+    edited["check"] = checksum(edited)
     with pytest.raises(RequestError, match="do not reference the plan"):
         images_from(edited)
 

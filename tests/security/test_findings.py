@@ -14,7 +14,7 @@ from qatrack_aria.dicom.attributes import image_ref, plan_ref
 from qatrack_aria.dicom.character_sets import decode_texts
 from qatrack_aria.dicom.storage_scp import UnacceptableInstance
 from qatrack_aria.errors import RequestError
-from qatrack_aria.retrieval.imageset import check_of
+from qatrack_aria.retrieval.imageset import checksum
 from qatrack_aria.retrieval.request import Request
 from qatrack_aria.storage.archive import Archive
 from qatrack_aria.text import printable
@@ -49,7 +49,7 @@ def test_an_image_with_a_value_that_cannot_be_read_is_taken(tmp_path):
     assert course
     length = int.from_bytes(rest[2:4], "little")
     spoilt = head + element(0x00200010, "FD", b"RTIMAGE") + rest[4 + length :]
-    archive.keep(arrived._replace(data=spoilt), PATIENT)
+    datasets.file_in(archive, arrived._replace(data=spoilt), PATIENT)
     assert archive.header(arrived.sop_uid, PATIENT) is not None
 
 
@@ -58,7 +58,7 @@ def test_a_data_set_that_ends_in_a_piece_of_a_sequence_is_refused(tmp_path):
     plan = datasets.incoming(datasets.plan(), explicit=True)
     torn = element(TAGS["SOPInstanceUID"], "SQ", b"") + b"\xfe\xff\x00\xe0\0\0\0\0"
     with pytest.raises(UnacceptableInstance):
-        archive.keep(plan._replace(data=torn), PATIENT)
+        datasets.file_in(archive, plan._replace(data=torn), PATIENT)
 
 
 def test_a_sequence_in_the_place_of_a_text_is_no_text():
@@ -108,4 +108,4 @@ def test_a_summary_with_half_a_surrogate_is_refused(db, where):
         where: "\ud800",
     }
     with pytest.raises(RequestError):
-        images_from({**summary, "check": check_of(summary)})
+        images_from({**summary, "check": checksum(summary)})

@@ -36,7 +36,7 @@ def test_spoilt_data_sets(tmp_path, whole, explicit):
     def keep(data):
         tried["instances"] += 1
         try:
-            archive.keep(right._replace(data=data), PATIENT)
+            datasets.file_in(archive, right._replace(data=data), PATIENT)
         except UnacceptableInstance:
             return
         path = archive.path(right.sop_uid)
@@ -84,7 +84,7 @@ def test_an_archive_takes_no_name_from_the_wire(tmp_path):
     def keep(name):
         tried["names of instances"] += 1
         with pytest.raises((ArchiveError, UnacceptableInstance)):
-            archive.keep(right._replace(sop_uid=name), PATIENT)
+            datasets.file_in(archive, right._replace(sop_uid=name), PATIENT)
 
     keep()
     assert list(archive.instances.rglob("*.dcm")) == []

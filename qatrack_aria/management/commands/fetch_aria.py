@@ -77,8 +77,8 @@ class Command(BaseCommand):
     def _fetch(self, options: dict[str, Any]) -> None:
         # Here, so that the command's --help needs no DICOM.
         from qatrack_aria.rendering.canvas import require_libraries
-        from qatrack_aria.retrieval.imageset import require_empty, require_folder_of
         from qatrack_aria.retrieval.service import fetch
+        from qatrack_aria.storage.output import require_empty, require_folder_of
 
         output = Path(options["output"]) if options["output"] else None
         if output is not None:
