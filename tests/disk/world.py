@@ -12,7 +12,7 @@ from qatrack_aria import fetch_images
 from qatrack_aria.conf import conf
 from qatrack_aria.simulator import Simulator
 from tests.fetch.conftest import PATIENT, plan, uids, winston_lutz
-from tests.security.conftest import until
+from tests.waiting import until
 
 OUT_OF_RESOURCES = 0xA700
 IMAGES = 4  # of about 11 kB each

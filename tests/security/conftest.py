@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import socket
-import time
 import tracemalloc
 from collections import Counter
 from contextlib import contextmanager
@@ -27,6 +26,7 @@ from qatrack_aria.storage.archive import Archive
 from tests import datasets
 from tests.fetch.conftest import node, nothing_left_running, serve
 from tests.peers.server import free_port
+from tests.waiting import until
 
 NUMBER = int(os.environ.get("QATRACK_ARIA_FUZZ", "0"))
 PATIENT = datasets.PATIENT
@@ -67,16 +67,6 @@ def pytest_collection_modifyitems(items: Any) -> None:
         for item in items:
             if "security" in str(item.fspath):
                 item.add_marker(pytest.mark.timeout(60 + NUMBER))
-
-
-def until(condition: Callable[[], Any], seconds: float = 10.0) -> bool:
-    """Whether it comes true in time."""
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.005)
-    return True
 
 
 @contextmanager
