@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import logging
 import math
+import queue
 import socket
 import threading
 import time
-from typing import Any
+from typing import Any, Callable
 
 import pynetdicom
 from pynetdicom import _config, evt, sop_class
@@ -24,6 +25,9 @@ if logging.getLogger("pynetdicom").level == logging.NOTSET:
 
 #: Seconds that the last words to a peer may take: sending an A-ABORT takes about 0.1.
 ABORT_TIMEOUT = 1.0
+
+#: Seconds between two looks whether a connection is still there that an answer is to come by.
+LOOK = 0.2
 
 _QUICK_ACK = getattr(socket, "TCP_QUICKACK", None)  # Linux
 _HAS_IPV6 = int(pynetdicom.__version__.split(".")[0]) >= 3
@@ -91,23 +95,71 @@ def keep_responses(association: Association, message_id: int | None = None) -> N
     message_id : int, optional
         From now on only responses to this request are taken.
     """
+    end_waits_with_connection(association)
     dimse: Any = association.dimse
-    get_any = type(dimse).get_msg
+    get_any = dimse.get_msg
 
     def get_msg(block: bool = False) -> Any:
         if not block:  # the reactor
             return None, None
-        until = math.inf
-        if dimse.dimse_timeout is not None:
-            until = time.monotonic() + dimse.dimse_timeout
+        until = _end(dimse.dimse_timeout)
         while time.monotonic() <= until:
-            context_id, message = get_any(dimse, block)
+            context_id, message = get_any(block)
             belongs_to = getattr(message, "MessageIDBeingRespondedTo", None)
             if message_id is None or belongs_to in (None, message_id):
                 return context_id, message
         return None, None
 
     dimse.get_msg = get_msg
+
+
+def end_waits_with_connection(association: Association) -> None:
+    """End each wait for a message, or for a release, when the connection has ended.
+
+    pynetdicom (2.0 to 3.0) reports that end once. A thread that has been woken by it may ask again
+    before the association is marked as over; and the reactor may take the report away from a
+    thread that has just begun to wait for a release. Either would then wait for its whole timeout.
+    """
+    dimse, dul = association.dimse, association.dul
+    get_at_once, receive_pdu = type(dimse).get_msg, type(dul).receive_pdu
+
+    def get_msg(block: bool = False) -> Any:
+        if not block:
+            return get_at_once(dimse)
+
+        def get(seconds: float) -> Any:
+            with contextlib.suppress(queue.Empty):
+                return dimse.msg_queue.get(timeout=seconds)
+
+        return _while_connected(association, get, dimse.dimse_timeout) or (None, None)
+
+    def receive(wait: bool = False, timeout: float | None = None) -> Any:
+        if not wait:
+            return receive_pdu(dul)
+
+        def get(seconds: float) -> Any:
+            return receive_pdu(dul, True, seconds)
+
+        return _while_connected(association, get, timeout)
+
+    dimse.get_msg, dul.receive_pdu = get_msg, receive
+
+
+def _while_connected(
+    association: Association, take: Callable[[float], Any], timeout: float | None
+) -> Any:
+    """What can be taken within a time; None if that is up, or the connection has ended."""
+    until = _end(timeout)
+    while True:
+        left = until - time.monotonic()
+        is_over = left <= 0 or not association.dul.is_alive()
+        taken = take(0 if is_over else min(left, LOOK))
+        if taken is not None or is_over:
+            return taken
+
+
+def _end(timeout: float | None) -> float:
+    return math.inf if timeout is None else time.monotonic() + timeout
 
 
 def abort(association: Association) -> None:
@@ -152,19 +204,20 @@ def end_in_time(event: evt.Event) -> None:
     kill = association.kill
 
     def kill_in_time() -> None:
-        cut = threading.Timer(ABORT_TIMEOUT, _cut, [connection])
-        cut.start()
+        at_last = threading.Timer(ABORT_TIMEOUT, cut, [connection])
+        at_last.start()
         try:
             kill()
         finally:
-            cut.cancel()
-            cut.join()
+            at_last.cancel()
+            at_last.join()
             connection.close()
 
     association.kill = kill_in_time
 
 
-def _cut(connection: socket.socket) -> None:
+def cut(connection: socket.socket) -> None:
+    """Hang up; whoever reads from the connection finds its end."""
     with contextlib.suppress(OSError):  # it is closed already
         connection.shutdown(socket.SHUT_RDWR)
 

@@ -60,6 +60,7 @@ class _Handler(RequestHandler):
 
     def _create_association(self) -> Association:
         association = super()._create_association()
+        pynetdicom_patches.end_waits_with_connection(association)
         association.acceptor.supported_contexts = self.server.contexts_now()
         pynetdicom_serves = association._serve_request
 

@@ -24,6 +24,7 @@ from .operation import Operation, operation
 
 MAXIMUM_PDU = 64234  # bytes, from the association log of a DB Service 16.1
 TRANSACTION_TIMEOUT = 100  # s, ARIA's default
+RELEASE_TIMEOUT = 5  # s, before a receiver that answers nothing is left to itself
 RESPONSE_LIMIT_REACHED = 0xB001
 
 
@@ -271,17 +272,30 @@ class Simulator:
             port,
             ae_title=exchange.destination,
             max_pdu=MAXIMUM_PDU,
-            evt_handlers=list(pynetdicom_patches.NO_DELAY),
+            evt_handlers=[
+                *pynetdicom_patches.NO_DELAY,
+                (evt.EVT_CONN_OPEN, pynetdicom_patches.end_in_time),
+                (evt.EVT_CONN_OPEN, self._connected),
+            ],
         )
+        if self._stopping:  # it may have been aborted before it was established
+            association.kill()
         pynetdicom_patches.keep_responses(association)
-        self._sending.add(association)
         return association
+
+    def _connected(self, event: evt.Event) -> None:
+        """Have stop() end an association also while its receiver lets it wait."""
+        pynetdicom_patches.end_waits_with_connection(event.assoc)
+        self._sending.add(event.assoc)
+        if self._stopping:
+            pynetdicom_patches.cut(event.assoc.dul.socket.socket)
 
     def _release(self, association: Association | None) -> None:
         if association is None:
             return
         self._sending.discard(association)  # first: stop() is not to abort what is being released
         if association.is_established:
+            association.acse_timeout = RELEASE_TIMEOUT
             association.release()
 
     def _storer(

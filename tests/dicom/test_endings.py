@@ -17,7 +17,8 @@ from qatrack_aria.dicom.c_find import find
 from qatrack_aria.dicom.deadline import Deadline
 from qatrack_aria.dicom.identifier import identifier
 from qatrack_aria.errors import NodeUnreachableError
-from tests.dicom.called import accept, called, reset, until_closed
+from tests.dicom.called import accept, associate_ac, called, reset, until_closed
+from tests.faults import pdus
 from tests.security.wire import DATA, p_data
 
 ASKED = identifier("IMAGE", {"PatientID": "QA_1"}, ("SOPInstanceUID",))
@@ -131,3 +132,50 @@ def test_breaking_off_wakes_who_is_just_about_to_ask():
             thread = asking(association)
             thread.join(5)
             assert not thread.is_alive()
+
+
+class AsItBegins(threading.Event):
+    """Has the peer hang up just when a thread has seen that it is there, and begins with something.
+
+    What pynetdicom says of it has been taken by others before that thread waits for anything.
+    """
+
+    def __init__(self, association: Any, hang_up: threading.Event) -> None:
+        super().__init__()
+        self.set()
+        self.association = association
+        self.hang_up = hang_up
+
+    def clear(self) -> None:
+        self.hang_up.set()
+        self.association.join(10)
+        assert not self.association.is_alive()
+        self.association.dimse.msg_queue.get()
+        super().clear()
+
+
+def ask_and_wait(association: Any) -> None:
+    list(association.send_c_find(ASKED, StudyRootQueryRetrieveInformationModelFind))
+
+
+def release(association: Any) -> None:
+    association.release()
+
+
+@pytest.mark.parametrize("begin", [ask_and_wait, release])
+def test_a_peer_that_hangs_up_as_we_begin_is_not_waited_for(begin):
+    hang_up = threading.Event()
+
+    def crash(connection: socket.socket) -> None:
+        connection.sendall(associate_ac(next(pdus.read(connection))))
+        hang_up.wait(10)
+        reset(connection)
+
+    with called(crash) as peer, Session(peer, Deadline(600)) as session:
+        association = session.association
+        association.acse_timeout = association.dimse_timeout = 600
+        association._reactor_checkpoint = AsItBegins(association, hang_up)
+        thread = threading.Thread(target=begin, args=(association,), daemon=True)
+        thread.start()
+        thread.join(10)
+        assert not thread.is_alive()

@@ -95,7 +95,7 @@ def nothing_left_running() -> Iterator[None]:
     before = set(threading.enumerate())
     yield
     for thread in set(threading.enumerate()) - before:
-        thread.join(60)  # those that are ending by themselves: a simulator's, after a timeout
+        thread.join(5)  # those that are ending by themselves
     assert set(threading.enumerate()) <= before
 
 

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 
 import pynetdicom
 import pytest
+from pynetdicom import build_role, evt
 
 from qatrack_aria.simulator import Simulator
+from tests.waiting import until
 
-from .client import Receiver, associate, find, move
+from .client import MODELS, RT_IMAGE, Receiver, associate, find, identifier, move
+
+
+def acceptors(before):
+    """The threads that have begun to serve a client since then."""
+    return [thread for thread in set(threading.enumerate()) - before if "Acceptor" in thread.name]
 
 
 def test_echo_is_answered(sim):
@@ -103,9 +111,53 @@ def test_stopping_ends_a_move_whose_receiver_hangs(wl_plan, tuesday):
     go_on.set()
     receiver.close()
     assert not alive
-    assert not [
-        thread for thread in set(threading.enumerate()) - before if "Acceptor" in thread.name
-    ]
+    assert not acceptors(before)
+
+
+def test_stopping_ends_a_move_whose_receiver_does_not_answer_the_call(wl_plan, tuesday):
+    before = set(threading.enumerate())
+    with socket.create_server(("127.0.0.1", 0)) as receiver:
+        sim = Simulator([wl_plan, *tuesday], peers={"QATRACK": receiver.getsockname()})
+        sim.start()
+        client = threading.Thread(
+            target=move,
+            args=(sim, "IMAGE"),
+            kwargs={"SOPInstanceUID": tuesday[0].SOPInstanceUID},
+        )
+        client.start()
+        called, _ = receiver.accept()
+        with called:
+            called.recv(1)  # the A-ASSOCIATE-RQ has come
+            sim.stop()
+            assert not acceptors(before)
+        client.join(10)
+        assert not client.is_alive()
+
+
+def test_a_client_that_leaves_without_a_word_is_not_waited_for(sim):
+    before = set(threading.enumerate())
+    with socket.create_connection((sim.host, sim.port)):
+        assert until(lambda: acceptors(before))
+    assert until(lambda: not acceptors(before), 10)
+
+
+def test_a_client_that_is_killed_in_the_midst_of_a_get_is_not_waited_for(sim, tuesday):
+    before = set(threading.enumerate())
+
+    def die(event):
+        event.assoc.dul.socket.socket.shutdown(socket.SHUT_RDWR)
+        return 0x0000
+
+    association = associate(
+        sim,
+        f"{MODELS['STUDY']}.3",
+        RT_IMAGE,
+        handlers=[(evt.EVT_C_STORE, die)],
+        roles=[build_role(RT_IMAGE, scp_role=True)],
+    )
+    asked = identifier("SERIES", SeriesInstanceUID=tuesday[0].SeriesInstanceUID)
+    list(association.send_c_get(asked, f"{MODELS['STUDY']}.3"))
+    assert until(lambda: not acceptors(before), 10)
 
 
 def test_it_can_be_stopped_twice_and_started_again(wl_plan):
