@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import time
 from typing import Any, Callable, Sequence
 
 from tests.peers.server import PeerMissing, find_program
@@ -22,6 +23,10 @@ OPTIONS = (
     "--no-proxy-server",
     "--window-size=1400,1100",
 )
+
+#: Each page has a window of its own, and keeps it if somebody comes back.
+MARK = "window.leftBy = arguments[0]"
+HAS_LEFT = "return window.leftBy !== arguments[0] && document.readyState === 'complete'"
 
 
 class SeleniumMissing(PeerMissing):
@@ -49,6 +54,7 @@ class Chromium:
 
     def __init__(self, url: str, *options: str) -> None:
         self.url = url
+        self._left = 0
         self._profile = tempfile.mkdtemp(prefix="qatrack-aria-browser-")
         try:
             self.driver = _start(self._profile, options)
@@ -70,20 +76,40 @@ class Chromium:
         self.driver.get(self.url + path)
 
     def find(self, selector: str) -> Any:
-        """The first element of the page that a CSS selector names."""
-        return self.driver.find_element("css selector", selector)
+        """The first element of the page that a CSS selector names, as soon as there is one."""
+        return self.until(lambda: self.driver.find_element("css selector", selector))
 
     def leave(self, act: Callable[[], object]) -> None:
-        """Do what leads to another address, and wait until it is reached."""
-        page = self.driver.current_url
+        """Do what leads to another page, be it at the same address, and wait until all is there."""
+        self._left += 1
+        self.driver.execute_script(MARK, self._left)
         act()
-        self.until(lambda: self.driver.current_url != page)
+        self.until(lambda: self.driver.execute_script(HAS_LEFT, self._left))
 
-    def until(self, holds: Callable[[], object]) -> None:
-        """Wait for something."""
-        from selenium.webdriver.support.wait import WebDriverWait
+    def until(self, holds: Callable[[], Any], otherwise: Callable[[], str] = str) -> Any:
+        """Wait until something holds, also while the page changes, and return it.
 
-        WebDriverWait(self.driver, SECONDS, 0.05).until(lambda _: holds())
+        Parameters
+        ----------
+        holds : callable
+            Called again and again.
+        otherwise : callable, optional
+            Says what there is instead, if it never does.
+        """
+        from selenium.common.exceptions import WebDriverException
+
+        end = time.monotonic() + SECONDS
+        while True:
+            trouble = None
+            try:
+                found = holds()
+                if found:
+                    return found
+            except WebDriverException as error:  # an element that is not there yet, or went again
+                trouble = error
+            if time.monotonic() > end:
+                raise AssertionError(otherwise() or "it did not come true") from trouble
+            time.sleep(0.05)
 
     def _remove_profile(self) -> None:
         shutil.rmtree(self._profile, ignore_errors=True)

@@ -7,10 +7,10 @@ import os
 import sys
 import threading
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any, Callable, Iterator, Sequence
 
 import pytest
-from django.core.handlers.base import BaseHandler
+from django.core.handlers.wsgi import WSGIHandler
 from django.test import Client
 
 from tests.browse.conftest import browse_address, fetched, node, serve, world
@@ -20,19 +20,42 @@ from tests.peers.server import PeerMissing
 
 __all__ = ["fetched", "node", "serve", "world"]
 
+#: Notes all that an element comes to read.
+OBSERVE = """
+const [element] = arguments;
+window.readings = [];
+new MutationObserver(() => window.readings.push(element.textContent))
+    .observe(element, {childList: true, characterData: true, subtree: true});
+"""
+
 
 class Person(Chromium):
     """Somebody in front of the admin."""
 
     def texts(self, selector: str) -> list[str]:
-        """What can be read in some elements."""
+        """What can be read in some elements just now."""
         found = self.driver.find_elements("css selector", selector)
         return [element.text for element in found if element.is_displayed()]
 
+    def reads(self, selector: str, wanted: Sequence[str] | Callable[[list[str]], Any]) -> list[str]:
+        """Wait until some elements read as they should: all of them, or as a function says."""
+        holds = wanted if callable(wanted) else lambda texts: texts == wanted
+        read: list[str] = []
+
+        def look() -> bool:
+            read[:] = self.texts(selector)
+            return bool(holds(read))
+
+        self.until(look, lambda: f"{selector} reads {read}")
+        return read
+
     def follow(self, text: str) -> None:
         """Click a link of the page's content, and wait for where it leads."""
+        self.leave(self.until(lambda: self._link(text)).click)
+
+    def _link(self, text: str) -> Any:
         links = self.driver.find_elements("css selector", "#container a")
-        self.leave(next(link for link in links if text.lower() in link.text.lower()).click)
+        return next((link for link in links if text.lower() in link.text.lower()), None)
 
     def press(self, *keys: str) -> None:
         """Press keys, wherever the focus is."""
@@ -44,6 +67,17 @@ class Person(Chromium):
     def focused(self) -> Any:
         return self.driver.switch_to.active_element
 
+    def has_focus(self, selector: str) -> None:
+        """Wait until an element has the focus."""
+        self.until(lambda: self.focused == self.find(selector))
+
+    def copy(self, selector: str) -> None:
+        """Press a button that copies, and wait until it has said so, which is not for long."""
+        button = self.find(selector)
+        self.driver.execute_script(OBSERVE, button)
+        button.click()
+        self.until(lambda: "Copied" in self.driver.execute_script("return window.readings"))
+
     def copied(self) -> str:
         """What the clipboard holds, as it is pasted into a field of this page."""
         from selenium.webdriver.common.keys import Keys
@@ -51,7 +85,7 @@ class Person(Chromium):
         field = self.find("#content input[type=text]")
         field.clear()
         field.send_keys(Keys.CONTROL, "v")
-        return str(field.get_property("value"))
+        return str(self.until(lambda: field.get_property("value")))
 
     def may_copy(self) -> None:
         grant = {"permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"]}
@@ -67,18 +101,50 @@ class Person(Chromium):
         self.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", value)
 
 
+def begins(text: str) -> Callable[[list[str]], bool]:
+    """Whether the first of some texts begins so."""
+    return lambda texts: bool(texts) and texts[0].startswith(text)
+
+
+def exactly(wanted: int) -> Callable[[list[str]], bool]:
+    """Whether there are so many texts."""
+    return lambda texts: len(texts) == wanted
+
+
+class Turn:
+    """Held while a request is answered: SQLite in memory is one connection for all threads.
+
+    Attributes
+    ----------
+    is_closed : bool
+        Whether requests are turned away: those that a page has still made when its test is over.
+    """
+
+    def __init__(self) -> None:
+        self.is_closed = True
+        self._lock = threading.RLock()
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(self, *error: object) -> None:
+        self._lock.release()
+
+
 @pytest.fixture(scope="module", autouse=True)
-def turn() -> Iterator[threading.RLock]:
-    """Held while a request is answered: SQLite in memory is one connection for all threads."""
-    turn, usual = threading.RLock(), BaseHandler.get_response
+def turn() -> Iterator[Turn]:
+    turn, usual = Turn(), WSGIHandler.__call__
 
-    def one_at_a_time(handler: Any, request: Any) -> Any:
+    def one_at_a_time(handler: Any, environ: Any, start_response: Any) -> Any:
         with turn:
-            return usual(handler, request)
+            if turn.is_closed:
+                start_response("503 Service Unavailable", [])
+                return []
+            return usual(handler, environ, start_response)
 
-    BaseHandler.get_response = one_at_a_time
+    WSGIHandler.__call__ = one_at_a_time
     yield turn
-    BaseHandler.get_response = usual
+    WSGIHandler.__call__ = usual
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +164,7 @@ def person(
     """An administrator who is logged in."""
     client = Client()
     client.force_login(admin_user)
+    turn.is_closed = False
     chromium.url = live_server.url
     chromium.open("/admin/jsi18n/")
     cookie = {"name": "sessionid", "value": client.cookies["sessionid"].value, "path": "/"}
@@ -106,8 +173,8 @@ def person(
     chromium.allow_scripts(True)
     chromium.look(dark=False)
     chromium.driver.get("about:blank")
-    with turn:  # what the page had still asked for is answered
-        pass
+    with turn:
+        turn.is_closed = True
 
 
 @pytest.fixture(params=[True, False], ids=["with JavaScript", "without JavaScript"])

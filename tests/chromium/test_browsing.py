@@ -10,16 +10,17 @@ import pytest
 
 from qatrack_aria.models import Retrieval
 from tests.browse.conftest import browse_address, images_address
-from tests.chromium.conftest import Person, node_address, of_wl
+from tests.chromium.conftest import Person, begins, exactly, node_address, of_wl
 from tests.fetch.conftest import PATIENT, plan
 
 # What the server's threads write, the test's own connection has to see.
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def pictures_are_there(person: Person) -> bool:
+def widths(person: Person) -> list[int]:
+    """Of the pictures on a page, as far as they have come."""
     images = person.driver.find_elements("css selector", ".aria-shots img")
-    return all(int(image.get_property("naturalWidth")) == 360 for image in images)
+    return [int(image.get_property("naturalWidth")) for image in images]
 
 
 # --- the whole way --------------------------------------------------------------------------------
@@ -30,14 +31,14 @@ def test_from_a_node_to_a_picture_in_full_size(anyone: Person, node: Any) -> Non
     anyone.follow("Browse")
     anyone.find("#id_patient").send_keys(PATIENT)
     anyone.leave(anyone.find(".aria-ask [type=submit]").click)
-    assert anyone.texts(".aria-table tbody th") == ["DAILY", "DAILY", "PF", "WL"]
+    anyone.reads(".aria-table tbody th", ["DAILY", "DAILY", "PF", "WL"])
     anyone.follow("WL")
-    assert anyone.texts(".aria-day + tr .aria-number") == ["8", "8"]
+    anyone.reads(".aria-day + tr .aria-number", ["8", "8"])
     anyone.leave(anyone.find(".aria-fetch button").click)
-    assert anyone.texts(".messagelist .success")[0].startswith("8 images of plan 'WL'")
-    assert len(anyone.texts("figcaption")) == 8
-    assert "G 90°" in " ".join(anyone.texts("figcaption")[1].replace("\xa0", " ").split())
-    anyone.until(lambda: pictures_are_there(anyone))
+    anyone.reads(".messagelist .success", begins("8 images of plan 'WL'"))
+    captions = anyone.reads("figcaption", exactly(8))
+    assert "G 90°" in " ".join(captions[1].replace("\xa0", " ").split())
+    anyone.until(lambda: widths(anyone) == [360] * 8, lambda: f"widths: {widths(anyone)}")
 
 
 def test_without_javascript_a_picture_opens_on_a_page_of_its_own(
@@ -47,7 +48,7 @@ def test_without_javascript_a_picture_opens_on_a_page_of_its_own(
     person.open(images_address(fetched))
     person.leave(person.find("a.aria-shot").click)
     assert person.driver.current_url.endswith("/1.png?full=1")
-    assert int(person.find("img").get_property("naturalWidth")) == 64
+    person.until(lambda: person.find("img").get_property("naturalWidth") == 64)
 
 
 def test_every_fetch_button_leads_to_as_many_images_as_it_says(
@@ -55,10 +56,10 @@ def test_every_fetch_button_leads_to_as_many_images_as_it_says(
 ) -> None:
     for row in range(5):
         anyone.open(of_wl(node, world))
-        button = anyone.driver.find_elements("css selector", ".aria-fetch button")[row]
-        wanted = button.text.replace("Fetch", "").strip() or anyone.texts(".aria-number")[row]
-        anyone.leave(button.click)
-        assert len(anyone.texts("figcaption")) == int(wanted)
+        says = anyone.reads(".aria-fetch button", exactly(5))[row]
+        wanted = says.replace("Fetch", "").strip() or anyone.texts(".aria-number")[row]
+        anyone.leave(anyone.driver.find_elements("css selector", ".aria-fetch button")[row].click)
+        anyone.reads("figcaption", exactly(int(wanted)))
 
 
 def test_going_back_shows_the_plan_again_and_sends_nothing_twice(
@@ -67,9 +68,9 @@ def test_going_back_shows_the_plan_again_and_sends_nothing_twice(
     anyone.open(of_wl(node, world))
     anyone.leave(anyone.find(".aria-fetch button").click)
     anyone.leave(anyone.driver.back)
-    assert anyone.texts(".aria-fetch button")[0] == "Fetch"
-    anyone.driver.refresh()
-    assert anyone.texts(".aria-fetch button")[0] == "Fetch"
+    anyone.reads(".aria-fetch button", lambda texts: texts[:1] == ["Fetch"])
+    anyone.leave(anyone.driver.refresh)
+    anyone.reads(".aria-fetch button", lambda texts: texts[:1] == ["Fetch"])
     with turn:
         assert Retrieval.objects.count() == 1
 
@@ -80,31 +81,30 @@ def test_two_clicks_fetch_once(anyone: Person, node: Any, world: Any) -> None:
     anyone.open(of_wl(node, world))
     button = anyone.find(".aria-fetch button")
     anyone.leave(ActionChains(anyone.driver).double_click(button).perform)
-    anyone.until(lambda: len(anyone.texts("figcaption")) == 8)
+    anyone.reads("figcaption", exactly(8))
     assert len(world.aria.operations("C-STORE")) == 8
 
 
 def test_a_failure_is_said_where_the_button_was(anyone: Person, node: Any, world: Any) -> None:
     anyone.open(of_wl(node, world))
     world.aria.peers["QATRACK"] = ("127.0.0.1", 1)
-    anyone.find(".aria-fetch button").click()
-    anyone.until(lambda: anyone.texts(".messagelist .error"))
-    assert anyone.texts(".messagelist .error")[0].startswith("Transfer:")
-    assert anyone.texts(".aria-fetch button")[0] == "Fetch"
+    anyone.leave(anyone.find(".aria-fetch button").click)
+    anyone.reads(".messagelist .error", begins("Transfer:"))
+    anyone.reads(".aria-fetch button", lambda texts: texts[:1] == ["Fetch"])
 
 
 def test_a_period_and_a_day_are_chosen(anyone: Person, node: Any, world: Any) -> None:
     from selenium.webdriver.support.select import Select
 
     anyone.open(of_wl(node, world))
-    assert len(anyone.texts(".aria-day")) == 2
+    anyone.reads(".aria-day", exactly(2))
     Select(anyone.find("#id_period")).select_by_visible_text("all there are")
     anyone.leave(anyone.find(".aria-ask [type=submit]").click)
-    assert len(anyone.texts(".aria-day")) == 2
+    anyone.reads(".aria-day", exactly(2))
     day = world.days[0][0].AcquisitionDate
     anyone.find("#id_day").send_keys(f"{day[4:6]}{day[6:]}{day[:4]}")
     anyone.leave(anyone.find(".aria-ask [type=submit]").click)
-    assert len(anyone.texts(".aria-day")) == 1
+    anyone.reads(".aria-day", exactly(1))
 
 
 def test_film_shows_the_same_images_dark(anyone: Person, fetched: Retrieval) -> None:
@@ -118,7 +118,7 @@ def test_film_shows_the_same_images_dark(anyone: Person, fetched: Retrieval) -> 
 def test_the_images_lead_back_to_the_plans(anyone: Person, fetched: Retrieval) -> None:
     anyone.open(images_address(fetched))
     anyone.follow("Browse the plans")
-    assert anyone.texts(".aria-table tbody th")[-1] == "WL"
+    anyone.reads(".aria-table tbody th", lambda texts: texts[-1:] == ["WL"])
 
 
 def test_a_long_set_is_gone_through_page_by_page(anyone: Person, fetched: Retrieval) -> None:
@@ -126,11 +126,11 @@ def test_a_long_set_is_gone_through_page_by_page(anyone: Person, fetched: Retrie
     for number in range(60):
         os.link(first, first.with_name(f"30000101-000000_{number:03d}.dcm"))
     anyone.open(images_address(fetched))
-    assert len(anyone.texts("figcaption")) == 48
+    anyone.reads("figcaption", exactly(48))
     anyone.follow("Next images")
-    assert len(anyone.texts("figcaption")) == 20
+    anyone.reads("figcaption", exactly(20))
     anyone.follow("Previous images")
-    assert anyone.texts("figcaption")[0].startswith("1.")
+    anyone.reads("figcaption", begins("1."))
 
 
 # --- better with JavaScript -----------------------------------------------------------------------
@@ -139,17 +139,17 @@ def test_a_long_set_is_gone_through_page_by_page(anyone: Person, fetched: Retrie
 def test_a_picture_in_full_size_opens_above_the_page(person: Person, fetched: Retrieval) -> None:
     person.open(images_address(fetched))
     person.find("a.aria-shot").click()
-    assert person.texts("dialog p")[0].startswith("1.")
+    person.reads("dialog p", begins("1."))
     person.until(lambda: person.find("dialog img").get_property("naturalWidth") == 64)
     buttons = {b.text: b for b in person.driver.find_elements("css selector", "dialog button")}
     buttons["Next"].click()
-    assert person.texts("dialog p")[0].startswith("2.")
+    person.reads("dialog p", begins("2."))
     assert person.find("dialog img").get_attribute("src").endswith("/2.png?full=1")
     buttons["Previous"].click()
     buttons["Previous"].click()
-    assert person.texts("dialog p")[0].startswith("8.")
+    person.reads("dialog p", begins("8."))
     buttons["Close"].click()
-    assert person.texts("dialog") == []
+    person.reads("dialog", [])
     assert person.driver.current_url.endswith(images_address(fetched))
 
 
@@ -159,19 +159,20 @@ def test_pictures_are_gone_through_by_keyboard(person: Person, fetched: Retrieva
     person.open(images_address(fetched))
     person.driver.execute_script("document.querySelector('a.aria-shot').focus()")
     person.press(Keys.ENTER)
+    person.reads("dialog p", begins("1."))
     person.press(Keys.ARROW_RIGHT, Keys.ARROW_RIGHT)
-    assert person.texts("dialog p")[0].startswith("3.")
+    person.reads("dialog p", begins("3."))
     person.press(Keys.ARROW_LEFT)
+    person.reads("dialog p", begins("2."))
     person.press(Keys.ESCAPE)
-    assert person.texts("dialog") == []
-    assert "/2.png" in person.focused.get_attribute("href")
+    person.reads("dialog", [])
+    person.has_focus("a.aria-shot[href*='/2.png']")
 
 
 def test_composite_code_is_copied(person: Person, node: Any, world: Any) -> None:
     person.may_copy()
     person.open(of_wl(node, world))
-    person.find(".aria-copy-button").click()
-    person.until(lambda: person.texts(".aria-copy-button")[0] == "Copied")
+    person.copy(".aria-copy-button")
     person.open(browse_address(node))
     assert person.copied().startswith("from qatrack_aria import fetch_images")
 
@@ -179,7 +180,7 @@ def test_composite_code_is_copied(person: Person, node: Any, world: Any) -> None
 def test_a_plan_is_found_in_a_long_list(person: Person, node: Any, world: Any) -> None:
     world.aria.add([plan(f"FIELD {number}") for number in range(12)])
     person.open(f"{browse_address(node)}?patient={PATIENT}")
-    assert len(person.texts(".aria-table tbody tr")) == 16
+    person.reads(".aria-table tbody tr", exactly(16))
     person.find("#aria-filter").send_keys("field 1")
-    assert person.texts(".aria-table tbody th") == ["FIELD 1", "FIELD 10", "FIELD 11"]
-    assert person.texts(".aria-filter [role=status]") == ["3 of 16"]
+    person.reads(".aria-table tbody th", ["FIELD 1", "FIELD 10", "FIELD 11"])
+    person.reads(".aria-filter [role=status]", ["3 of 16"])

@@ -12,6 +12,7 @@ from qatrack_aria.models import Retrieval
 from tests.chromium.conftest import (
     Person,
     check_address,
+    exactly,
     node_address,
     story_address,
 )
@@ -33,8 +34,9 @@ def downloads(person: Person, tmp_path: Path) -> Path:
 
 
 def downloaded(person: Person, folder: Path, name: str) -> str:
-    person.until(lambda: (folder / name).exists())
-    return (folder / name).read_text(encoding="utf-8-sig")
+    path = folder / name
+    person.until(lambda: path.exists() and path.stat().st_size)
+    return path.read_text(encoding="utf-8-sig")
 
 
 # --- a node ---------------------------------------------------------------------------------------
@@ -45,20 +47,18 @@ def test_the_connection_is_tested_from_the_nodes_own_page(
 ) -> None:
     anyone.open(node_address(node))
     anyone.follow("Test connection")
-    anyone.find("[type=submit].default").click()
-    anyone.until(lambda: anyone.texts(RUNGS))
-    assert anyone.texts(".aria-outcome") == ["Everything that was tried works."]
-    assert all(text.startswith("✓") for text in anyone.texts(RUNGS))
+    anyone.leave(anyone.find("[type=submit].default").click)
+    anyone.reads(".aria-outcome", ["Everything that was tried works."])
+    anyone.reads(RUNGS, lambda texts: texts and all(text.startswith("✓") for text in texts))
 
 
 def test_with_a_patient_and_a_plan_an_image_arrives(anyone: Person, node: Any, world: Any) -> None:
     anyone.open(check_address(node))
     anyone.find("#id_patient").send_keys(PATIENT)
     anyone.find("#id_plan").send_keys("WL")
-    anyone.find("[type=submit].default").click()
-    anyone.until(lambda: anyone.texts(RUNGS))
-    assert anyone.texts(".aria-outcome") == ["Everything that was tried works."]
-    assert len(world.aria.operations("C-STORE")) == 1
+    anyone.leave(anyone.find("[type=submit].default").click)
+    anyone.reads(".aria-outcome", ["Everything that was tried works."])
+    anyone.until(lambda: len(world.aria.operations("C-STORE")) == 1)
     assert anyone.find("#id_plan").get_property("value") == "WL"
 
 
@@ -68,20 +68,18 @@ def test_the_step_that_fails_is_crossed_and_says_what_to_change(
     node.remote_port = 1
     node.save()
     anyone.open(check_address(node))
-    anyone.find("[type=submit].default").click()
-    anyone.until(lambda: anyone.texts(RUNGS))
-    assert anyone.texts(".aria-outcome") == ["It does not work yet: the last step says why."]
-    assert [text[0] for text in anyone.texts(RUNGS)] == ["✓", "✓", "✗"]
-    assert "firewall" in anyone.texts(".aria-failed td")[-1]
+    anyone.leave(anyone.find("[type=submit].default").click)
+    anyone.reads(".aria-outcome", ["It does not work yet: the last step says why."])
+    anyone.reads(RUNGS, lambda texts: [text[:1] for text in texts] == ["✓", "✓", "✗"])
+    anyone.reads(".aria-failed td", lambda texts: texts and "firewall" in texts[-1])
 
 
 def test_the_text_of_a_composite_test_is_copied(person: Person, node: Any, world: Any) -> None:
     person.may_copy()
     person.open(node_address(node))
     person.find(".aria-composite-tests summary").click()
-    wanted = person.texts(".aria-composite-tests pre")[0].split("\n")[0]
-    person.find(".aria-composite-tests .aria-copy-button").click()
-    person.until(lambda: person.texts(".aria-copy-button")[0] == "Copied")
+    wanted = person.reads(".aria-composite-tests pre", bool)[0].split("\n")[0]
+    person.copy(".aria-composite-tests .aria-copy-button")
     person.open(check_address(node))
     assert person.copied().startswith(wanted)
 
@@ -101,13 +99,13 @@ def test_from_the_list_over_the_story_to_the_images(
     anyone: Person, world: Any, fetched: Retrieval
 ) -> None:
     anyone.open(RETRIEVALS)
-    assert anyone.texts(".aria-nodes tbody th") == ["aria"]
+    anyone.reads(".aria-nodes tbody th", ["aria"])
     anyone.leave(anyone.find("#result_list tbody th a").click)
     assert anyone.driver.current_url.endswith(story_address(fetched))
-    assert anyone.texts(".aria-story .aria-status") == ["done"]
-    assert len(anyone.driver.find_elements("css selector", ".aria-bar")) > 5
+    anyone.reads(".aria-story .aria-status", ["done"])
+    anyone.until(lambda: len(anyone.driver.find_elements("css selector", ".aria-bar")) > 5)
     anyone.follow("Look at the images")
-    assert len(anyone.texts("figcaption")) == 8
+    anyone.reads("figcaption", exactly(8))
 
 
 def test_the_story_leads_to_its_node(anyone: Person, node: Any, fetched: Retrieval) -> None:
@@ -130,4 +128,4 @@ def test_the_list_is_filtered_by_a_click(anyone: Person, world: Any, fetched: Re
         anyone.open(RETRIEVALS)
         link = anyone.find(f"#changelist-filter a[href='?status__exact={status}']")
         anyone.open(RETRIEVALS + link.get_attribute("href").split("/")[-1])
-        assert len(anyone.texts("#result_list tbody tr")) == rows
+        anyone.reads("#result_list tbody tr", exactly(rows))
