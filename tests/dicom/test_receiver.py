@@ -296,9 +296,7 @@ def test_an_association_under_way_ends_with_the_retrieval(peer, inbox):
 
 
 def test_a_port_in_use_is_named(peer, inbox):
-    with socket.socket() as other:
-        other.bind(("127.0.0.1", peer.local_port))
-        other.listen(1)
+    with socket.create_server(("127.0.0.1", peer.local_port)):
         with pytest.raises(ReceiverError, match=f"port {peer.local_port}"):
             StorageScp(peer, inbox).__enter__()
 

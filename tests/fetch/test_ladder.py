@@ -154,9 +154,7 @@ def test_a_port_where_nothing_listens(node: Any) -> None:
 @pytest.fixture
 def mute(node: Any) -> Iterator[None]:
     """A port that takes connections and hangs up."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", node.remote_port))
-        listener.listen(5)
+    with socket.create_server(("127.0.0.1", node.remote_port)) as listener:
 
         def hang_up() -> None:
             while True:
@@ -209,9 +207,7 @@ def test_another_retrieval_that_is_under_way(aria: Any, node: Any, settings: Any
 
 
 def test_our_port_in_other_hands(aria: Any, node: Any) -> None:
-    with socket.socket() as other:
-        other.bind(("127.0.0.1", node.local_port))
-        other.listen(1)
+    with socket.create_server(("127.0.0.1", node.local_port)):
         assert "another program may use the port" in broken("our port", 9, "aria")
 
 

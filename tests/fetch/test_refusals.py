@@ -124,9 +124,7 @@ def test_a_host_name_that_does_not_resolve(node):
 
 
 def test_a_machine_that_accepts_and_says_nothing(node):
-    with socket.socket() as mute:
-        mute.bind(("127.0.0.1", node.remote_port))
-        mute.listen(1)
+    with socket.create_server(("127.0.0.1", node.remote_port)):
         node.response_timeout = 0.3
         node.save()
         with pytest.raises(NodeUnreachableError, match="does not answer"):
@@ -135,9 +133,8 @@ def test_a_machine_that_accepts_and_says_nothing(node):
 
 def test_a_connection_that_is_swallowed_ends_with_the_connect_timeout(node):
     """A full backlog makes Linux drop further connections, as a firewall does."""
-    with socket.socket() as full, socket.socket() as first, socket.socket() as second:
-        full.bind(("127.0.0.1", node.remote_port))
-        full.listen(0)
+    full = socket.create_server(("127.0.0.1", node.remote_port), backlog=0)
+    with full, socket.socket() as first, socket.socket() as second:
         for waiting in (first, second):
             waiting.setblocking(False)
             waiting.connect_ex(("127.0.0.1", node.remote_port))
@@ -205,9 +202,7 @@ def _has_ipv6() -> bool:
 def test_our_port_is_taken_by_another_program(serve, node):
     wl = plan()
     serve(wl, winston_lutz(wl))
-    with socket.socket() as other:
-        other.bind(("127.0.0.1", node.local_port))
-        other.listen(1)
+    with socket.create_server(("127.0.0.1", node.local_port)):
         with pytest.raises(ReceiverError, match=f"port {node.local_port}"):
             fetch_images("aria", PATIENT, "WL")
 

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import deque
 from pathlib import Path
 
 HOST = "127.0.0.1"
@@ -41,6 +42,12 @@ def find_program(name: str, package: str) -> str:
     return program
 
 
+#: Holds the ports that were given out last, so that no other process of tests takes them before
+#: their servers do. On Linux those can listen nevertheless, as all of them set SO_REUSEADDR.
+_kept: deque[socket.socket] = deque()
+KEPT = 64
+
+
 def free_port() -> int:
     """A port that nobody listens on, below those that a system gives to outgoing connections.
 
@@ -49,12 +56,20 @@ def free_port() -> int:
     """
     while True:
         port = random.randrange(10_000, 32_000)
-        with socket.socket() as listener:
-            try:
-                listener.bind((HOST, port))
-            except OSError:
-                continue
-            return port
+        holder = socket.socket()
+        try:
+            holder.bind((HOST, port))
+        except OSError:
+            holder.close()
+            continue
+        if sys.platform == "linux":
+            holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            _kept.append(holder)
+        else:
+            holder.close()
+        if len(_kept) > KEPT:
+            _kept.popleft().close()
+        return port
 
 
 def accepts_connections(port: int) -> bool:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import shutil
 import signal
+import socket
 import subprocess
 import sys
-import time
 from typing import Union
 
 import pytest
@@ -24,7 +24,8 @@ from tests.peers.dcmtk import Dcmqrscp
 from tests.peers.orthanc import Orthanc
 from tests.peers.postgres import Postgres
 from tests.peers.scu import echo
-from tests.peers.server import HOST, PeerMissing, accepts_connections, find_program
+from tests.peers.server import HOST, PeerMissing, accepts_connections, find_program, free_port
+from tests.waiting import until
 
 Peer = Union[Orthanc, Dcmqrscp]
 
@@ -197,7 +198,14 @@ with Dcmqrscp() as peer:
     shutil.rmtree(directory)
 
     assert killed.returncode == -signal.SIGKILL
-    deadline = time.monotonic() + 10
-    while accepts_connections(int(port)) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert not accepts_connections(int(port))
+    assert until(lambda: not accepts_connections(int(port)))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="others let a server take no port that is kept")
+def test_a_free_port_is_kept_for_the_server_that_it_was_found_for() -> None:
+    port = free_port()
+    with socket.socket() as other, pytest.raises(OSError, match="in use"):
+        other.bind((HOST, port))
+    assert not accepts_connections(port)
+    with socket.create_server((HOST, port)):
+        assert accepts_connections(port)
