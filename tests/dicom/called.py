@@ -12,8 +12,8 @@ from qatrack_aria.dicom.peer import Peer
 from tests.datasets import encoded
 from tests.faults import pdus
 from tests.security.wire import COMMAND, DATA, IMPLICIT_VR, LAST, element, item, p_data, pdu
+from tests.waiting import PATIENCE
 
-PATIENCE = 10.0  # s: far above what any step of a test needs
 SUCCESS, PENDING = 0x0000, 0xFF00
 NO_DATA_SET = 0x0101
 FIND = b"1.2.840.10008.5.1.4.1.2.2.1\0"

@@ -20,6 +20,7 @@ from qatrack_aria.dicom.storage_scp import Inbox, ReceivedInstance, StorageScp, 
 from qatrack_aria.errors import ArchiveError, ReceiverError
 from qatrack_aria.simulator import phantom
 from tests.peers.server import free_port
+from tests.waiting import PATIENCE, until
 
 NOON = dt.datetime.combine(dt.date.today(), dt.time(12))
 
@@ -58,7 +59,7 @@ class SlowShelf(Shelf):
         return self.put_in_place
 
     def put_in_place(self) -> None:
-        assert self.done.wait(10)
+        assert self.done.wait(PATIENCE)
         if self.defect is not None:
             raise self.defect
 
@@ -166,7 +167,7 @@ def test_what_cannot_be_kept_is_answered_with_a_failure(peer, inbox, shelf, erro
 
 def until_filed(inbox: Inbox) -> None:
     with inbox.changed:
-        assert inbox.changed.wait_for(lambda: inbox.filing == 0, 10)
+        assert inbox.changed.wait_for(lambda: inbox.filing == 0, PATIENCE)
 
 
 def test_the_next_image_may_come_while_the_disk_works_on_the_one_before(peer):
@@ -205,11 +206,11 @@ def test_no_more_than_one_image_is_ahead_of_the_disk(peer):
         sending = threading.Thread(target=lambda: answers.extend(store(peer, first, second)))
         sending.start()
         with inbox.changed:
-            assert inbox.changed.wait_for(lambda: inbox.filing == 2, 10)
+            assert inbox.changed.wait_for(lambda: inbox.filing == 2, PATIENCE)
         sending.join(0.2)
         assert sending.is_alive()
         shelf.done.set()
-        sending.join(10)
+        sending.join(PATIENCE)
     assert answers == [0x0000, 0x0000]
 
 
@@ -269,9 +270,9 @@ def test_it_is_gone_when_the_retrieval_ends(peer, inbox, host):
     with silent, socket.socket(_family(host)) as sock:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind((host, peer.local_port))
-        silent.settimeout(10)
+        silent.settimeout(PATIENCE)
         assert silent.recv(1) == b""  # closed from the other side
-    assert set(threading.enumerate()) <= before
+    assert until(lambda: set(threading.enumerate()) <= before)
 
 
 def has_ipv6() -> bool:
@@ -291,7 +292,7 @@ def test_an_association_under_way_ends_with_the_retrieval(peer, inbox):
     with StorageScp(peer, inbox):
         association = associate(peer, image())
         assert association.is_established
-    association.join(10)
+    association.join(PATIENCE)
     assert not association.is_established
 
 

@@ -11,6 +11,7 @@ from qatrack_aria import fetch_images
 from qatrack_aria.errors import IncompleteRetrievalError, QueryError
 from qatrack_aria.simulator import phantom
 from tests.fetch.conftest import DAY, NOON, PATIENT, plan, uids, winston_lutz
+from tests.waiting import PATIENCE
 
 #: What a server may do with queries and moves, and still have everything.
 HARMLESS = {
@@ -84,6 +85,8 @@ def test_the_right_set_arrives_from_a_server_that(serve, node, behaviour, method
         wl, other, mine, beside, winston_lutz(wl, NOON - 3 * DAY), winston_lutz(other), **behaviour
     )
     node.retrieve_method = method
+    if behaviour.get("after_final"):
+        node.grace = PATIENCE
     node.save()
     assert uids(fetch_images("aria", PATIENT, "WL")) == uids(mine)
 

@@ -25,6 +25,7 @@ from qatrack_aria.errors import (
 from tests.conftest import start
 from tests.fetch.conftest import PATIENT, plan, uids, winston_lutz
 from tests.peers.orthanc import Orthanc
+from tests.waiting import PATIENCE
 
 YESTERDAY = dt.datetime.now(dt.timezone.utc) - dt.timedelta(days=1)
 
@@ -123,7 +124,7 @@ def listen(encrypted: Any) -> Iterator[Callable[[Callable[[socket.socket], None]
 
 
 def fetch() -> Any:
-    return fetch_images("aria", PATIENT, "WL", deadline=10)
+    return fetch_images("aria", PATIENT, "WL", deadline=PATIENCE)
 
 
 # --- it works ---------------------------------------------------------------------------------
@@ -250,7 +251,7 @@ def inbox(node: Any, papers: Papers) -> Iterator[Inbox]:
 
 def _call(node: Any, wrap: Callable[[socket.socket], socket.socket]) -> None:
     """Call our port, send the beginning of an A-ASSOCIATE-RQ, and wait until it hangs up."""
-    with socket.create_connection((node.local_host, node.local_port), timeout=5) as plain:
+    with socket.create_connection((node.local_host, node.local_port), PATIENCE) as plain:
         with suppress(OSError), wrap(plain) as sock:
             sock.sendall(b"\x01\x00\x00\x00\x00\x44" + b"\0" * 68)
             while sock.recv(100):
@@ -260,7 +261,7 @@ def _call(node: Any, wrap: Callable[[socket.socket], socket.socket]) -> None:
 def turned_away(inbox: Inbox) -> list[str]:
     """The reasons; a caller may be gone a moment before they are noted."""
     with inbox.changed:
-        inbox.changed.wait_for(lambda: inbox.refused, 5)
+        inbox.changed.wait_for(lambda: inbox.refused, PATIENCE)
         return inbox.refused
 
 

@@ -7,7 +7,7 @@ import datetime as dt
 import pytest
 from pydicom.uid import generate_uid
 
-from qatrack_aria import fetch_images
+from qatrack_aria import fetch_images, memory
 from qatrack_aria.errors import (
     AmbiguousImagesError,
     AmbiguousPlanError,
@@ -311,8 +311,9 @@ def test_another_request_is_not_answered_with_the_last_one(serve):
     assert uids(fetch_images("aria", PATIENT, "WL", date=day)) == uids(yesterday)
 
 
-def test_a_failure_is_repeated_for_some_seconds(serve):
+def test_a_failure_is_repeated_for_some_seconds(serve, monkeypatch):
     """Three composites of one list do not wait three times."""
+    monkeypatch.setattr(memory, "FAILURE_AGE", 3600)
     wl = plan()
     sim = serve(wl, winston_lutz(wl), abort_after=0)
     with pytest.raises(IncompleteRetrievalError) as first:

@@ -26,7 +26,7 @@ from qatrack_aria.storage.archive import Archive
 from tests import datasets
 from tests.fetch.conftest import node, nothing_left_running, serve
 from tests.peers.server import free_port
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 NUMBER = int(os.environ.get("QATRACK_ARIA_FUZZ", "0"))
 PATIENT = datasets.PATIENT
@@ -116,9 +116,14 @@ class Port:
 
     def connect(self) -> socket.socket:
         """A connection that nothing was sent on yet."""
-        sock = socket.create_connection((self.peer.local_host, self.peer.local_port), timeout=10)
+        sock = socket.create_connection((self.peer.local_host, self.peer.local_port), PATIENCE)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return sock
+
+    def bear_silence(self, seconds: float) -> None:
+        """From now on cut off an association in which no whole message has come for so long."""
+        server: Any = self._receiver._server
+        server.quiet_timeout = seconds
 
     @property
     def connections(self) -> list[Any]:

@@ -5,21 +5,21 @@ from __future__ import annotations
 import socket
 import struct
 import threading
-import time
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from itertools import repeat
-from typing import Any, Iterable
+from typing import Any, Iterable, Iterator
 
 import pytest
 from pynetdicom.dul import DULServiceProvider
 
-from qatrack_aria.dicom import scp_server
+from qatrack_aria.dicom import scp_server, storage_scp
 from qatrack_aria.dicom.association import MAX_PDU
 from qatrack_aria.dicom.storage_scp import REMEMBERED
 from tests.dicom.called import reset
 from tests.dicom.test_receiver import store
 from tests.security import wire
 from tests.security.conftest import Port, answers, at_most, image, is_accepted, until
+from tests.waiting import PATIENCE
 
 RT_IMAGE = "1.2.840.10008.5.1.4.1.1.481.1"
 A_ABORT = 0x07
@@ -57,6 +57,25 @@ def after_some_looks(port: Port) -> None:
 
     server.service_actions = counted
     assert until(lambda: len(looks) > 3)
+
+
+@contextmanager
+def not_accepting(port: Port) -> Iterator[None]:
+    """Have the port too busy to let anybody in."""
+    server: Any = port._receiver._server
+    busy, free = threading.Event(), threading.Event()
+
+    def be_busy() -> None:
+        busy.set()
+        free.wait(PATIENCE)
+
+    server.service_actions, look = be_busy, server.service_actions
+    assert busy.wait(PATIENCE)
+    try:
+        yield
+    finally:
+        server.service_actions = look
+        free.set()
 
 
 def last_pdu(received: bytes) -> int:
@@ -151,7 +170,8 @@ def test_the_one_that_sends_too_much_is_cut_off_and_not_the_next_to_send(port, l
 def test_who_asks_for_no_association_is_cut_off(port, limit, sent):
     limit(ADMISSION=0.2)
     with port.connect() as sock:
-        sock.sendall(sent)
+        with suppress(ConnectionError):  # it may be over already
+            sock.sendall(sent)
         assert answers(sock) == b""
     assert port.inbox.refused == [
         "a connection from 127.0.0.1, which asked for no association within 0.2 s"
@@ -167,14 +187,16 @@ def test_bytes_that_trickle_do_not_keep_a_connection_open(port, limit):
 
 def test_an_association_in_which_no_image_comes_to_its_end_is_cut_off(tmp_path):
     """Small pieces come all the time, so that it is never idle."""
-    with Port(tmp_path, quiet_timeout=0.5) as port, associated(port) as sock:
+    with Port(tmp_path) as port, associated(port) as sock:
+        port.bear_silence(0.5)
         sock.sendall(wire.c_store_rq(RT_IMAGE, "1.2.3"))
         assert is_cut_off(sock, repeat(wire.p_data(wire.DATA, b"\0"), 500), pause=0.02)
     assert "sent no whole message in 0.5 s" in port.inbox.refused[0]
 
 
 def test_an_association_that_falls_silent_is_cut_off_and_noted(tmp_path):
-    with Port(tmp_path, quiet_timeout=0.3) as port, associated(port) as sock:
+    with Port(tmp_path) as port, associated(port) as sock:
+        port.bear_silence(0.3)
         assert last_pdu(answers(sock)) == A_ABORT
     assert port.inbox.refused == [
         "a connection from 127.0.0.1, which sent no whole message in 0.3 s"
@@ -182,13 +204,12 @@ def test_an_association_that_falls_silent_is_cut_off_and_noted(tmp_path):
 
 
 @pytest.mark.parametrize("half", [b"\x04\0\0\0", wire.p_data(wire.DATA, bytes(1000))[:500]])
-def test_the_end_of_a_retrieval_does_not_wait_for_the_rest_of_a_pdu(tmp_path, half):
+def test_the_end_of_a_retrieval_does_not_wait_for_the_rest_of_a_pdu(tmp_path, half, monkeypatch):
+    monkeypatch.setattr(storage_scp, "PATIENCE", 3600)
     with ExitStack() as stack:
         with Port(tmp_path) as port:
             for _ in range(5):
                 stack.enter_context(associated(port)).sendall(half)
-            began = time.monotonic()
-        assert time.monotonic() - began < 1
 
 
 def test_who_hangs_up_leaves_nothing_behind(port):
@@ -230,10 +251,9 @@ def test_a_crowd_that_says_nothing_does_not_keep_the_node_out(port):
     ds = image()
     port.inbox.expect([ds.SOPInstanceUID])
     with ExitStack() as stack:
-        began = time.monotonic()
-        for _ in range(40):
-            stack.enter_context(port.connect())
-        assert time.monotonic() - began < 0.9  # TCP tries again after a second
+        with not_accepting(port):
+            for _ in range(40):
+                stack.enter_context(port.connect())
         assert store(port.peer, ds) == [0x0000]
         assert len(port.connections) < 20
 

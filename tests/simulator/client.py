@@ -11,7 +11,8 @@ from pydicom.uid import ImplicitVRLittleEndian
 from pynetdicom import AE, build_role, evt
 from pynetdicom.transport import ThreadedAssociationServer
 
-from qatrack_aria.dicom.pynetdicom_patches import keep_responses
+from qatrack_aria.dicom.compat import keep_responses
+from tests.waiting import PATIENCE
 
 MODELS = {"STUDY": "1.2.840.10008.5.1.4.1.2.2", "PATIENT": "1.2.840.10008.5.1.4.1.2.1"}
 VERIFICATION = "1.2.840.10008.1.1"
@@ -118,7 +119,7 @@ class Receiver:
 
     def wait_for(self, count: int) -> bool:
         with self.changed:
-            return self.changed.wait_for(lambda: len(self.datasets) >= count, timeout=10)
+            return self.changed.wait_for(lambda: len(self.datasets) >= count, timeout=PATIENCE)
 
     def close(self) -> None:
         BaseServer.shutdown(self._server)

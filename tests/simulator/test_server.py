@@ -10,7 +10,7 @@ import pytest
 from pynetdicom import build_role, evt
 
 from qatrack_aria.simulator import Simulator
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 from .client import MODELS, RT_IMAGE, Receiver, associate, find, identifier, move
 
@@ -81,8 +81,8 @@ def test_nothing_is_left_running(wl_plan, monday):
     with Simulator([wl_plan, *monday]) as sim:
         association = associate(sim)
         association.send_c_echo()
-    association.join(10)
-    association.dul.join(10)
+    association.join(PATIENCE)
+    association.dul.join(PATIENCE)
     assert set(threading.enumerate()) <= before
 
 
@@ -92,7 +92,7 @@ def test_stopping_ends_a_move_whose_receiver_hangs(wl_plan, tuesday):
 
     def hang(event):
         asked.set()
-        go_on.wait(30)
+        go_on.wait(PATIENCE)
         return 0x0000
 
     receiver = Receiver(answer=hang)
@@ -104,9 +104,9 @@ def test_stopping_ends_a_move_whose_receiver_hangs(wl_plan, tuesday):
         kwargs={"SOPInstanceUID": tuesday[0].SOPInstanceUID},
     )
     client.start()
-    assert asked.wait(10)
+    assert asked.wait(PATIENCE)
     sim.stop()
-    client.join(10)
+    client.join(PATIENCE)
     alive = client.is_alive()
     go_on.set()
     receiver.close()
@@ -130,7 +130,7 @@ def test_stopping_ends_a_move_whose_receiver_does_not_answer_the_call(wl_plan, t
             called.recv(1)  # the A-ASSOCIATE-RQ has come
             sim.stop()
             assert not acceptors(before)
-        client.join(10)
+        client.join(PATIENCE)
         assert not client.is_alive()
 
 
