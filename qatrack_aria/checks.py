@@ -17,6 +17,7 @@ from django.core.checks import CheckMessage, Error, Warning, register
 from django.db import Error as DatabaseError
 
 from qatrack_aria.conf import conf
+from qatrack_aria.dicom.transports import TRANSPORTS
 from qatrack_aria.errors import ConfigurationError
 from qatrack_aria.text import error_reason
 
@@ -124,7 +125,7 @@ def _too_patient(nodes: list[Any], limit: float) -> Iterator[CheckMessage]:
 def _two_ports(nodes: list[Any]) -> Iterator[CheckMessage]:
     ports = defaultdict(list)
     for node in nodes:
-        if node.retrieve_method == node.C_MOVE:
+        if TRANSPORTS[node.retrieve_method].uses_port:
             ports[node.local_ae_title].append(node)
     for title, sharing in ports.items():
         if len({node.local_port for node in sharing}) > 1:

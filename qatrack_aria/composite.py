@@ -26,8 +26,9 @@ def fetch_images(
     count: Any = None,
     machine: Any = None,
     course: Any = None,
+    series: Any = None,
     select: Any = None,
-    kv: bool = False,
+    kv: Any = False,
     max_age: float = 60,
     deadline: float | None = None,
 ) -> ImageSet:
@@ -55,10 +56,12 @@ def fetch_images(
         Only images of this machine.
     course : str, optional
         Course of the plan, where several plans have the label.
+    series : str, optional
+        Only images of this series, by its Series Instance UID.
     select : {"series", "day", "all"}, optional
-        The newest series (the default), all of the newest day, or everything.
-    kv : bool
-        Take kV images too.
+        The newest series (the default), all series of the newest day, or everything.
+    kv : bool or "only"
+        ``True``: kV images too; ``"only"``: kV images and no others.
     max_age : float
         Seconds for which the last answer to the same request will do; 0 asks the node anyhow.
     deadline : float, optional
@@ -91,6 +94,7 @@ def fetch_images(
             count=count,
             machine=machine,
             course=course,
+            series=series,
             select=select,
             kv=kv,
             until=now.until,

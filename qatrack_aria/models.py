@@ -6,13 +6,15 @@ import difflib
 import json
 import re
 from fnmatch import translate
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator
 from django.db import Error, models, transaction
 
 from qatrack_aria.dicom import character_sets
+from qatrack_aria.dicom.peer import C_MOVE, PATIENT_ROOT, STUDY_ROOT, Peer, Tls
+from qatrack_aria.dicom.transports import TRANSPORTS
 from qatrack_aria.errors import (
     ConfigurationError,
     InactiveNodeError,
@@ -33,11 +35,6 @@ from qatrack_aria.validators import (
     validate_hosts,
     validate_name,
 )
-
-if TYPE_CHECKING:
-    from qatrack_aria.dicom.peer import Peer
-    from qatrack_aria.dicom.tls import Tls
-
 
 # --- nodes ------------------------------------------------------------------------------------
 
@@ -103,11 +100,6 @@ class AriaNodeManager(models.Manager):
 class AriaNode(models.Model):
     """One DICOM query/retrieve service, and how it is to be used."""
 
-    C_MOVE = "C-MOVE"
-    C_GET = "C-GET"
-    STUDY_ROOT = "STUDY"
-    PATIENT_ROOT = "PATIENT"
-
     name = models.CharField(
         max_length=50,
         unique=True,
@@ -156,7 +148,7 @@ class AriaNode(models.Model):
 
     retrieve_method = models.CharField(
         max_length=6,
-        choices=[(C_MOVE, "C-MOVE"), (C_GET, "C-GET")],
+        choices=[(name, name) for name in TRANSPORTS],
         default=C_MOVE,
         help_text="C-MOVE for ARIA. C-GET needs no port of ours, where the service has it.",
     )
@@ -281,15 +273,14 @@ class AriaNode(models.Model):
                 raise ValidationError({"use_tls": str(error)}) from error
 
     def _require_certificate(self) -> None:
-        of_move = self.use_tls and self.retrieve_method == self.C_MOVE
-        if of_move and not self.tls_certificate_file:
+        if not self.use_tls or self.tls_certificate_file:
+            return
+        if TRANSPORTS[self.retrieve_method].uses_port:
             raise ValidationError(
                 {"tls_certificate_file": ["With C-MOVE the service calls us: it wants to see one."]}
             )
 
     def _tls(self) -> Tls:
-        from qatrack_aria.dicom.tls import Tls
-
         return Tls(
             self.tls_ca_file, self.tls_certificate_file, self.tls_key_file, self.tls_check_host
         )
@@ -351,8 +342,6 @@ class AriaNode(models.Model):
         ConfigurationError
             A value that the admin would not have let pass.
         """
-        from qatrack_aria.dicom.peer import Peer
-
         try:
             self.clean_fields()
             self._require_certificate()

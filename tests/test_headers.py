@@ -13,15 +13,9 @@ import pytest
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
-from qatrack_aria.dicom.attributes import (
-    RT_IMAGE_STORAGE,
-    RT_PLAN_STORAGE,
-    image_ref,
-    plan_ref,
-    text,
-    valid_uid,
-)
+from qatrack_aria.dicom.attributes import image_ref, plan_ref, text
 from qatrack_aria.dicom.part10 import UnreadableError, read_file
+from qatrack_aria.dicom.uids import RT_IMAGE_STORAGE, RT_PLAN_STORAGE, valid_uid
 from qatrack_aria.simulator import phantom
 from qatrack_aria.storage.archive import PREAMBLE
 from tests import datasets

@@ -15,7 +15,7 @@ from django.core.management import call_command
 from django.db import DatabaseError, IntegrityError
 from django.utils import timezone
 
-from qatrack_aria.dicom.tls import Tls
+from qatrack_aria.dicom.peer import Tls
 from qatrack_aria.errors import (
     AriaError,
     ConfigurationError,

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import fractions
+import inspect
 import json
 from typing import Any
 
 import pytest
 
+from qatrack_aria import fetch_images
 from qatrack_aria.errors import RequestError
+from qatrack_aria.retrieval.options import OPTIONS
 from qatrack_aria.retrieval.request import Request, parse_deadline
 
 TODAY = dt.date(2026, 11, 22)
 PLAN_UID = "1.2.246.352.71.5.123456789"
 
 
+@pytest.fixture(autouse=True)
+def today(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("qatrack_aria.retrieval.options._today", lambda: TODAY)
+
+
 def parse(patient_id: Any = "QA_TB1", plan: Any = "WL", *args: Any, **options: Any) -> Request:
-    return Request.parse(patient_id, plan, *args, today=TODAY, **options)
+    return Request.parse(patient_id, plan, *args, **options)
 
 
 def refusal(*args: Any, **options: Any) -> str:
@@ -343,10 +352,46 @@ def test_an_unknown_selection_is_refused_with_the_known_ones(value: Any) -> None
     assert "one of series, day, all" in refusal(select=value)
 
 
-@pytest.mark.parametrize("value", [None, 0, 1, "yes", "", "False", []])
-def test_kv_is_either_true_or_false(value: Any) -> None:
+def test_kv_is_true_or_false_or_only() -> None:
     """``kv="False"`` from a string test is true in Python."""
-    assert "must be True or False" in refusal(kv=value)
+    assert [parse(kv=value).kv for value in (False, True, "only")] == [False, True, "only"]
+    for value in (None, 0, 1, "yes", "", "False", []):
+        assert "must be True, False or 'only'" in refusal(kv=value)
+
+
+# --- series -----------------------------------------------------------------------------------
+
+
+def test_a_series_is_named_by_its_uid() -> None:
+    assert parse(series=" 1.2.246.352.64.2.5 ").series == "1.2.246.352.64.2.5"
+    assert parse(series=None).series is None
+    for value in ("first", "1", "1.2/../3", "1..2"):
+        assert "is no Series Instance UID" in refusal(series=value)
+
+
+def test_an_empty_series_is_waited_for() -> None:
+    """A test that nobody filled in: "any series" would be a guess."""
+    assert "Waiting for the series" in refusal(series="")
+
+
+# --- the table of options ---------------------------------------------------------------------
+
+
+def test_the_table_and_the_signature_of_fetch_images_agree() -> None:
+    parameters = inspect.signature(fetch_images).parameters
+    for option in OPTIONS:
+        assert parameters[option.name].default == option.default
+        assert option.help or option.flags
+        assert f"    {option.name} :" in (fetch_images.__doc__ or "")
+    assert {field.name for field in dataclasses.fields(Request)} == {
+        *("patient_id", "plan", "image_type", "until"),
+        *(option.name for option in OPTIONS),
+    }
+
+
+def test_an_option_that_does_not_exist_is_an_error_of_the_programmer() -> None:
+    with pytest.raises(TypeError, match="'energy'"):
+        parse(energy="6X")
 
 
 def test_a_session_ends_at_a_moment_of_the_clinics_clocks() -> None:

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from qatrack_aria.dicom.attributes import VARIAN_PLAN_CLASSES, ImageRef
+from qatrack_aria.dicom.attributes import ImageRef
+from qatrack_aria.dicom.uids import VARIAN_PLAN_CLASSES
 from qatrack_aria.errors import AmbiguousImagesError, AmbiguousPlanError
 from qatrack_aria.retrieval.messages import explain_none
 from qatrack_aria.retrieval.request import Request
@@ -28,7 +29,6 @@ KV = {"dose_unit": "MINUTE"}
 
 
 def request(**options: Any) -> Request:
-    options.setdefault("today", TAKEN.date())
     return Request.parse(PATIENT, options.pop("plan", LABEL), **options)
 
 
@@ -218,6 +218,24 @@ def test_a_newer_series_of_kv_images_does_not_hide_the_mv_images() -> None:
     mv, kv = series("1", 1, 2), series("2", 3, **KV)
 
     assert chosen(mv + kv) == mv
+
+
+def test_kv_images_alone_can_be_asked_for() -> None:
+    mv, kv = series("1", 1, 2), series("1", 3, 4, **KV)
+    assert chosen([*mv, *kv], kv="only") == kv
+
+
+def test_one_series_can_be_asked_for() -> None:
+    older, newer = series("1", 1, 2), series("2", 3)
+    assert chosen([*older, *newer], series="1.2.3.1") == older
+    assert choose([*older, *newer], request(series="1.2.3.3"), PLANS) == []
+
+
+def test_a_single_image_of_the_series_that_was_asked_for_is_certain() -> None:
+    single = series("1", 1)
+    images = [*single, *series("2", 2)]
+    asked = request(series="1.2.3.1")
+    require_unambiguous(single, images, asked, PLANS)
 
 
 def test_all_of_the_newest_day_can_be_meant() -> None:

@@ -13,12 +13,14 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 
 from qatrack_aria.admin.context import node_or_404, page_context
 from qatrack_aria.admin.permissions import may_browse
 from qatrack_aria.errors import AriaError
 from qatrack_aria.models import AriaNode, Retrieval
-from qatrack_aria.retrieval.request import FIRST_YEAR
+from qatrack_aria.retrieval.options import FIRST_YEAR, OPTIONS
 
 if TYPE_CHECKING:
     from qatrack_aria.browse.groups import ImageGroup
@@ -27,13 +29,11 @@ if TYPE_CHECKING:
 PLANS = "admin/qatrack_aria/arianode/browse.html"
 IMAGES = "admin/qatrack_aria/arianode/browse_plan.html"
 #: How far back one may look at once: days, and what the page calls them.
-PERIODS = {"14": "two weeks", "120": "four months", "all": "all there are"}
+PERIODS = {"14": _lazy("two weeks"), "120": _lazy("four months"), "all": _lazy("all images")}
 USUAL = "120"
-#: What of a request a form may send.
-ASKED = ("plan", "image_type", "date", "count", "machine", "course", "select")
-#: Seconds in which a second press is answered with the same images.
-SAME_PRESS = 60
-FINDS_OUT = "The node does not say enough of them: fetching finds out which are meant."
+#: Seconds in which a second click is answered with the same images.
+SAME_CLICK = 60
+FINDS_OUT = _lazy("The node does not return enough about them: fetching finds out which match.")
 
 
 def browse(admin: ModelAdmin, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -105,40 +105,34 @@ def _of_plan(node: AriaNode, asked: Any) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class _Row:
-    """A batch as the page shows it; `says` is what the button says to who does not see the row."""
+    """A group of images as the page shows it; `label` describes its button to a screen reader."""
 
-    batch: ImageGroup
-    here: str
-    button: str
-    says: str
-    remark: str
+    group: ImageGroup
+    archived: str
+    label: str
+    note: str
 
     @property
     def several(self) -> bool:
         """Whether the first and the last image are of different minutes."""
-        first, last = self.batch.first, self.batch.last
+        first, last = self.group.first, self.group.last
         return first is not None and last is not None and f"{first:%H%M}" != f"{last:%H%M}"
 
 
 def _rows(found: PlanImages) -> list[tuple[dt.date | None, list[_Row]]]:
-    return [(day, [_row(batch, found.here) for batch in batches]) for day, batches in found.days]
+    return [(day, [_row(group, found.here) for group in groups]) for day, groups in found.days]
 
 
-def _row(batch: ImageGroup, archived: set[str]) -> _Row:
-    offer, count = batch.offer, len(batch.images)
-    here = sum(1 for image in batch.images if image.sop_uid in archived)
-    told = {0: "", count: "all here"}.get(here, f"{here} here")
-    if offer is None:
-        return _Row(batch, told, "", "", batch.trouble)
-    when = f"{batch.first:%Y-%m-%d %H:%M}" if batch.first else "without a date"
-    if offer.count is None:
-        says = f"Fetch what is of this plan, {when}"
-        return _Row(batch, told, "Fetch", says, FINDS_OUT)
-    button = "Fetch" if offer.exact else f"Fetch {offer.count}"
-    says = f"{button}: {', '.join(filter(None, [*batch.image_type, batch.beam, when]))}"
-    others = offer.count - count
-    remark = "" if offer.exact else f"{others} more come{'s' if others == 1 else ''} with it"
-    return _Row(batch, told, button, says, remark)
+def _row(group: ImageGroup, archived: set[str]) -> _Row:
+    here = sum(1 for image in group.images if image.sop_uid in archived)
+    archived_note = ""
+    if here:
+        every = here == len(group.images)
+        archived_note = _("all in the archive") if every else _("%d in the archive") % here
+    when = f"{group.first:%Y-%m-%d %H:%M}" if group.first else _("without a date")
+    label = f"{_('Fetch')}: {', '.join(filter(None, [*group.image_type, group.beam, when]))}"
+    note = group.error or ("" if group.is_certain else FINDS_OUT)
+    return _Row(group, archived_note, label, note)
 
 
 def _days(day: str, period: str) -> tuple[dt.date | None, dt.date | None]:
@@ -158,17 +152,16 @@ def _fetch(node: AriaNode, request: HttpRequest) -> HttpResponse:
     from qatrack_aria.retrieval.service import Caller, fetch
 
     posted = request.POST
-    asked = {name: posted[name] for name in ASKED if posted.get(name)}
+    asked = {o.name: o.from_form(posted[o.name]) for o in OPTIONS if posted.get(o.name)}
     caller = Caller(Retrieval.ADMIN, user=request.user.get_username())
     try:
         images = fetch(
             node.name,
             posted.get("patient"),
-            asked.pop("plan", None),
-            asked.pop("image_type", "portal"),
+            posted.get("plan"),
+            posted.get("image_type") or "portal",
             caller=caller,
-            max_age=SAME_PRESS,
-            kv=bool(posted.get("kv")),
+            max_age=SAME_CLICK,
             **asked,
         )
     except AriaError as error:
@@ -181,10 +174,9 @@ def _fetch(node: AriaNode, request: HttpRequest) -> HttpResponse:
     return _see_other(reverse("admin:qatrack_aria_retrieval_images", args=[row.pk]))
 
 
-def _came_since(came: int, listed: str) -> str:
-    if not listed.isdecimal() or came == int(listed):
-        return ""
-    return f" {came - int(listed)} more than the page had listed: they have come since."
+def _came_since(number: int, listed: str) -> str:
+    more = number - int(listed) if listed.isdecimal() else 0
+    return " " + _("%d more than the page listed: they have arrived since.") % more if more else ""
 
 
 def _back(node: AriaNode, posted: Any) -> str:

@@ -1,57 +1,31 @@
 """Listed images in the portions in which they can be fetched.
 
-A group is what one series holds of one day, image type, machine and kind of beam. Which requests
-there can be is for :mod:`qatrack_aria.retrieval.request` to say, and which images they match for
-:mod:`qatrack_aria.retrieval.selection`: only requests are offered whose outcome is known, or is
-said to be unknown.
+A group is what one series holds of one day, image type, machine and kind of beam: a row of the
+list. Its request names all of these, so that fetching brings exactly the images of the row. What
+the node does not return of them, only their files can tell; then the request is certain to bring
+no others, and may bring fewer.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-from typing import Any, Iterator, Mapping, NamedTuple, Sequence
+from typing import Any, Mapping, Sequence
 
 from qatrack_aria.dicom.attributes import ImageRef, PlanRef
 from qatrack_aria.errors import AmbiguousImagesError, RequestError
 from qatrack_aria.models import AriaNode
 from qatrack_aria.retrieval import selection
-from qatrack_aria.retrieval.request import PRESETS, Request
+from qatrack_aria.retrieval.options import IMAGE_TYPES
+from qatrack_aria.retrieval.request import Request
 from qatrack_aria.testpacks.call import write_call
 
 #: How a request names the plan.
-Words = Mapping[str, str]
+PlanName = Mapping[str, str]
 NAMELESS = (
-    "Its plan cannot be named in a request: the label is not unique, or has signs that no query "
-    "may hold, and the UID is none."
+    "No request can name this plan: its label is not unique, or has characters that no query may "
+    "hold, and its UID is invalid."
 )
-APART = "No request tells these images from others."
-
-
-@dataclasses.dataclass(frozen=True)
-class Offer:
-    """What can be fetched, and what will come.
-
-    Attributes
-    ----------
-    request : Request
-        What to ask; it holds the count, so that fewer images are an error.
-    count : int or None
-        How many images come; ``None`` where only their files can tell.
-    exact : bool
-        Whether they are those of the batch and no others.
-    """
-
-    request: Request
-    count: int | None
-    exact: bool
-
-    @property
-    def fields(self) -> dict[str, Any]:
-        """The request as a form sends it, without the patient."""
-        asked = dict(self.request.as_dict)
-        del asked["patient_id"]
-        return asked
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,17 +37,30 @@ class ImageGroup:
     images : list of ImageRef
         In the order of acquisition.
     of_plan : bool
-        Whether the node tells that they are the plan's; else only their files do.
-    offer : Offer or None
-        What to ask for.
-    trouble : str
-        Why nothing can be asked for.
+        Whether the node returns that they reference the plan; else only their files tell.
+    request : Request or None
+        What fetches them. It holds their number as ``count`` where the node returns enough of them
+        to be certain; then fewer images are an error.
+    error : str
+        Why nothing can fetch them.
     """
 
     images: list[ImageRef]
     of_plan: bool
-    offer: Offer | None
-    trouble: str
+    request: Request | None
+    error: str = ""
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether all of them match, by what the node returns."""
+        return self.request is not None and self.request.count is not None
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """The request as a form sends it, without the patient."""
+        asked = dict(self.request.as_dict) if self.request else {}
+        asked.pop("patient_id", None)
+        return asked
 
     @property
     def first(self) -> dt.datetime | None:
@@ -88,40 +75,33 @@ class ImageGroup:
     @property
     def day(self) -> dt.date | None:
         """The day of all of them."""
-        return self.first.date() if self.first else None
+        return self.images[0].day
 
     @property
     def image_type(self) -> Sequence[str]:
-        """The image type's values, as one says them; none if the node does not tell."""
-        told = self.images[0].image_type
-        return selection.short_image_type(told).split("\\") if told else ()
+        """The values of the image type, shortened; none if the node does not return it."""
+        values = self.images[0].image_type
+        return selection.short_image_type(values).split("\\") if values else ()
 
     @property
     def machine(self) -> str:
-        """The machine; empty if the node does not tell."""
+        """The machine; empty if the node does not return it."""
         return self.images[0].machine
 
     @property
     def beam(self) -> str:
-        """MV or kV; empty if the node does not tell."""
+        """MV or kV; empty if the node does not return it."""
         return {True: "kV", False: "MV", None: ""}[self.images[0].is_kv]
 
     @property
     def order(self) -> tuple[Any, ...]:
-        """Batches of a day are listed by this."""
-        return self.first or dt.datetime.min, tuple(self.image_type), self.images[0].sop_uid
-
-
-class _Outcome(NamedTuple):
-    """The images that answer to a request, and whether that is certain."""
-
-    come: frozenset[str]
-    certain: bool
+        """What the groups of a day are sorted by."""
+        return self.images[0].moment, tuple(self.image_type), self.images[0].sop_uid
 
 
 @dataclasses.dataclass(frozen=True)
 class CompositeCode:
-    """The lines of a composite test that bring the newest images of a type."""
+    """The lines of a composite test that fetch the newest images of a type."""
 
     image_type: str
     text: str
@@ -129,7 +109,7 @@ class CompositeCode:
 
 def name_plan(
     plan: PlanRef, listed: Sequence[PlanRef], node: AriaNode, patient_id: str
-) -> Words | None:
+) -> PlanName | None:
     """How to name a plan so that no other of the patient's is meant: best as people call it.
 
     Returns
@@ -142,29 +122,29 @@ def name_plan(
         ways.insert(0, {"plan": plan.label})
         if plan.course:
             ways.insert(1, {"plan": plan.label, "course": plan.course})
-    for words in ways:
+    for plan_name in ways:
         try:
-            request = Request.parse(patient_id, **words)
+            request = Request.parse(patient_id, **plan_name)
             node.require_writable("plan label", request.plan)
         except RequestError:
             continue
         if [one for one in listed if selection.match_plan(one, request) is not False] == [plan]:
-            return words
+            return plan_name
     return None
 
 
 def group_images(
-    images: Sequence[ImageRef], plan: PlanRef, words: Words | None
+    images: Sequence[ImageRef], plan: PlanRef, plan_name: PlanName | None
 ) -> list[ImageGroup]:
-    """Sort a plan's images into groups.
+    """Sort the images of a plan into groups.
 
     Parameters
     ----------
     images : sequence of ImageRef
-        All that are the plan's, or may be, of whole days.
+        Those that reference the plan, or may.
     plan : PlanRef
         The plan.
-    words : dict or None
+    plan_name : dict or None
         How requests name it; see :func:`name_plan`.
 
     Returns
@@ -174,32 +154,51 @@ def group_images(
     """
     uids = frozenset([plan.sop_uid])
     groups: dict[Any, list[ImageRef]] = {}
-    days: dict[dt.date | None, list[ImageRef]] = {}
     for image in sorted(images, key=lambda image: image.order):
-        groups.setdefault(_portion(image), []).append(image)
-        days.setdefault(image.day, []).append(image)
-    outcomes: dict[Request, _Outcome] = {}
-    found = []
-    for group in groups.values():
-        of_plan = all(selection.match_plan_reference(image, uids).matches for image in group)
-        day = group[0].day
-        # What has no date in an answer may be of any day.
-        possible = [*days[day], *(days.get(None, []) if day else [])]
-        offer, trouble = _offer(group, images if day is None else possible, uids, words, outcomes)
-        found.append(ImageGroup(group, of_plan, offer, trouble))
-    return sorted(found, key=lambda batch: batch.images[0].moment, reverse=True)
+        machines = tuple(sorted(image.machines or ()))
+        key = image.day, image.series_key, image.image_type, image.is_kv, machines
+        groups.setdefault(key, []).append(image)
+    found = [_group(group, uids, plan_name) for group in groups.values()]
+    return sorted(found, key=lambda group: group.images[0].moment, reverse=True)
+
+
+def _group(images: list[ImageRef], uids: frozenset[str], plan_name: PlanName | None) -> ImageGroup:
+    of_plan = all(selection.match_plan_reference(image, uids).matches for image in images)
+    if plan_name is None:
+        return ImageGroup(images, of_plan, None, NAMELESS)
+    like = images[0]
+    try:
+        request = Request.parse(
+            like.patient_id,
+            image_type=like.image_type or IMAGE_TYPES["portal"].values,
+            series=like.series_uid,
+            date=like.day,
+            machine=like.machine or None,
+            kv="only" if like.is_kv else False,
+            select=None if like.day else "all",
+            **plan_name,
+        )
+    except RequestError as error:
+        return ImageGroup(images, of_plan, None, str(error))
+    if all(selection.match_image(image, request, uids).matches for image in images):
+        request = dataclasses.replace(request, count=len(images))
+    return ImageGroup(images, of_plan, request)
 
 
 def codes(
-    images: Sequence[ImageRef], plan: PlanRef, words: Words | None, patient_id: str, node: str
+    images: Sequence[ImageRef],
+    plan: PlanRef,
+    plan_name: PlanName | None,
+    patient_id: str,
+    node: str,
 ) -> list[CompositeCode]:
     """Write the composite tests that bring the newest images, one for each image type."""
     uids = frozenset([plan.sop_uid])
-    told = sorted({image.image_type for image in images if image.image_type})
-    types = told or ([PRESETS["portal"]] if images else [])
+    listed_types = sorted({image.image_type for image in images if image.image_type})
+    types = listed_types or ([IMAGE_TYPES["portal"].values] if images else [])
     written = []
-    for image_type in types if words else []:
-        request = _newest(images, uids, patient_id, {**(words or {}), "image_type": image_type})
+    for image_type in types if plan_name else []:
+        request = _newest(images, uids, patient_id, {**(plan_name or {}), "image_type": image_type})
         if request is not None:
             written.append(
                 CompositeCode(selection.short_image_type(image_type), write_call(node, request))
@@ -208,18 +207,18 @@ def codes(
 
 
 def _newest(
-    images: Sequence[ImageRef], uids: frozenset[str], patient_id: str, words: Mapping[str, Any]
+    images: Sequence[ImageRef], uids: frozenset[str], patient_id: str, plan_name: Mapping[str, Any]
 ) -> Request | None:
     """The shortest request that is not refused as ambiguous."""
     ways: list[dict[str, Any]] = [
         {},
         {"select": "day"},
-        {"kv": True},
-        {"kv": True, "select": "day"},
+        {"kv": "only"},
+        {"kv": "only", "select": "day"},
     ]
     for way in ways:
         try:
-            request = Request.parse(patient_id, **words, **way)
+            request = Request.parse(patient_id, **plan_name, **way)
             chosen = selection.choose(images, request, uids)
             if chosen:
                 selection.require_unambiguous(chosen, images, request, uids)
@@ -227,66 +226,3 @@ def _newest(
         except (AmbiguousImagesError, RequestError):
             continue
     return None
-
-
-def _offer(
-    group: Sequence[ImageRef],
-    possible: Sequence[ImageRef],
-    uids: frozenset[str],
-    words: Words | None,
-    outcomes: dict[Request, _Outcome],
-) -> tuple[Offer | None, str]:
-    """The request that brings just these images, else the one that brings the fewest others."""
-    if words is None:
-        return None, NAMELESS
-    wanted = {image.sop_uid for image in group}
-    sure: list[Offer] = []
-    open_: list[Offer] = []
-    try:
-        for request in _requests(group[0], words):
-            if request not in outcomes:
-                outcomes[request] = _outcome(possible, request, uids)
-            come, certain = outcomes[request]
-            if not certain:
-                open_.append(Offer(request, None, False))
-            elif wanted <= come:
-                counted = dataclasses.replace(request, count=len(come))
-                sure.append(Offer(counted, len(come), wanted == come))
-    except RequestError as error:
-        return None, str(error)
-    if sure:
-        return min(sure, key=lambda offer: offer.count or 0), ""
-    # The widest of those whose outcome is not known: it leaves out none of the batch.
-    return (open_[-1], "") if open_ else (None, APART)
-
-
-def _outcome(possible: Sequence[ImageRef], request: Request, uids: frozenset[str]) -> _Outcome:
-    chosen = selection.choose(possible, request, uids)
-    certain = all(selection.match_image(image, request, uids).matches for image in chosen)
-    return _Outcome(frozenset(image.sop_uid for image in chosen), certain)
-
-
-def _requests(image: ImageRef, words: Words) -> Iterator[Request]:
-    """What can be asked for images like one of them, the shortest first."""
-    like: dict[str, Any] = {
-        **words,
-        "image_type": image.image_type or PRESETS["portal"],
-        "kv": image.is_kv is True,
-    }
-    if image.acquired is None:
-        yield Request.parse(image.patient_id, **like, select="all")
-        return
-    for select in ("series", "day"):
-        for machine in (None, image.machine) if image.machine else (None,):
-            yield Request.parse(
-                image.patient_id,
-                **like,
-                date=image.acquired.date(),
-                machine=machine,
-                select=select,
-            )
-
-
-def _portion(image: ImageRef) -> Any:
-    machines = tuple(sorted(image.machines or ()))
-    return image.day, image.series_key, image.image_type, image.is_kv, machines

@@ -125,12 +125,12 @@ def plan_images(node: AriaNode, patient_id: Any, plan_uid: str, days: Days = EVE
                 f"plans of patient '{finder.patient_id}': go back to the list of plans."
             )
         images, searched = _images(finder, plan.sop_uid, days)
-    words = name_plan(plan, listed, node, finder.patient_id)
-    found = group_images(images, plan, words)
+    plan_name = name_plan(plan, listed, node, finder.patient_id)
+    found = group_images(images, plan, plan_name)
     return PlanImages(
         plan,
         _by_day(found[:MOST_BATCHES]),
-        codes(images, plan, words, finder.patient_id, node.name),
+        codes(images, plan, plan_name, finder.patient_id, node.name),
         searched,
         len(found[MOST_BATCHES:]),
         {image.sop_uid for image in images if _is_here(archive, image)},

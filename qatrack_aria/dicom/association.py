@@ -2,51 +2,41 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from typing import Any, Sequence
+from typing import Any, Callable, ContextManager
 
 from pynetdicom import build_context, build_role, evt
 from pynetdicom.association import Association
 from pynetdicom.presentation import PresentationContext
-from pynetdicom.sop_class import (
-    PatientRootQueryRetrieveInformationModelFind,
-    PatientRootQueryRetrieveInformationModelGet,
-    PatientRootQueryRetrieveInformationModelMove,
-    StudyRootQueryRetrieveInformationModelFind,
-    StudyRootQueryRetrieveInformationModelGet,
-    StudyRootQueryRetrieveInformationModelMove,
-    Verification,
-)
+from pynetdicom.sop_class import Verification
 
 from qatrack_aria.dicom import pynetdicom_patches, tls
-from qatrack_aria.dicom.attributes import (
+from qatrack_aria.dicom.deadline import Deadline
+from qatrack_aria.dicom.limits import limit_association
+from qatrack_aria.dicom.peer import PATIENT_ROOT, STUDY_ROOT, Peer
+from qatrack_aria.dicom.rejection import rejection_error
+from qatrack_aria.dicom.resolve import connection_failure, resolve, unreachable_error
+from qatrack_aria.dicom.tls import TlsProblem
+from qatrack_aria.dicom.transports import transport_of
+from qatrack_aria.dicom.uids import (
     CT_IMAGE_STORAGE,
     PLAN_CLASSES,
     RT_IMAGE_STORAGE,
     SPATIAL_REGISTRATION_STORAGE,
     VARIAN_PLAN_CLASSES,
 )
-from qatrack_aria.dicom.deadline import Deadline
-from qatrack_aria.dicom.limits import limit_association
-from qatrack_aria.dicom.peer import C_GET, C_MOVE, PATIENT_ROOT, STUDY_ROOT, Peer
-from qatrack_aria.dicom.rejection import rejection_error
-from qatrack_aria.dicom.resolve import connection_failure, resolve, unreachable_error
-from qatrack_aria.dicom.tls import TlsProblem
 from qatrack_aria.errors import (
     AssociationRejectedError,
     NodeBusyError,
     NodeUnreachableError,
 )
-from qatrack_aria.retrieval.timeline import CALL, Timeline
 from qatrack_aria.text import error_reason
 
-MODELS = {
-    (STUDY_ROOT, "C-FIND"): StudyRootQueryRetrieveInformationModelFind,
-    (STUDY_ROOT, C_MOVE): StudyRootQueryRetrieveInformationModelMove,
-    (STUDY_ROOT, C_GET): StudyRootQueryRetrieveInformationModelGet,
-    (PATIENT_ROOT, "C-FIND"): PatientRootQueryRetrieveInformationModelFind,
-    (PATIENT_ROOT, C_MOVE): PatientRootQueryRetrieveInformationModelMove,
-    (PATIENT_ROOT, C_GET): PatientRootQueryRetrieveInformationModelGet,
+#: SOP Class UID of C-FIND for each query model of a node (PS3.4 C.6).
+FIND_MODELS = {
+    STUDY_ROOT: "1.2.840.10008.5.1.4.1.2.2.1",
+    PATIENT_ROOT: "1.2.840.10008.5.1.4.1.2.1.1",
 }
 
 #: What may be sent to us. All in the uncompressed transfer syntaxes, which every peer must offer.
@@ -86,8 +76,8 @@ class Session:
         Takes the C-STORE event of a C-GET and returns its status.
     verification : bool
         Ask for C-ECHO too.
-    story : Timeline, optional
-        Told how long calling takes.
+    connecting : callable, optional
+        Returns a context manager in which the association is opened, for instance a timer.
 
     Raises
     ------
@@ -101,27 +91,30 @@ class Session:
         deadline: Deadline,
         on_store: Any = None,
         verification: bool = False,
-        story: Timeline | None = None,
+        connecting: Callable[[], ContextManager[Any]] = contextlib.nullcontext,
     ) -> None:
         self.peer = peer
         self._verification = verification
         self.deadline = deadline
         self._on_store = on_store
-        self._story = story or Timeline()
+        self._connecting = connecting
+        self._logging = contextlib.ExitStack()
         self._association: Association | None = None
         self._message_id = 0
 
     def __enter__(self) -> Session:
+        self._logging.enter_context(pynetdicom_patches.private_logging())
         return self
 
     def __exit__(self, *error: object) -> None:
-        self.close()
+        with self._logging:
+            self.close()
 
     @property
     def association(self) -> Association:
         """An established association."""
         if self._association is None or not self._association.is_established:
-            with self._story.step(CALL):
+            with self._connecting():
                 self.close()
                 self._association = self._open()
         return self._association
@@ -152,8 +145,8 @@ class Session:
             pynetdicom_patches.abort(association)
 
     def context(self, service: str) -> Any:
-        """The SOP class of the node's information model for "C-FIND", "C-MOVE" or "C-GET"."""
-        model = MODELS[self.peer.query_model, service]
+        """Return the SOP class of C-FIND, or of the node's way of retrieving, if it is offered."""
+        model = self._model(service)
         if model not in [cx.abstract_syntax for cx in self.association.accepted_contexts]:
             root = self.peer.query_model.title()
             raise AssociationRejectedError(
@@ -161,6 +154,10 @@ class Session:
                 f"{root} Root model: choose another query model or retrieve method for this node."
             )
         return model
+
+    def _model(self, service: str) -> str:
+        models = FIND_MODELS if service == "C-FIND" else transport_of(self.peer).models
+        return models[self.peer.query_model]
 
     def echo(self) -> int | None:
         """One C-ECHO (PS3.7 9.1.5).
@@ -287,13 +284,12 @@ class Session:
         return tls.probe(*where, self.peer.tls, self.peer.remote_host, wait)
 
     def _contexts(self) -> tuple[list[PresentationContext], list[Any]]:
-        services: Sequence[str] = ("C-FIND", self.peer.retrieve_method)
-        contexts = [build_context(MODELS[self.peer.query_model, service]) for service in services]
+        transport = transport_of(self.peer)
+        contexts = [build_context(self._model(service)) for service in ("C-FIND", transport.name)]
         if self._verification:
             contexts.append(build_context(Verification))
-        if self.peer.retrieve_method != C_GET:
+        if not transport.uses_association:
             return contexts, []
-        # In a C-GET the images come back on this association: we are the SCP of Storage.
         roles = [build_role(uid, scp_role=True) for uid in STORAGE_CLASSES]
         return contexts + storage_contexts(), roles
 

@@ -24,18 +24,6 @@ from pydicom.valuerep import PersonName
 from qatrack_aria.dicom.character_sets import PADDING, plain_text
 from qatrack_aria.text import printable
 
-RT_PLAN_STORAGE = "1.2.840.10008.5.1.4.1.1.481.5"
-RT_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.481.1"
-CT_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.2"
-SPATIAL_REGISTRATION_STORAGE = "1.2.840.10008.5.1.4.1.1.66.1"
-#: Halcyon's plans are of private classes (seen in several clients of ARIA).
-VARIAN_PLAN_CLASSES = (
-    "1.2.246.352.70.1.70",
-    "1.2.246.352.70.1.71",
-    "1.2.246.352.70.1.72",
-)
-PLAN_CLASSES = (RT_PLAN_STORAGE, *VARIAN_PLAN_CLASSES)
-
 #: Values of an attribute that are read: one more than anybody can ask for, of an ImageType.
 MAX_VALUES = 17
 #: Dates before are what programs write for none (1 January 0001 or 1900).
@@ -165,18 +153,6 @@ class ImageRef:
 def parse_moment(text: str | None) -> dt.datetime | None:
     """A moment in ISO 8601, as :meth:`datetime.datetime.isoformat` writes it."""
     return dt.datetime.fromisoformat(text) if text else None
-
-
-def valid_uid(value: object) -> bool:
-    """Whether `value` is a UID (PS3.5 section 9), and so safe in a file name.
-
-    Leading zeros in a component are let pass: they are wrong, seen in the field, and harmless.
-    """
-    return (
-        isinstance(value, str)
-        and len(value) <= 64
-        and re.fullmatch(r"[0-9]+(\.[0-9]+)+", value) is not None
-    )
 
 
 def plan_ref(ds: Dataset, *, from_file: bool = False) -> PlanRef:

@@ -26,18 +26,11 @@ from typing import (
 from pydicom.dataset import Dataset
 
 from qatrack_aria.dicom.association import Session
-from qatrack_aria.dicom.attributes import (
-    PLAN_CLASSES,
-    ImageRef,
-    PlanRef,
-    image_ref,
-    plan_ref,
-    text,
-    valid_uid,
-)
+from qatrack_aria.dicom.attributes import ImageRef, PlanRef, image_ref, plan_ref, text
 from qatrack_aria.dicom.c_find import QueryRecord, find
 from qatrack_aria.dicom.identifier import identifier
 from qatrack_aria.dicom.peer import PATIENT_ROOT
+from qatrack_aria.dicom.uids import PLAN_CLASSES, valid_uid
 from qatrack_aria.errors import QueryError
 
 logger = logging.getLogger(__name__)
@@ -184,6 +177,28 @@ class Finder:
                 return images
         return []
 
+    def images_of_series(self, series_uid: str) -> list[ImageRef]:
+        """Return the RT Images of a series of which the study is unknown.
+
+        ARIA answers IMAGE level by the Series Instance UID alone (seen in clients of it).
+
+        Raises
+        ------
+        QueryError
+            The node refused every way of asking.
+        """
+        keys = {
+            "PatientID": self.patient_id,
+            "Modality": "RTIMAGE",
+            "SeriesInstanceUID": series_uid,
+        }
+        ways: list[Callable[[], list[ImageRef]]] = []
+        if self.relational:
+            ways += [partial(self._images, keys, r) for r in (IMAGE_KEYS, IMAGE_KEYS_SEEN)]
+        ways.append(partial(self._images_by_level, series_uid))
+        found: list[ImageRef] = self._first_answer("images", ways)
+        return [image for image in found if image.series_uid == series_uid]
+
     def uids_of_series(self, study_uid: str, series_uid: str) -> set[str]:
         """The SOP Instance UIDs of one series' RT Images, or none where the node will not tell.
 
@@ -284,10 +299,11 @@ class Finder:
             self.relational = False
         return plans
 
-    def _images_by_level(self) -> list[ImageRef]:
+    def _images_by_level(self, series_uid: str | None = None) -> list[ImageRef]:
         images: list[ImageRef] = []
         for keys in self._series_of("RTIMAGE"):
-            images += self._images(keys, IMAGE_KEYS)
+            if series_uid in (None, keys["SeriesInstanceUID"]):
+                images += self._images(keys, IMAGE_KEYS)
         return images
 
     def _series_of(self, modality: str) -> Iterator[Keys]:

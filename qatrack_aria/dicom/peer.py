@@ -3,15 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from qatrack_aria.dicom.tls import Tls
 
 C_MOVE = "C-MOVE"
 C_GET = "C-GET"
 STUDY_ROOT = "STUDY"
 PATIENT_ROOT = "PATIENT"
+
+
+@dataclass(frozen=True)
+class Tls:
+    """The files of one node, all in PEM.
+
+    Attributes
+    ----------
+    ca_file : str
+        Certificates of the authorities to believe; empty for those that the system believes.
+    certificate_file, key_file : str
+        Our certificate, with those between it and the authority, and its key; the key may be in
+        the same file.
+    check_host : bool
+        Whether the node's certificate must name the host that we call.
+    """
+
+    ca_file: str = ""
+    certificate_file: str = ""
+    key_file: str = ""
+    check_host: bool = True
 
 
 @dataclass(frozen=True)

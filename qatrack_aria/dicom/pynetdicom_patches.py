@@ -1,27 +1,30 @@
-"""Where pynetdicom differs between the versions that are supported, and where it needs a hand."""
+"""All that depends on private parts of pynetdicom, or on its version (2.0 to 3).
+
+No other module touches them, and ``tests/dicom/test_pynetdicom_patches.py`` names each of them.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import math
 import queue
 import socket
 import threading
 import time
-from typing import Any, Callable
+from typing import Any, Callable, Iterator
 
 import pynetdicom
 from pynetdicom import _config, evt, sop_class
 from pynetdicom.ae import ApplicationEntity
 from pynetdicom.association import Association
 from pynetdicom.service_class import StorageServiceClass
-from pynetdicom.transport import AssociationSocket, ThreadedAssociationServer
-
-# pynetdicom writes whole identifiers (patient and staff names) into its log, at level INFO.
-_config.LOG_REQUEST_IDENTIFIERS = _config.LOG_RESPONSE_IDENTIFIERS = False
-if logging.getLogger("pynetdicom").level == logging.NOTSET:
-    logging.getLogger("pynetdicom").setLevel(logging.CRITICAL)
+from pynetdicom.transport import (
+    AssociationSocket,
+    RequestHandler,
+    ThreadedAssociationServer,
+)
 
 #: Seconds that the last words to a peer may take: sending an A-ABORT takes about 0.1.
 ABORT_TIMEOUT = 1.0
@@ -31,6 +34,44 @@ LOOK = 0.2
 
 _QUICK_ACK = getattr(socket, "TCP_QUICKACK", None)  # Linux
 _HAS_IPV6 = int(pynetdicom.__version__.split(".")[0]) >= 3
+
+
+# --- logging ----------------------------------------------------------------------------------
+
+_logging_lock = threading.Lock()
+_logging_users = 0
+_logging_before: tuple[bool, bool, int] = (True, True, logging.NOTSET)
+
+
+@contextlib.contextmanager
+def private_logging() -> Iterator[None]:
+    """Keep patients and staff out of pynetdicom's log while one of our associations is open.
+
+    At level INFO pynetdicom logs whole identifiers. And where nobody has set its level, its
+    errors, which ours repeat in plain words, would go to standard error. Both are as they were
+    when the last association of ours has ended: other users of pynetdicom in the same process
+    keep their configuration.
+    """
+    global _logging_users, _logging_before
+    logger = logging.getLogger("pynetdicom")
+    with _logging_lock:
+        if not _logging_users:
+            identifiers = _config.LOG_REQUEST_IDENTIFIERS, _config.LOG_RESPONSE_IDENTIFIERS
+            _logging_before = (*identifiers, logger.level)
+            _config.LOG_REQUEST_IDENTIFIERS = _config.LOG_RESPONSE_IDENTIFIERS = False
+            if logger.level == logging.NOTSET:
+                logger.setLevel(logging.CRITICAL)
+        _logging_users += 1
+    try:
+        yield
+    finally:
+        with _logging_lock:
+            _logging_users -= 1
+            if not _logging_users:
+                _config.LOG_REQUEST_IDENTIFIERS = _logging_before[0]
+                _config.LOG_RESPONSE_IDENTIFIERS = _logging_before[1]
+                if _logging_before[2] == logging.NOTSET and logger.level == logging.CRITICAL:
+                    logger.setLevel(logging.NOTSET)
 
 
 # --- SOP classes ------------------------------------------------------------------------------
@@ -220,6 +261,135 @@ def cut(connection: socket.socket) -> None:
     """Hang up; whoever reads from the connection finds its end."""
     with contextlib.suppress(OSError):  # it is closed already
         connection.shutdown(socket.SHUT_RDWR)
+
+
+# --- what an association has received, and how it reads ---------------------------------------
+
+
+def unfiled_bytes(association: Any) -> int:
+    """Return the number of bytes that an association has received and that nobody has taken."""
+    dimse = association.dimse
+    begun = dimse.message
+    with dimse.msg_queue.mutex:
+        whole = [message for _, message in dimse.msg_queue.queue]
+    # What a C-STORE brings, or an answer.
+    sets = [getattr(message, kind, None) for message in whole for kind in ("DataSet", "Identifier")]
+    size = sum(data.getbuffer().nbytes for data in sets if data is not None)
+    if begun is not None:
+        size += begun.data_set.tell() + begun.encoded_command_set.tell()
+    return int(size)
+
+
+def socket_of(association: Any) -> Any:
+    """Return the socket of an association, ``None`` once it has been closed."""
+    connection = association.dul.socket
+    return None if connection is None else connection.socket
+
+
+def read_by(association: Any, read: Callable[[int], bytearray]) -> None:
+    """Have an association read from its socket by `read`, which takes the number of bytes.
+
+    pynetdicom takes memory for whatever length a PDU claims, and reads 4096 bytes at a time, which
+    is a third of a receiver's work.
+    """
+    association.dul.socket.recv = read
+
+
+def decode_by(association: Any, decode: Callable[[Any, bytearray], Any]) -> None:
+    """Have an association decode PDUs by `decode`, which takes pynetdicom's decoder and the PDU."""
+    dul = association.dul
+    dul._decode_pdu = functools.partial(decode, dul._decode_pdu)
+
+
+def threads_of(association: Any) -> list[Any]:
+    """Return the threads of an association: its own, and the one that reads."""
+    return [association, association.dul]
+
+
+def run_by(association: Any, run: Callable[[Any], None], read: Callable[[Any], None]) -> None:
+    """Run an association's threads by `run` and `read`, which take what pynetdicom would run."""
+    association.run = functools.partial(run, association.run)
+    association.dul.run = functools.partial(read, association.dul.run)
+
+
+def stop_waiting(association: Any) -> None:
+    """Wake an association that waits for an A-ASSOCIATE: ``None`` is what a timeout gives."""
+    association.dul.to_user_queue.put(None)
+
+
+# --- serving ----------------------------------------------------------------------------------
+
+
+def handler_class(prepare: Callable[[Any, Association], None]) -> type[RequestHandler]:
+    """Return a class that serves connections, for an association server.
+
+    Parameters
+    ----------
+    prepare : callable
+        Takes the server and the association of a client that has just connected.
+    """
+
+    class Handler(RequestHandler):
+        def _create_association(self) -> Association:
+            association = super()._create_association()
+            prepare(self.server, association)
+            return association
+
+    return Handler
+
+
+def serve_by(association: Any, serves: Any, serve: Callable[[Any, int], None]) -> None:
+    """Have an association answer requests by `serve` instead of pynetdicom's service classes.
+
+    Those let a handler choose little: C-MOVE reports every sub-operation, only some final statuses
+    pass, and 0xB001 is followed by a second final response.
+
+    Parameters
+    ----------
+    association : Association
+        That of an acceptor.
+    serves : callable
+        Takes a request; whether `serve` answers it. pynetdicom answers all others.
+    serve : callable
+        Takes a request primitive and the ID of its presentation context.
+    """
+    serve_request = association._serve_request
+
+    def serve_or_not(request: Any, context_id: int) -> None:
+        if not serves(request):
+            serve_request(request, context_id)
+            return
+        association.dimse.cancel_req = {}
+        association._is_paused = True  # C-GET sends on this association, see send_c_store()
+        try:
+            serve(request, context_id)
+        finally:
+            association._is_paused = False
+
+    association._serve_request = serve_or_not
+
+
+def is_cancelled(association: Any, message_id: int) -> bool:
+    """Tell whether the peer has sent a C-CANCEL for a request."""
+    return message_id in association.dimse.cancel_req
+
+
+def send_response(association: Any, response: Any, context_id: int) -> None:
+    """Send a response primitive."""
+    association.dimse.send_msg(response, context_id)
+
+
+def hang_up(association: Any) -> None:
+    """End a connection on which no association was requested."""
+    if association.dul.socket is not None:
+        association.dul.socket.close()
+        stop_waiting(association)
+
+
+def reject(association: Any, result: int, source: int, reason: int) -> None:
+    """Reject a requested association (PS3.8 9.3.4)."""
+    association.acse.send_reject(result, source, reason)
+    association.kill()
 
 
 # --- listening --------------------------------------------------------------------------------

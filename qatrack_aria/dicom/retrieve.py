@@ -17,8 +17,9 @@ from pydicom.dataset import Dataset
 from qatrack_aria.dicom import pynetdicom_patches
 from qatrack_aria.dicom.association import Session
 from qatrack_aria.dicom.identifier import PENDING, identifier
-from qatrack_aria.dicom.peer import C_MOVE, PATIENT_ROOT
+from qatrack_aria.dicom.peer import PATIENT_ROOT
 from qatrack_aria.dicom.storage_scp import Inbox
+from qatrack_aria.dicom.transports import transport_of
 
 logger = logging.getLogger(__name__)
 
@@ -265,15 +266,14 @@ class _Operation:
         str
             Why the wait was broken off; empty if it came to its end.
         """
-        service = self.session.peer.retrieve_method
-        model = self.session.context(service)
+        self.session.context(transport_of(self.session.peer).name)
         message_id = self.session.next_message_id()
         association = self.session.association
         # The thread's own wait is the longest; the ones below are those that count.
         association.dimse_timeout = self.session.deadline.remaining + 5
         thread = threading.Thread(
             target=self._read_responses,
-            args=(association, service, model, message_id),
+            args=(association, message_id),
             daemon=True,
         )
         thread.start()
@@ -286,15 +286,10 @@ class _Operation:
             thread.join(5.0)
         return broken
 
-    def _read_responses(self, association: Any, service: str, model: Any, message_id: int) -> None:
+    def _read_responses(self, association: Any, message_id: int) -> None:
+        peer = self.session.peer
         try:
-            if service == C_MOVE:
-                destination = self.session.peer.local_ae_title
-                responses = association.send_c_move(
-                    self._identifier, destination, model, message_id
-                )
-            else:
-                responses = association.send_c_get(self._identifier, model, message_id)
+            responses = transport_of(peer).request(association, self._identifier, message_id, peer)
             for status, _ in responses:
                 with self.inbox.changed:
                     self._heard = time.monotonic()

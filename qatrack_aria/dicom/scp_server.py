@@ -21,7 +21,7 @@ from pynetdicom.pdu import P_DATA_TF
 from pynetdicom.transport import ThreadedAssociationServer
 
 from qatrack_aria.dicom import pynetdicom_patches
-from qatrack_aria.dicom.limits import MAX_UNFILED, receive, unfiled
+from qatrack_aria.dicom.limits import MAX_UNFILED, receive
 
 #: Connections that are no associations yet. If one more comes, the oldest goes: an honest peer asks
 #: for its association within milliseconds.
@@ -82,14 +82,14 @@ class Connection:
     @property
     def threads(self) -> list[Any]:
         """Those of its association."""
-        return [] if self.association is None else [self.association, self.association.dul]
+        return [] if self.association is None else pynetdicom_patches.threads_of(self.association)
 
     @property
     def unfiled(self) -> int:
         """Bytes that it has sent and that nobody has taken."""
         if self.association is None:
             return 0
-        return unfiled(self.association)
+        return pynetdicom_patches.unfiled_bytes(self.association)
 
     def hang_up(self) -> None:
         """End the connection now, whatever its threads are doing."""
@@ -104,7 +104,7 @@ class Connection:
             socket.socket.shutdown(self.sock, socket.SHUT_RDWR)
         if self.association is not None and not self.is_associated:
             # It waits for an A-ASSOCIATE; None is what a timeout gives.
-            self.association.dul.to_user_queue.put(None)
+            pynetdicom_patches.stop_waiting(self.association)
 
 
 class BoundedServer(ThreadedAssociationServer):
@@ -190,13 +190,13 @@ class BoundedServer(ThreadedAssociationServer):
 
     def _come_in(self, event: evt.Event) -> None:
         association: Any = event.assoc
-        dul = association.dul
-        connection = next(one for one in list(self.connections) if one.sock is dul.socket.socket)
+        sock = pynetdicom_patches.socket_of(association)
+        connection = next(one for one in list(self.connections) if one.sock is sock)
         connection.association = association
-        dul.socket.recv = functools.partial(self._read, connection)
-        dul._decode_pdu = functools.partial(self._decode, connection, dul._decode_pdu)
-        association.run = functools.partial(self._run, connection, association.run)
-        dul.run = functools.partial(self._read_on, connection, dul.run)
+        pynetdicom_patches.read_by(association, functools.partial(self._read, connection))
+        pynetdicom_patches.decode_by(association, functools.partial(self._decode, connection))
+        run = functools.partial(self._run, connection)
+        pynetdicom_patches.run_by(association, run, functools.partial(self._read_on, connection))
 
     # --- what it sends ------------------------------------------------------------------------
 

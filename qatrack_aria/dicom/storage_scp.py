@@ -6,6 +6,7 @@ Two parts: the :class:`Inbox` decides what becomes of each C-STORE, whether it c
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from typing import Any, Callable, Collection, NamedTuple, Optional
@@ -227,6 +228,7 @@ class StorageScp:
     def __init__(self, peer: Peer, inbox: Inbox) -> None:
         self.peer = peer
         self.inbox = inbox
+        self._logging = contextlib.ExitStack()
         self._server: _Server | None = None
         self._thread: threading.Thread | None = None
 
@@ -265,15 +267,17 @@ class StorageScp:
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(POLL,), name="aria-receiver", daemon=True
         )
+        self._logging.enter_context(pynetdicom_patches.private_logging())
         self._thread.start()
         return self
 
     def __exit__(self, *error: object) -> None:
         if self._server is None or self._thread is None:
             return
-        self._server.shutdown()
-        self._thread.join()
-        self._server.end_associations(PATIENCE)
+        with self._logging:
+            self._server.shutdown()
+            self._thread.join()
+            self._server.end_associations(PATIENCE)
 
     def _allowed(self) -> set[str]:
         found: set[str] = set()

@@ -9,35 +9,11 @@ from __future__ import annotations
 import os
 import socket
 import ssl
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Callable, NamedTuple
+from typing import Callable, NamedTuple
 
+from qatrack_aria.dicom.peer import Peer, Tls
 from qatrack_aria.errors import ConfigurationError, TlsError
 from qatrack_aria.text import error_reason
-
-if TYPE_CHECKING:
-    from qatrack_aria.dicom.peer import Peer
-
-
-@dataclass(frozen=True)
-class Tls:
-    """The files of one node, all in PEM.
-
-    Attributes
-    ----------
-    ca_file : str
-        Certificates of the authorities to believe; empty for those that the system believes.
-    certificate_file, key_file : str
-        Our certificate, with those between it and the authority, and its key; the key may be in
-        the same file.
-    check_host : bool
-        Whether the node's certificate must name the host that we call.
-    """
-
-    ca_file: str = ""
-    certificate_file: str = ""
-    key_file: str = ""
-    check_host: bool = True
 
 
 class TlsProblem(NamedTuple):

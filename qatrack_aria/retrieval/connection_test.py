@@ -16,9 +16,10 @@ from qatrack_aria.dicom import tls
 from qatrack_aria.dicom.association import Session
 from qatrack_aria.dicom.attributes import ImageRef
 from qatrack_aria.dicom.deadline import Deadline
-from qatrack_aria.dicom.peer import C_MOVE, Peer
+from qatrack_aria.dicom.peer import Peer
 from qatrack_aria.dicom.resolve import connection_failure, resolve, unreachable_error
 from qatrack_aria.dicom.storage_scp import Inbox, StorageScp
+from qatrack_aria.dicom.transports import transport_of
 from qatrack_aria.errors import (
     AriaError,
     AssociationRejectedError,
@@ -114,7 +115,7 @@ class ConnectionTest:
         yield "C-ECHO", self._echo
         yield "services", self._services
         yield "our turn", self._turn
-        if self._peer.retrieve_method == C_MOVE:
+        if transport_of(self._peer).uses_port:
             yield "our port", self._port
         if self._patient_id is not None and self._plan is not None:
             yield "plan and images", self._find

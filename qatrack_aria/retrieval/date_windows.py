@@ -18,10 +18,10 @@ WINDOWS = (3, 14, 120)
 
 def windows(request: Request) -> list[Days]:
     """The days to search, newest first, each with all that were searched before."""
+    if request.select == "all" or request.series is not None:
+        return [EVER]
     if request.date is not None:
         return [(request.date, request.date), EVER]
-    if request.select == "all":
-        return [EVER]
     # Without an end: an imager's clock may be ahead of ours.
     until = request.until.date() if request.until else None
     newest = until or dt.date.today()

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import re
 import socket
 import time
 from pathlib import Path
@@ -18,7 +17,8 @@ from typing import Iterator
 from filelock import FileLock, Timeout
 
 from qatrack_aria.dicom.deadline import Deadline
-from qatrack_aria.dicom.peer import C_GET, Peer
+from qatrack_aria.dicom.peer import Peer
+from qatrack_aria.dicom.transports import transport_of
 from qatrack_aria.errors import BusyError
 from qatrack_aria.storage.archive import Archive
 from qatrack_aria.storage.filesystem import disk_error
@@ -35,7 +35,7 @@ def hold_destination(archive: Archive, peer: Peer, deadline: Deadline, who: str)
     archive : Archive
         Shared by all who may compete; the lock lies in it.
     peer : Peer
-        Gives the destination: our port, or for C-GET, which needs none, our AE title.
+        Gives the destination: for C-MOVE our port.
     deadline : Deadline
         Waiting ends here.
     who : str
@@ -46,7 +46,7 @@ def hold_destination(archive: Archive, peer: Peer, deadline: Deadline, who: str)
     BusyError
         Another one held it for the whole time; the message says who.
     """
-    path = archive.locks / f"{_destination(peer)}.lock"
+    path = archive.locks / f"{transport_of(peer).destination(peer)}.lock"
     holder = path.with_suffix(".json")
     try:
         # A lock of its own for each call: threads of one process exclude each other too.
@@ -67,12 +67,6 @@ def hold_destination(archive: Archive, peer: Peer, deadline: Deadline, who: str)
             holder.unlink()
         with contextlib.suppress(OSError):  # the disk is gone, and the lock with it
             lock.release()
-
-
-def _destination(peer: Peer) -> str:
-    if peer.retrieve_method == C_GET:
-        return "get-" + re.sub(r"[^A-Za-z0-9_-]", lambda c: f"%{ord(c[0]):x}", peer.local_ae_title)
-    return f"port-{peer.local_port}"
 
 
 def _sign(holder: Path, who: str) -> None:

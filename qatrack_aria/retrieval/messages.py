@@ -9,9 +9,10 @@ from typing import Collection, Sequence
 
 from qatrack_aria.dicom.attributes import ImageRef, PlanRef
 from qatrack_aria.dicom.c_find import QueryRecord
-from qatrack_aria.dicom.peer import C_MOVE, Peer
+from qatrack_aria.dicom.peer import Peer
 from qatrack_aria.dicom.retrieve import SUCCESS, RetrieveAttempt
 from qatrack_aria.dicom.storage_scp import Inbox
+from qatrack_aria.dicom.transports import transport_of
 from qatrack_aria.retrieval.request import Request
 from qatrack_aria.retrieval.selection import (
     excluded,
@@ -61,9 +62,9 @@ def no_images(
 ) -> str:
     """Why none of the images that the node lists is meant."""
     return (
-        f"Images: nothing to fetch for plan '{request.plan}' of patient '{request.patient_id}' "
-        f"from {peer}: {explain_none(images, request, plan_uids)}. If they were taken a moment "
-        "ago, ask again in a minute."
+        f"Images: no images match at {peer} for plan '{request.plan}' of patient "
+        f"'{request.patient_id}': {explain_none(images, request, plan_uids)}. If they were "
+        "acquired a moment ago, ask again in a minute."
     )
 
 
@@ -80,15 +81,8 @@ def incomplete(
     refused = f"; turned away: {inbox.refused[0]}" if inbox.refused else ""
     nothing_came = not inbox.arrived and not inbox.any_instance_refused
     said_success = any(attempt.status == SUCCESS for attempt in attempts)
-    # In a C-GET the images come back by the association that is there already.
-    if nothing_came and said_success and peer.retrieve_method == C_MOVE:
-        cure = (
-            "it reports success and nothing came: it knows another address or port for our AE "
-            f"title '{peer.local_ae_title}' than this machine's port {peer.local_port}, or a "
-            "firewall is between: check both"
-        )
-    else:
-        cure = "what has arrived is kept: ask again"
+    cure = transport_of(peer).cure_for_silence(peer) if nothing_came and said_success else ""
+    cure = cure or "what has arrived is kept: ask again"
     return (
         f"Transfer: {len(missing)} of {wanted} {what} did not arrive from {peer}, the first "
         f"{missing[0]}{said}{refused}; {cure}. No set is handed over."
@@ -126,7 +120,8 @@ def remarks(
 def explain_none(images: Sequence[ImageRef], request: Request, plan_uids: frozenset[str]) -> str:
     """Why none of the images is meant, with numbers and days, in one sentence."""
     if not images:
-        return "the node lists no RT Image of this patient"
+        where = f"in series {request.series}" if request.series else "of this patient"
+        return f"the node lists no RT Image {where}"
     of_plan = [
         image for image in images if match_plan_reference(image, plan_uids).matches is not False
     ]
@@ -156,6 +151,8 @@ def _asked(request: Request) -> str:
         wishes.append(f"until {request.until:%Y-%m-%d %H:%M}")
     if request.machine:
         wishes.append(f"on {request.machine}")
+    if request.kv == "only":
+        wishes.append("kV only")
     return " ".join(wishes)
 
 

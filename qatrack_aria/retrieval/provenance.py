@@ -6,10 +6,11 @@ import json
 from dataclasses import dataclass
 from typing import Any, Mapping
 
-from qatrack_aria.dicom.attributes import PlanRef, valid_uid
+from qatrack_aria.dicom.attributes import PlanRef
+from qatrack_aria.dicom.uids import valid_uid
 from qatrack_aria.errors import RequestError, WaitingError
 from qatrack_aria.retrieval.imageset import checksum
-from qatrack_aria.retrieval.request import MAX_COUNT, MAX_LENGTH
+from qatrack_aria.retrieval.options import MAX_COUNT, MAX_LENGTH
 
 MAX_TEXT = 10_000_000  # characters: more than the summary of as many images as a request can be for
 

@@ -17,7 +17,8 @@ from typing import (
     Sequence,
 )
 
-from qatrack_aria.dicom.attributes import PLAN_CLASSES, ImageRef, PlanRef
+from qatrack_aria.dicom.attributes import ImageRef, PlanRef
+from qatrack_aria.dicom.uids import PLAN_CLASSES
 from qatrack_aria.errors import AmbiguousImagesError, AmbiguousPlanError
 from qatrack_aria.retrieval.request import Request
 
@@ -95,6 +96,7 @@ def match_image(image: ImageRef, request: Request, plan_uids: frozenset[str]) ->
     """
     verdicts = (
         _match_patient(image, request),
+        _match_series(image, request),
         match_plan_reference(image, plan_uids),
         _match_type(image, request),
         _match_kv(image, request),
@@ -109,6 +111,12 @@ def match_image(image: ImageRef, request: Request, plan_uids: frozenset[str]) ->
 
 def _match_patient(image: ImageRef, request: Request) -> Match:
     return MATCHES if image.patient_id == request.patient_id else Match(False, "of another patient")
+
+
+def _match_series(image: ImageRef, request: Request) -> Match:
+    if request.series in (None, image.series_uid):
+        return MATCHES
+    return Match(False, "of another series")
 
 
 def match_plan_reference(image: ImageRef, plan_uids: frozenset[str]) -> Match:
@@ -143,13 +151,15 @@ def _match_machine(image: ImageRef, request: Request) -> Match:
 
 
 def _match_kv(image: ImageRef, request: Request) -> Match:
-    if request.kv:
+    if request.kv is True:
         return MATCHES
     if image.is_kv is None:
         # The unit is left empty by some imagers: only the file can tell. An answer without the
         # attribute is as open as one without the key.
         return UNKNOWN
-    return Match(False, "kV") if image.is_kv else MATCHES
+    if image.is_kv == (request.kv == "only"):
+        return MATCHES
+    return Match(False, "kV" if image.is_kv else "MV")
 
 
 def _match_type(image: ImageRef, request: Request) -> Match:
@@ -208,8 +218,9 @@ def require_unambiguous(
     _require_dates(chosen, images, request, plan_uids)
     _require_past(chosen, request)
     _require_whole_session(chosen, images, request, plan_uids)
-    # ``select`` or ``count`` say what is meant.
-    if request.select is not None or request.count is not None or len(chosen) != 1:
+    # Any of these says what is wanted.
+    settled = (request.select, request.count, request.series) != (None, None, None)
+    if settled or len(chosen) != 1:
         return
     series = Counter(image.series_key for image in same_session(chosen, images, request, plan_uids))
     singles = sum(1 for number in series.values() if number == 1)

@@ -7,19 +7,22 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+from functools import partial
 from typing import Any, Callable, Collection, Sequence, TypeVar
 
 from pydicom.dataset import Dataset
 
 from qatrack_aria.dicom.association import Session
-from qatrack_aria.dicom.attributes import ImageRef, PlanRef, image_ref, plan_ref, valid_uid
+from qatrack_aria.dicom.attributes import ImageRef, PlanRef, image_ref, plan_ref
 from qatrack_aria.dicom.deadline import Deadline
-from qatrack_aria.dicom.peer import C_GET, C_MOVE, Peer
+from qatrack_aria.dicom.peer import Peer
 from qatrack_aria.dicom.retrieve import Instance, Progress, RetrieveAttempt, Retriever, SeriesKey
 from qatrack_aria.dicom.storage_scp import Inbox, ReceivedInstance, StorageScp
+from qatrack_aria.dicom.transports import transport_of
+from qatrack_aria.dicom.uids import valid_uid
 from qatrack_aria.errors import ArchiveError, IncompleteRetrievalError, QueryError
 from qatrack_aria.retrieval import messages
-from qatrack_aria.retrieval.timeline import CHECK, MOVE, Timeline
+from qatrack_aria.retrieval.timeline import CALL, CHECK, MOVE, Timeline
 from qatrack_aria.storage.archive import Archive
 
 Ref = TypeVar("Ref", ImageRef, PlanRef)
@@ -59,9 +62,13 @@ class Transfer:
         self._archive = archive
         self._story = story
         self.inbox = Inbox(self._file)
-        on_store = self.inbox.take if peer.retrieve_method == C_GET else None
+        transport = transport_of(peer)
+        on_store = self.inbox.take if transport.uses_association else None
+        self._needs_port = transport.uses_port
         self._stack = contextlib.ExitStack()
-        self.session = self._stack.enter_context(Session(peer, deadline, on_store, story=story))
+        self.session = self._stack.enter_context(
+            Session(peer, deadline, on_store, connecting=partial(story.step, CALL))
+        )
         self._mover = Retriever(self.session, self.inbox, progress)
         self._storage_scp: StorageScp | None = None
         self._asked_for: dict[str, Any] = {}  # what was listed of what is to come
@@ -114,7 +121,7 @@ class Transfer:
     def _have_sent(self, refs: Sequence[Ref], whole: Collection[SeriesKey]) -> None:
         """Have them sent, and see that all are here."""
         wanted = [Instance(ref.study_uid, ref.series_uid, ref.sop_uid) for ref in refs]
-        if self._peer.retrieve_method == C_MOVE and self._storage_scp is None:
+        if self._needs_port and self._storage_scp is None:
             self._storage_scp = self._stack.enter_context(StorageScp(self._peer, self.inbox))
         missing = self._mover.bring(self._patient_id, wanted, whole)
         if missing:

@@ -185,7 +185,10 @@ class Workflow:
             self._complete = []
             widest = days in windows[-2:]
             first_day = partial(date_windows.first_day, self.request, plan_uids, days[0], widest)
-            found = self._finder.images(*days, first_day)
+            if self.request.series is not None:
+                found = self._finder.images_of_series(self.request.series)
+            else:
+                found = self._finder.images(*days, first_day)
             self._listed = {image.sop_uid or str(id(image)): image for image in found}
             try:
                 chosen = self._settle(plan_uids, bring, days)
@@ -203,7 +206,8 @@ class Workflow:
 
     def _settle(self, plan_uids: frozenset[str], bring: bool, days: Days) -> list[ImageRef]:
         """Choose and bring in turns, until what is chosen is here and its headers agree."""
-        whole = days == EVER
+        # A list of one series is checked as one that days may have cut.
+        whole = days == EVER and self.request.series is None
         while True:
             chosen = selection.choose(self._listed.values(), self.request, plan_uids)
             self.chosen = chosen

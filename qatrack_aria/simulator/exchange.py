@@ -1,8 +1,7 @@
 """One request of a client, and the answers to it.
 
-pynetdicom's own service classes let a handler choose little: C-MOVE reports every sub-operation,
-only some final statuses pass, and 0xB001 is followed by a second final response. A simulator has to
-misbehave as well, so it writes its responses itself.
+A simulator has to misbehave as well, so it writes its responses itself, where pynetdicom's service
+classes let a handler choose little.
 """
 
 from __future__ import annotations
@@ -14,6 +13,8 @@ from pydicom.dataset import Dataset
 from pynetdicom.association import Association
 from pynetdicom.dimse_primitives import C_FIND, C_GET, C_MOVE
 from pynetdicom.dsutils import decode, encode
+
+from qatrack_aria.dicom.pynetdicom_patches import is_cancelled
 
 KINDS = {C_FIND: "C-FIND", C_MOVE: "C-MOVE", C_GET: "C-GET"}
 
@@ -64,7 +65,7 @@ class Exchange:
     @property
     def is_cancelled(self) -> bool:
         """Whether the client has sent a C-CANCEL."""
-        return self.message_id in self.association.dimse.cancel_req
+        return is_cancelled(self.association, self.message_id)
 
     def respond(self, status: int, identifier: Dataset | None = None, /, **counts: int) -> None:
         """Send a response.

@@ -11,7 +11,7 @@ from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pynetdicom import evt
 from pynetdicom.association import Association
 from pynetdicom.presentation import PresentationContext, build_context
-from pynetdicom.transport import RequestHandler, ThreadedAssociationServer
+from pynetdicom.transport import ThreadedAssociationServer
 
 from qatrack_aria.dicom import pynetdicom_patches
 
@@ -53,34 +53,23 @@ def supported_contexts(
     return contexts
 
 
-class _Handler(RequestHandler):
+def _is_ours(request: Any) -> bool:
+    return type(request) in KINDS and bool(request.is_valid_request)
+
+
+def _prepare(listener: Listener, association: Association) -> None:
     """Prepare the association of a client that has just connected."""
+    pynetdicom_patches.end_waits_with_connection(association)
+    association.acceptor.supported_contexts = listener.contexts_now()
 
-    server: Listener
+    def serve(request: Any, context_id: int) -> None:
+        try:
+            listener.serve(Exchange(association, request, context_id, listener.send))
+        except Exception:
+            LOGGER.exception("The simulator failed to answer %s", KINDS[type(request)])
+            association.abort()
 
-    def _create_association(self) -> Association:
-        association = super()._create_association()
-        pynetdicom_patches.end_waits_with_connection(association)
-        association.acceptor.supported_contexts = self.server.contexts_now()
-        pynetdicom_serves = association._serve_request
-
-        def serve_request(request: Any, context_id: int) -> None:
-            if type(request) not in KINDS or not request.is_valid_request:
-                pynetdicom_serves(request, context_id)
-                return
-            association.dimse.cancel_req = {}
-            association._is_paused = True  # C-GET sends on this association, see send_c_store()
-            try:
-                self.server.serve(Exchange(association, request, context_id, self.server.send))
-            except Exception:
-                LOGGER.exception("The simulator failed to answer %s", KINDS[type(request)])
-                association.abort()
-            finally:
-                association._is_paused = False
-
-        # Behind pynetdicom's back; why is told in `exchange`.
-        setattr(association, "_serve_request", serve_request)  # noqa: B010
-        return association
+    pynetdicom_patches.serve_by(association, _is_ours, serve)
 
 
 class Listener(ThreadedAssociationServer):
@@ -103,7 +92,7 @@ class Listener(ThreadedAssociationServer):
     ) -> None:
         self.contexts_now = contexts_now
         self.serve = serve
-        kwargs["request_handler"] = _Handler
+        kwargs["request_handler"] = pynetdicom_patches.handler_class(_prepare)
         super().__init__(*args, **kwargs)
         for kind, handler in (
             *pynetdicom_patches.NO_DELAY,
@@ -124,7 +113,7 @@ class Listener(ThreadedAssociationServer):
         """Send a response, unless its association is being aborted: it may not follow the abort."""
         with self._answering:
             if not self._ending:
-                association.dimse.send_msg(response, context_id)
+                pynetdicom_patches.send_response(association, response, context_id)
 
     def shutdown(self) -> None:
         """Stop listening; pynetdicom's own looks for itself among those of ``AE.start_server``."""
@@ -139,10 +128,8 @@ class Listener(ThreadedAssociationServer):
         for association in self.active_associations:
             if association.is_established:
                 pynetdicom_patches.abort(association)
-            elif association.dul.socket is not None:
-                # Connected, and silent: it waits for an A-ASSOCIATE; None is what a timeout gives.
-                association.dul.socket.close()
-                association.dul.to_user_queue.put(None)
+            else:
+                pynetdicom_patches.hang_up(association)
             association.join(JOIN_TIMEOUT)
 
     def service_actions(self) -> None:

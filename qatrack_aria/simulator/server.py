@@ -172,8 +172,7 @@ class Simulator:
             rejection = 0x02, 0x03, 0x01  # for now: temporary congestion
         else:
             return
-        association.acse.send_reject(*rejection)
-        association.kill()
+        pynetdicom_patches.reject(association, *rejection)
 
     def _echo(self, event: evt.Event) -> int:
         peer = event.assoc.requestor.ae_title.strip()
@@ -288,7 +287,7 @@ class Simulator:
         pynetdicom_patches.end_waits_with_connection(event.assoc)
         self._sending.add(event.assoc)
         if self._stopping:
-            pynetdicom_patches.cut(event.assoc.dul.socket.socket)
+            pynetdicom_patches.cut(pynetdicom_patches.socket_of(event.assoc))
 
     def _release(self, association: Association | None) -> None:
         if association is None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from qatrack_aria.retrieval.request import PRESETS, Request
+from qatrack_aria.retrieval.options import IMAGE_TYPES, OPTIONS
+from qatrack_aria.retrieval.request import Request
 from qatrack_aria.testpacks.model import literal
 
 
@@ -14,23 +15,22 @@ def write_call(node: str, request: Request) -> str:
     node : str
         Name of the node.
     request : Request
-        What to ask for; its count and date are left out, which are those of one day.
+        What to ask for; what belongs to one day, such as its date and count, is left out.
 
     Returns
     -------
     str
         Python.
     """
-    presets = {full: short for short, full in PRESETS.items()}
+    presets = {preset.values: name for name, preset in IMAGE_TYPES.items()}
     image_type = presets.get(request.image_type, "\\".join(request.image_type))
     arguments = [literal(one) for one in (node, request.patient_id, request.plan, image_type)]
     arguments.append("utils=UTILS")
-    for keyword in ("course", "machine", "select"):
-        value = getattr(request, keyword)
-        if value is not None:
-            arguments.append(f"{keyword}={literal(value)}")
-    if request.kv:
-        arguments.append("kv=True")
+    for option in OPTIONS:
+        value = getattr(request, option.name)
+        if not option.of_day and value != option.default:
+            written = literal(value) if isinstance(value, str) else repr(value)
+            arguments.append(f"{option.name}={written}")
     return (
         "from qatrack_aria import fetch_images\n\n"
         f"images = fetch_images({', '.join(arguments)})\n"

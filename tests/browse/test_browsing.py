@@ -20,6 +20,7 @@ from qatrack_aria.errors import (
     WaitingError,
 )
 from qatrack_aria.retrieval.date_windows import EVER
+from qatrack_aria.retrieval.options import OPTIONS
 from qatrack_aria.retrieval.service import fetch
 from qatrack_aria.simulator import phantom
 from tests.browse.conftest import YESTERDAY
@@ -39,16 +40,16 @@ def rows(found: PlanImages) -> list[ImageGroup]:
     return [batch for _, batches in found.days for batch in batches]
 
 
-def taken(node: Any, batch: ImageGroup) -> list[str]:
-    """Press Fetch; what comes."""
-    assert batch.offer is not None
-    asked: Any = batch.offer.request
-    options = {k: getattr(asked, k) for k in ("date", "count", "machine", "course", "select", "kv")}
+def taken(node: Any, group: ImageGroup) -> list[str]:
+    """Click on Fetch; what comes."""
+    assert group.request is not None
+    asked: Any = group.request
+    options = {option.name: getattr(asked, option.name) for option in OPTIONS}
     return uids(fetch(node.name, PATIENT, asked.plan, asked.image_type, **options))
 
 
-def listed(batch: ImageGroup) -> list[str]:
-    return sorted(image.sop_uid for image in batch.images)
+def listed(group: ImageGroup) -> list[str]:
+    return sorted(image.sop_uid for image in group.images)
 
 
 def unmixed(wl: Any) -> tuple[list[Any], list[Any]]:
@@ -210,32 +211,29 @@ def test_the_first_of_the_days_is_listed_whole_or_not_at_all(node: Any, serve: A
 # --- what a button says is what comes ---------------------------------------------------------
 
 
-def test_each_row_brings_what_it_says(node: Any, world: Any) -> None:
+def test_each_row_brings_exactly_its_images(node: Any, world: Any) -> None:
     for row in rows(of(node, world.wl)):
-        assert row.offer is not None
-        came = taken(node, row)
-        assert len(came) == row.offer.count
-        assert set(listed(row)) <= set(came)
-        assert (came == listed(row)) is row.offer.exact
+        assert row.is_certain
+        assert row.request.count == len(row.images)
+        assert taken(node, row) == listed(row)
 
 
-def test_mv_images_are_fetched_without_the_kv_images_of_their_series(node: Any, world: Any) -> None:
-    mv, kv, _ = of(node, world.wl).days[0][1]
-    assert mv.offer is not None
-    assert kv.offer is not None
-    assert (mv.offer.exact, mv.offer.count) == (True, 8)
-    assert (kv.offer.exact, kv.offer.count) == (False, 9)
-
-
-def test_the_older_of_two_series_of_a_day_is_offered_with_the_newer(node: Any, serve: Any) -> None:
+def test_the_older_of_two_series_of_a_day_is_fetched_alone(node: Any, serve: Any) -> None:
     wl = plan()
     older, newer = unmixed(wl)
     serve(wl, older, newer)
     first, second = rows(of(node, wl))
-    assert first.offer is not None
-    assert (first.offer.exact, first.offer.count) == (False, 12)
-    assert taken(node, first) == uids([*older, *newer])
+    assert taken(node, first) == uids(older)
     assert taken(node, second) == uids(newer)
+
+
+def test_a_series_of_two_days_is_fetched_day_by_day(node: Any, serve: Any) -> None:
+    wl = plan()
+    images = winston_lutz(wl, dt.datetime.combine(YESTERDAY.date(), dt.time(23, 58)))
+    serve(wl, images)
+    found = rows(of(node, wl))
+    assert len(found) == 2
+    assert sorted(uid for row in found for uid in taken(node, row)) == uids(images)
 
 
 def test_images_of_two_machines_on_one_day_are_told_apart(node: Any, serve: Any) -> None:
@@ -250,8 +248,8 @@ def test_images_of_two_machines_on_one_day_are_told_apart(node: Any, serve: Any)
 
 def test_of_two_plans_with_one_label_the_right_one_is_fetched(node: Any, world: Any) -> None:
     (row,) = rows(of(node, world.daily[1]))
-    assert row.offer is not None
-    assert row.offer.request.course == "C2"
+    assert row.request is not None
+    assert row.request.course == "C2"
     assert taken(node, row) == listed(row)
 
 
@@ -259,8 +257,8 @@ def test_plans_of_one_label_and_course_are_told_apart_by_their_uids(node: Any, s
     one, two = plan("WL"), plan("WL")
     serve(one, winston_lutz(one, YESTERDAY), two, winston_lutz(two, YESTERDAY))
     (row,) = rows(of(node, two))
-    assert row.offer is not None
-    assert row.offer.request.plan == str(two.SOPInstanceUID)
+    assert row.request is not None
+    assert row.request.plan == str(two.SOPInstanceUID)
     assert taken(node, row) == listed(row)
 
 
@@ -277,8 +275,7 @@ def test_a_label_that_no_request_can_hold_is_replaced_by_the_uid(
 
 def test_fewer_images_than_were_listed_are_an_error(node: Any, world: Any) -> None:
     row = of(node, world.wl).days[0][1][0]
-    assert row.offer is not None
-    assert row.offer.fields["count"] == 8
+    assert row.fields["count"] == 8
 
 
 @pytest.mark.parametrize(
@@ -302,9 +299,8 @@ def test_what_is_fetched_to_find_out_leaves_out_nothing_of_the_row(node: Any, se
     older, newer = unmixed(wl)
     serve(wl, older, newer, unreturned_keys=frozenset({"ReferencedRTPlanSequence"}))
     first, _ = rows(of(node, wl))
-    assert first.offer is not None
-    assert first.offer.count is None
-    assert taken(node, first) == uids([*older, *newer])
+    assert not first.is_certain
+    assert taken(node, first) == uids(older)
 
 
 def test_images_whose_day_is_not_told_are_a_group_of_their_own(node: Any, serve: Any) -> None:
@@ -321,8 +317,8 @@ def test_images_of_the_future_have_no_button_but_a_reason(node: Any, serve: Any)
     wl = plan()
     serve(wl, winston_lutz(wl, NOON + 40 * DAY))
     (row,) = rows(of(node, wl))
-    assert row.offer is None
-    assert "in the future" in row.trouble
+    assert row.request is None
+    assert "in the future" in row.error
 
 
 @pytest.mark.parametrize("behaviour", [{"relational": False}, {"uid_lists": False}])
@@ -385,7 +381,7 @@ def test_the_code_of_kv_images_asks_for_them(node: Any, serve: Any) -> None:
     images = phantom.kv(wl, YESTERDAY, full_size=False, count=3)
     serve(wl, images)
     (code,) = of(node, wl).codes
-    assert "kv=True" in code.text
+    assert 'kv="only"' in code.text
     assert result_of(code.text) == uids(images)
 
 

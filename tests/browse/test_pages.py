@@ -133,9 +133,9 @@ def test_a_plan_is_a_table_of_days(of_wl: str) -> None:
 
 
 def test_what_is_here_already_is_said(page: Any, press: Any, of_wl: str, world: Any) -> None:
-    assert "all here" not in of_wl
+    assert "all in the archive" not in of_wl
     press(of_wl)
-    assert page(patient=PATIENT, plan=world.wl.SOPInstanceUID).count("all here") == 1
+    assert page(patient=PATIENT, plan=world.wl.SOPInstanceUID).count("all in the archive") == 1
 
 
 def test_one_day_can_be_asked_for(page: Any, world: Any) -> None:
@@ -291,7 +291,7 @@ def test_images_that_came_since_are_told(press: Any, of_wl: str, world: Any, vie
         for keyword in ("StudyInstanceUID", "SeriesInstanceUID"):
             setattr(image, keyword, getattr(world.days[0][0], keyword))
     world.aria.add(more)
-    assert "1 more than the page had listed" in said(viewer, press(of_wl)["Location"])
+    assert "1 more than the page listed" in said(viewer, press(of_wl)["Location"])
 
 
 def test_a_failure_leads_back_and_says_why(press: Any, of_wl: str, world: Any, viewer: Any) -> None:

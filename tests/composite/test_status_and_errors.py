@@ -39,7 +39,7 @@ def test_the_status_of_a_list_says_what_its_other_composites_got(serve, page):
     ("behaviour", "values", "says"),
     [
         ({}, {"rtplanname": "DAILY"}, "has no plan 'DAILY'"),
-        ({}, {"rtplanname": "PF"}, "nothing to fetch for plan 'PF'"),
+        ({}, {"rtplanname": "PF"}, "no images match"),
         ({}, {"patientid": "12345"}, "not among the patients"),
         ({}, {"patientid": ["QA_TB1"]}, "must be text"),
         ({"find_failures": 99}, {}, "it lists no RT Plan"),

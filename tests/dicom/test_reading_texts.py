@@ -14,12 +14,12 @@ from pydicom.uid import ExplicitVRLittleEndian
 from pynetdicom.dsutils import decode
 
 from qatrack_aria.dicom.association import Session
-from qatrack_aria.dicom.attributes import RT_PLAN_STORAGE
 from qatrack_aria.dicom.c_find import find
 from qatrack_aria.dicom.character_sets import decode_texts
 from qatrack_aria.dicom.deadline import Deadline
 from qatrack_aria.dicom.identifier import identifier
 from qatrack_aria.dicom.storage_scp import ReceivedInstance
+from qatrack_aria.dicom.uids import RT_PLAN_STORAGE
 from qatrack_aria.storage.archive import Archive
 from tests import datasets
 from tests.dicom.called import PENDING, SUCCESS, accept, called, find_rsp

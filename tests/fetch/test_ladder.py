@@ -11,10 +11,10 @@ from typing import Any, Iterator
 import pytest
 from filelock import FileLock
 
-from qatrack_aria.retrieval import lock
 from qatrack_aria.dicom import association
 from qatrack_aria.dicom.deadline import Deadline
 from qatrack_aria.models import Retrieval
+from qatrack_aria.retrieval import lock
 from qatrack_aria.retrieval.lock import hold_destination
 from qatrack_aria.storage.archive import Archive
 from tests.fetch.conftest import PATIENT, command, plan, uids, winston_lutz
@@ -228,7 +228,7 @@ def test_a_plan_that_is_not_there(aria: Any) -> None:
 
 def test_a_plan_without_images(serve: Any) -> None:
     serve(plan())
-    assert "nothing to fetch" in broken("plan and images", 3, "aria", *WITH_IMAGES)
+    assert "no images match" in broken("plan and images", 3, "aria", *WITH_IMAGES)
 
 
 def test_success_and_nothing_came(serve: Any) -> None:

@@ -46,7 +46,7 @@ WRONG = {
     "no date": ((PATIENT, "WL"), {"date": "soon"}, RequestError, "date 'soon'"),
     "half an image": ((PATIENT, "WL"), {"count": 7.5}, RequestError, "count 7.5"),
     "a selection unknown": ((PATIENT, "WL"), {"select": "week"}, RequestError, "series, day, all"),
-    "kv that is no truth": ((PATIENT, "WL"), {"kv": "no"}, RequestError, "True or False"),
+    "kv that is no truth": ((PATIENT, "WL"), {"kv": "no"}, RequestError, "True, False or"),
     "no time at all": ((PATIENT, "WL"), {"deadline": 0}, RequestError, "deadline 0"),
     "a machine with a wildcard": ((PATIENT, "WL"), {"machine": "TB*"}, RequestError, "machine"),
 }

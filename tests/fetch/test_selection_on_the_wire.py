@@ -203,6 +203,40 @@ def test_select_day_takes_all_series_of_the_newest_day(serve):
     assert uids(fetch_images("aria", PATIENT, "WL", select="day")) == uids(images)
 
 
+@pytest.mark.parametrize("relational", [True, False])
+def test_one_series_can_be_asked_for_however_old(serve, relational):
+    wl = plan()
+    old = winston_lutz(wl, NOON - 400 * DAY)
+    others = [winston_lutz(wl, NOON - days * DAY) for days in (0, 3)]
+    serve(wl, old, *others, relational=relational)
+    fetched = fetch_images("aria", PATIENT, "WL", series=str(old[0].SeriesInstanceUID), count=8)
+    assert uids(fetched) == uids(old)
+
+
+def test_a_series_of_another_plan_is_not_handed_over(serve):
+    wl, other = plan(), plan("OTHER")
+    strange = winston_lutz(other)
+    serve(wl, winston_lutz(wl), other, strange)
+    with pytest.raises(ImagesNotFoundError, match="none of which references this plan"):
+        fetch_images("aria", PATIENT, "WL", series=str(strange[0].SeriesInstanceUID))
+
+
+@pytest.mark.parametrize("relational", [True, False])
+def test_a_series_that_the_node_does_not_have_is_named(serve, relational):
+    wl = plan()
+    serve(wl, winston_lutz(wl), relational=relational)
+    with pytest.raises(ImagesNotFoundError, match=r"lists no RT Image in series 1\.2\.3"):
+        fetch_images("aria", PATIENT, "WL", series="1.2.3")
+
+
+def test_kv_images_alone_can_be_asked_for(serve):
+    wl = plan()
+    images = winston_lutz(wl)
+    setup = phantom.kv(wl, NOON + DAY / 100, full_size=False, like=images[0])
+    serve(wl, images, setup)
+    assert uids(fetch_images("aria", PATIENT, "WL", kv="only")) == uids(setup)
+
+
 def test_select_series_takes_the_newest_image_alone_when_told_to(serve):
     pf = plan("PF")
     first, second = phantom.picket_fence(pf, NOON), phantom.picket_fence(pf, NOON + DAY / 100)

@@ -9,7 +9,7 @@ from typing import Any, Iterator
 
 import pytest
 
-from qatrack_aria.dicom.tls import Tls
+from qatrack_aria.dicom.peer import Tls
 from tests import datasets
 from tests.fetch.test_tls import Papers
 from tests.peers.server import PeerMissing, find_program

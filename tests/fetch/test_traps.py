@@ -7,7 +7,7 @@ import datetime as dt
 import pytest
 from pydicom.uid import generate_uid
 
-from qatrack_aria import fetch_images, memory
+from qatrack_aria import fetch_images
 from qatrack_aria.errors import (
     AmbiguousImagesError,
     AmbiguousPlanError,
@@ -15,6 +15,7 @@ from qatrack_aria.errors import (
     IncompleteRetrievalError,
     QueryError,
 )
+from qatrack_aria.retrieval import answer_cache
 from qatrack_aria.simulator import find as simulated_find
 from tests.fetch.conftest import DAY, NOON, PATIENT, plan, uids, winston_lutz
 
@@ -313,7 +314,7 @@ def test_another_request_is_not_answered_with_the_last_one(serve):
 
 def test_a_failure_is_repeated_for_some_seconds(serve, monkeypatch):
     """Three composites of one list do not wait three times."""
-    monkeypatch.setattr(memory, "FAILURE_AGE", 3600)
+    monkeypatch.setattr(answer_cache, "FAILURE_AGE", 3600)
     wl = plan()
     sim = serve(wl, winston_lutz(wl), abort_after=0)
     with pytest.raises(IncompleteRetrievalError) as first:
@@ -344,3 +345,22 @@ def test_an_answer_whose_files_are_gone_is_fetched_anew(serve):
     for file in fetch_images("aria", PATIENT, "WL"):
         Path(file).unlink()
     assert uids(fetch_images("aria", PATIENT, "WL")) == uids(images)
+
+
+def test_an_image_that_one_list_of_a_series_leaves_out_is_fetched_too(serve, answers_altered):
+    """ARIA answers with a part of the list now and then, with Success."""
+    wl = plan()
+    images = winston_lutz(wl)
+    serve(wl, images)
+    left_out = []
+
+    def change(ds, identifier):
+        if not left_out and ds.SOPInstanceUID == images[3].SOPInstanceUID:
+            left_out.append(ds)
+            return None
+        return ds
+
+    answers_altered(change)
+    fetched = fetch_images("aria", PATIENT, "WL", series=str(images[0].SeriesInstanceUID))
+    assert left_out
+    assert uids(fetched) == uids(images)

@@ -122,7 +122,7 @@ class Port:
 
     def bear_silence(self, seconds: float) -> None:
         """From now on cut off an association in which no whole message has come for so long."""
-        server: Any = self._receiver._server
+        server: Any = self._storage_scp._server
         server.quiet_timeout = seconds
 
     @property

@@ -62,7 +62,7 @@ def after_some_looks(port: Port) -> None:
 @contextmanager
 def not_accepting(port: Port) -> Iterator[None]:
     """Have the port too busy to let anybody in."""
-    server: Any = port._receiver._server
+    server: Any = port._storage_scp._server
     busy, free = threading.Event(), threading.Event()
 
     def be_busy() -> None:

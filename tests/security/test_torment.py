@@ -11,7 +11,7 @@ from typing import Any, Callable
 import pytest
 
 from qatrack_aria import fetch_images
-from qatrack_aria.dicom.tls import Tls
+from qatrack_aria.dicom.peer import Tls
 from qatrack_aria.models import Retrieval
 from tests.fetch.conftest import PATIENT, plan, uids, winston_lutz
 from tests.fetch.test_tls import Papers

@@ -12,6 +12,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from qatrack_aria.errors import AriaError, Outcome
 from qatrack_aria.management.exit_codes import exit_on_failure
 from qatrack_aria.management.output import conversation, progress, table
+from qatrack_aria.retrieval.options import IMAGE_TYPES, OPTIONS
 
 
 class Command(BaseCommand):
@@ -32,21 +33,26 @@ class Command(BaseCommand):
             "--image-type",
             default="portal",
             metavar="TYPE",
-            help=r"portal (default), portal_dose or a full type like ORIGINAL\PRIMARY\PORTAL",
+            help="; ".join(f"{name}: {preset.description}" for name, preset in IMAGE_TYPES.items())
+            + r"; or a full type like ORIGINAL\PRIMARY\PORTAL (default: portal)",
         )
-        parser.add_argument("--date", help="only images of this day, like 2026-11-22")
+        for option in OPTIONS:
+            if option.metavar:
+                parser.add_argument(f"--{option.name}", metavar=option.metavar, help=option.help)
+            for flag, value, explanation in option.flags:
+                parser.add_argument(
+                    flag,
+                    dest=option.name,
+                    action="store_const",
+                    const=value,
+                    default=option.default,
+                    help=explanation,
+                )
         parser.add_argument("--output", metavar="DIR", help="copy the images to an empty folder")
         parser.add_argument("--zip", metavar="FILE", help="pack the images into a zip file")
         parser.add_argument(
             "--contact-sheet", metavar="FILE", help="draw all images on one picture (PNG)"
         )
-        parser.add_argument("--count", metavar="N", help="an error if there are fewer images")
-        parser.add_argument("--machine", help="only images of this machine")
-        parser.add_argument("--course", help="course of the plan")
-        parser.add_argument(
-            "--select", metavar="WHAT", help="series (newest; default), day (newest) or all"
-        )
-        parser.add_argument("--kv", action="store_true", help="take kV images too")
         parser.add_argument("--deadline", type=float, metavar="S", help="seconds allowed in all")
         parser.add_argument(
             "--list", action="store_true", help="show what would be fetched, move nothing"
@@ -159,8 +165,9 @@ def _asked(options: dict[str, Any]) -> dict[str, Any]:
     from qatrack_aria.models import Retrieval
     from qatrack_aria.retrieval.service import Caller
 
-    keys = ("date", "count", "machine", "course", "select", "kv", "deadline")
-    return {**{key: options[key] for key in keys}, "caller": Caller(Retrieval.COMMAND, _login())}
+    caller = Caller(Retrieval.COMMAND, _login())
+    asked = {option.name: options[option.name] for option in OPTIONS}
+    return {**asked, "deadline": options["deadline"], "caller": caller}
 
 
 def _login() -> str:

@@ -1,0 +1,44 @@
+"""What the ways of retrieving differ in."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Iterator, Mapping
+
+from qatrack_aria.dicom.peer import Peer
+
+
+class Transport:
+    """A DIMSE service that brings instances from a node.
+
+    Attributes
+    ----------
+    name : str
+        The service, as DICOM calls it.
+    models : mapping of str to str
+        SOP Class UID of the service for each query model of a node (PS3.4 C.6).
+    uses_port : bool
+        Whether the node sends the instances to our storage SCP, on an association of its own. It
+        then needs our port, and with TLS our certificate.
+    uses_association : bool
+        Whether the instances come back on the association of the request: we are the SCP of
+        Storage there.
+    """
+
+    name: ClassVar[str]
+    models: ClassVar[Mapping[str, str]]
+    uses_port: ClassVar[bool] = False
+    uses_association: ClassVar[bool] = False
+
+    def request(
+        self, association: Any, identifier: Any, message_id: int, peer: Peer
+    ) -> Iterator[tuple[Any, Any]]:
+        """Send the request; yields each response's status and identifier."""
+        raise NotImplementedError
+
+    def destination(self, peer: Peer) -> str:
+        """Return what two retrievals must not use at the same time, in the words of a key."""
+        raise NotImplementedError
+
+    def cure_for_silence(self, peer: Peer) -> str:
+        """Return what to check where the node reports success and nothing came, if anything."""
+        return ""

@@ -1,0 +1,41 @@
+"""C-MOVE: the node sends the instances to our storage SCP (PS3.4 C.4.2)."""
+
+from __future__ import annotations
+
+from typing import Any, Iterator
+
+from qatrack_aria.dicom.peer import C_MOVE, PATIENT_ROOT, STUDY_ROOT, Peer
+from qatrack_aria.dicom.transports.base import Transport
+
+
+class CMove(Transport):
+    """Retrieve by C-MOVE."""
+
+    name = C_MOVE
+    models = {
+        STUDY_ROOT: "1.2.840.10008.5.1.4.1.2.2.2",
+        PATIENT_ROOT: "1.2.840.10008.5.1.4.1.2.1.2",
+    }
+    uses_port = True
+
+    def request(
+        self, association: Any, identifier: Any, message_id: int, peer: Peer
+    ) -> Iterator[tuple[Any, Any]]:
+        """Send the request; yields each response's status and identifier."""
+        model = self.models[peer.query_model]
+        responses: Iterator[tuple[Any, Any]] = association.send_c_move(
+            identifier, peer.local_ae_title, model, message_id
+        )
+        return responses
+
+    def destination(self, peer: Peer) -> str:
+        """Return our port: two that listen on it would get each other's images."""
+        return f"port-{peer.local_port}"
+
+    def cure_for_silence(self, peer: Peer) -> str:
+        """Return what to check where the node reports success and nothing came."""
+        return (
+            "it reports success and nothing came: it knows another address or port for our AE "
+            f"title '{peer.local_ae_title}' than this machine's port {peer.local_port}, or a "
+            "firewall blocks it: check both"
+        )

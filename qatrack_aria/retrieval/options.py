@@ -1,0 +1,289 @@
+"""The options of a request, and the preset image types: each in one table.
+
+The checks of a request, the arguments of ``fetch_aria``, the fields of **Browse** and the composed
+calls are made from these tables. Values come from composite tests (a test that nobody filled in is
+``None`` or ``""``), from the command line and from browsers. What passes here is safe in a C-FIND
+identifier: no wildcard, no backslash, no control character.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import difflib
+import numbers
+import re
+from dataclasses import dataclass
+from typing import Any, Callable, NamedTuple
+
+from qatrack_aria.dicom.uids import valid_uid
+from qatrack_aria.errors import RequestError, WaitingError
+from qatrack_aria.text import short_repr
+
+
+class ImageType(NamedTuple):
+    """A short name for an Image Type (0008,0008)."""
+
+    values: tuple[str, ...]
+    description: str
+
+
+#: The image types that portal imagers send (TrueBeam, Clinac), by the names that people use.
+IMAGE_TYPES = {
+    "portal": ImageType(("ORIGINAL", "PRIMARY", "PORTAL"), "images of the portal imager"),
+    "portal_dose": ImageType(
+        ("ORIGINAL", "PRIMARY", "PORTAL", "ACQUIRED_DOSE"), "acquired images of portal dosimetry"
+    ),
+}
+
+#: The defined terms of Image Type value 1 to 3 (PS3.3 C.7.6.1.1.2 and C.8.8.2.1.1).
+TERMS = (
+    ("ORIGINAL", "DERIVED"),
+    ("PRIMARY", "SECONDARY"),
+    ("PORTAL", "DRR", "SIMULATOR", "RADIOGRAPH", "BLANK", "FLUENCE"),
+)
+
+SELECTIONS = ("series", "day", "all")
+
+#: What QATrack+'s date and date-time tests give as text, ISO 8601 and DICOM's own form.
+DATE_FORMATS = (
+    "%Y-%m-%d",
+    "%Y%m%d",
+    "%d %b %Y",
+    "%Y-%m-%d %H:%M",
+    "%Y-%m-%d %H:%M:%S",
+    "%Y-%m-%dT%H:%M:%S",
+    "%d %b %Y %H:%M",
+    "%d %b %Y %H:%M:%S",
+)
+
+MAX_LENGTH = 64  # characters of a Patient ID (LO); plan labels are shorter, but padding is seen
+MAX_VALUES = 16  # of an Image Type; Varian's have four at most
+MAX_COUNT = 10_000
+FIRST_YEAR = 1900  # before all images
+
+
+def _is_empty(value: Any) -> bool:
+    # Not ``value == ""``: an array compares element by element, and is neither true nor false.
+    return value is None or (isinstance(value, str) and value == "")
+
+
+def parse_text(what: str, value: Any) -> str:
+    """Return text that may be asked for; `what` is what the message calls it."""
+    if value is None or (isinstance(value, str) and not value.strip()):
+        raise WaitingError(
+            f"Waiting for the {what}: fill in the test that gives it. Nothing was sent."
+        )
+    if not isinstance(value, str):
+        raise RequestError(
+            f"The {what} must be text, not {short_repr(value)} ({type(value).__name__}): "
+            "use a string test for it. Nothing was sent."
+        )
+    text = value.strip()
+    if len(text) > MAX_LENGTH:
+        raise RequestError(
+            f"The {what} has {len(text)} characters; DICOM allows {MAX_LENGTH} at most. "
+            "Nothing was sent."
+        )
+    # A wildcard would match other patients' or other plans' images; a backslash separates values.
+    bad = sorted({c for c in text if c in "*?\\" or not c.isprintable()})
+    if bad:
+        named = " and ".join(short_repr(c) for c in bad[:3]) + (" and more" if len(bad) > 3 else "")
+        raise RequestError(
+            f"The {what} {short_repr(text)} holds {named}, which means "
+            "something else in a DICOM query: give it exactly, without wildcards. Nothing was sent."
+        )
+    return text
+
+
+def _optional_text(what: str, value: Any) -> str | None:
+    # An empty text is a test that nobody filled in: "any machine" would be a guess.
+    return None if value is None else parse_text(what, value)
+
+
+def parse_image_type(value: Any) -> tuple[str, ...]:
+    """Return the values of an Image Type, given by its short name, as text or value by value."""
+    if isinstance(value, str) and value.strip().lower() in IMAGE_TYPES:
+        return IMAGE_TYPES[value.strip().lower()].values
+    if isinstance(value, str):
+        parts = tuple(part.strip() for part in value.split("\\"))
+    elif isinstance(value, (list, tuple)) and all(isinstance(part, str) for part in value):
+        parts = tuple(part.strip() for part in value)
+    else:
+        parts = ()
+    defined = 3 <= len(parts) <= MAX_VALUES and all(
+        part in terms for part, terms in zip(parts, TERMS)
+    )
+    if not defined or not all(re.fullmatch(r"[A-Z0-9_ ]{1,16}", part) for part in parts):
+        near = difflib.get_close_matches(short_repr(value).strip("'").lower(), IMAGE_TYPES, n=1)
+        known = " or ".join(f"'{name}'" for name in IMAGE_TYPES)
+        hint = f"did you mean '{near[0]}'?" if near else f"give {known}, or"
+        raise RequestError(
+            f"The image type {short_repr(value)} is none that RT Images have: {hint} "
+            r"a full one is like ORIGINAL\PRIMARY\PORTAL. Nothing was sent."
+        )
+    return parts
+
+
+def _date(value: Any) -> dt.date | None:
+    if _is_empty(value):
+        return None
+    if isinstance(value, dt.datetime):
+        day = value.date()
+    elif isinstance(value, dt.date):
+        day = value
+    else:
+        day = _parse_date(value)
+    if day.year < FIRST_YEAR:
+        raise RequestError(
+            f"The date {day.isoformat()} lies before all images: give the year in four digits. "
+            "Nothing was sent."
+        )
+    if day > _today():
+        raise RequestError(
+            f"The date {day.isoformat()} is in the future (today is {_today().isoformat()}): "
+            "no image can have it. Nothing was sent."
+        )
+    return day
+
+
+def _today() -> dt.date:
+    return dt.date.today()
+
+
+def _parse_date(value: Any) -> dt.date:
+    if isinstance(value, str):
+        text = value.strip()
+        for form in DATE_FORMATS:
+            if form == "%Y%m%d" and len(text) != 8:
+                continue  # 2026112 would be read as one of two days
+            try:
+                return dt.datetime.strptime(text, form).date()
+            except ValueError:
+                continue
+    raise RequestError(
+        f"The date {short_repr(value)} is not understood: give a date, or text like 2026-11-22 or "
+        "22 Nov 2026. Nothing was sent."
+    )
+
+
+def _count(value: Any) -> int | None:
+    if _is_empty(value):
+        return None
+    # QATrack+'s numerical tests give 8.0 for 8, numpy its own numbers; True is none.
+    if not isinstance(value, bool) and isinstance(value, (numbers.Real, str)):
+        try:
+            number = float(value)
+        except (ValueError, OverflowError):
+            number = 0.5
+        if number.is_integer() and 1 <= number <= MAX_COUNT:
+            return int(number)
+    raise RequestError(
+        f"The count {short_repr(value)} is not a number of images: give a whole number from 1 to "
+        f"{MAX_COUNT}. Nothing was sent."
+    )
+
+
+def _select(value: Any) -> str | None:
+    if value is None or (isinstance(value, str) and value in SELECTIONS):
+        return value
+    raise RequestError(
+        f"select={short_repr(value)} is not known: give one of {', '.join(SELECTIONS)}. "
+        "Nothing was sent."
+    )
+
+
+def _series(value: Any) -> str | None:
+    # Likewise.
+    uid = _optional_text("series", value)
+    if uid is None or valid_uid(uid):
+        return uid
+    raise RequestError(
+        f"The series {short_repr(uid)} is no Series Instance UID: give digits and dots, as "
+        "images.summary or fetch_aria --json show it. Nothing was sent."
+    )
+
+
+def _kv(value: Any) -> bool | str:
+    if isinstance(value, bool) or (isinstance(value, str) and value == "only"):
+        return value
+    raise RequestError(f"kv={short_repr(value)} must be True, False or 'only'. Nothing was sent.")
+
+
+# --- the table --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option of a request.
+
+    Attributes
+    ----------
+    name : str
+        The keyword of ``fetch_images``, and the field of :class:`Request`.
+    parse : callable
+        Takes what was given, and returns the value; raises :class:`RequestError`.
+    help : str
+        What it means, for the command.
+    metavar : str
+        What its value is called on the command line; empty for a flag.
+    default : Any
+        The value if it is not given.
+    of_day : bool
+        Whether its value belongs to one day, and so not into code that fetches the newest images.
+    write : callable
+        Takes the value, and returns it in JSON's types.
+    flags : tuple of (str, Any, str)
+        Flags of the command, the values that they stand for and their help; for an option that
+        takes no text.
+    """
+
+    name: str
+    parse: Callable[[Any], Any]
+    help: str = ""
+    metavar: str = ""
+    default: Any = None
+    of_day: bool = False
+    write: Callable[[Any], Any] = lambda value: value
+    flags: tuple[tuple[str, Any, str], ...] = ()
+
+    def from_form(self, text: str) -> Any:
+        """Return the value that a form of the admin sent as text."""
+        by_text = {str(value): value for _, value, _ in self.flags}
+        return by_text.get(text, text)
+
+
+#: Written and shown in this order.
+OPTIONS = (
+    Option(
+        "date",
+        _date,
+        "only images of this day, like 2026-11-22",
+        "DAY",
+        of_day=True,
+        write=lambda day: day and day.isoformat(),
+    ),
+    Option("count", _count, "an error if there are fewer images", "N", of_day=True),
+    Option(
+        "machine",
+        lambda value: _optional_text("machine", value),
+        "only images of this machine",
+        "NAME",
+    ),
+    Option("course", lambda value: _optional_text("course", value), "course of the plan", "NAME"),
+    Option(
+        "series", _series, "only images of this series (Series Instance UID)", "UID", of_day=True
+    ),
+    Option(
+        "select",
+        _select,
+        "series (the newest; default), day (all series of the newest day) or all",
+        "WHAT",
+    ),
+    Option(
+        "kv",
+        _kv,
+        default=False,
+        write=lambda kv: kv or None,
+        flags=(("--kv", True, "kV images too"), ("--kv-only", "only", "kV images and no others")),
+    ),
+)
