@@ -2,8 +2,7 @@
 
 Every failure is an :class:`AriaError`. Its message is one line that says which step failed, what
 was asked, what came back and what to do: QATrack+ shows a user nothing but the last exception's
-message. Its ``outcome`` is what a record and an exit code say of it, and ``temporary`` whether
-the same call may succeed later without anybody changing anything.
+message. Its ``outcome`` is what a record and an exit code say of it.
 """
 
 from __future__ import annotations
@@ -11,28 +10,61 @@ from __future__ import annotations
 import enum
 from typing import Iterable
 
+from qatrack_aria.phrases import gettext_noop as _
+
 
 class Outcome(enum.Enum):
-    """What became of a retrieval."""
+    """What became of a retrieval.
 
-    RUNNING = "running"
-    DONE = "done"
-    USAGE = "usage"
-    NOT_FOUND = "not_found"
-    INCOMPLETE = "incomplete"
-    AMBIGUOUS = "ambiguous"
-    REFUSED = "refused"
-    UNREACHABLE = "unreachable"
-    BUSY = "busy"
-    LOCAL = "local"
-    FAILED = "failed"
+    Attributes
+    ----------
+    value : str
+        The code that records keep and ``--json`` prints.
+    label : str
+        For people; translated when it is shown.
+    exit_code : int
+        That of the commands; 1 is Python's own for anything unexpected.
+    may_succeed_later : bool
+        Whether the same call may succeed later without anybody changing anything.
+    """
+
+    RUNNING = "running", _("running, or killed"), 1
+    DONE = "done", _("done"), 0
+    USAGE = "usage", _("wrong usage"), 2
+    NOT_FOUND = "not_found", _("nothing found"), 3, True
+    INCOMPLETE = "incomplete", _("incomplete"), 4, True
+    AMBIGUOUS = "ambiguous", _("ambiguous"), 5
+    REFUSED = "refused", _("refused"), 6
+    UNREACHABLE = "unreachable", _("node unreachable"), 7, True
+    BUSY = "busy", _("busy"), 8, True
+    LOCAL = "local", _("a problem on this machine"), 9
+    FAILED = "failed", _("failed"), 1
+
+    label: str
+    exit_code: int
+    may_succeed_later: bool
+
+    def __new__(
+        cls, code: str, label: str, exit_code: int, may_succeed_later: bool = False
+    ) -> Outcome:
+        """Make a member whose value is its code."""
+        member = object.__new__(cls)
+        member._value_ = code
+        member.label = label
+        member.exit_code = exit_code
+        member.may_succeed_later = may_succeed_later
+        return member
+
+    @classmethod
+    def of(cls, code: str) -> Outcome:
+        """Return the outcome of that code; raises ``KeyError`` if there is none."""
+        return {outcome.value: outcome for outcome in cls}[code]
 
 
 class AriaError(Exception):
     """Any failure of this app; the message is meant to be read by a physicist."""
 
     outcome = Outcome.FAILED
-    temporary = False
 
 
 # --- before anything is sent ------------------------------------------------------------------
@@ -87,7 +119,6 @@ class BusyError(AriaError):
     """Another retrieval holds the destination for longer than we may wait."""
 
     outcome = Outcome.BUSY
-    temporary = True
 
 
 # --- talking to the node ----------------------------------------------------------------------
@@ -97,7 +128,6 @@ class NodeUnreachableError(AriaError):
     """No answer: the name does not resolve, nothing listens, or the conversation broke off."""
 
     outcome = Outcome.UNREACHABLE
-    temporary = True
 
 
 class AssociationRejectedError(AriaError):
@@ -110,7 +140,6 @@ class NodeBusyError(AssociationRejectedError):
     """The node has no room for another association for now."""
 
     outcome = Outcome.BUSY
-    temporary = True
 
 
 class TlsError(AssociationRejectedError):
@@ -130,7 +159,6 @@ class NothingFoundError(AriaError):
     """The node answered, and what was asked for is not there (or not yet)."""
 
     outcome = Outcome.NOT_FOUND
-    temporary = True
 
 
 class PlanNotFoundError(NothingFoundError):
@@ -165,7 +193,6 @@ class IncompleteRetrievalError(AriaError):
     """
 
     outcome = Outcome.INCOMPLETE
-    temporary = True
 
     def __init__(self, message: str, missing: Iterable[str] = ()) -> None:
         super().__init__(message)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import json
 import re
 from fnmatch import translate
 from typing import Any
@@ -11,6 +10,8 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator
 from django.db import Error, models, transaction
+from django.utils.translation import gettext, gettext_noop
+from django.utils.translation import gettext_lazy as _
 
 from qatrack_aria.dicom import character_sets
 from qatrack_aria.dicom.peer import C_MOVE, PATIENT_ROOT, STUDY_ROOT, Peer, Tls
@@ -101,153 +102,210 @@ class AriaNode(models.Model):
     """One DICOM query/retrieve service, and how it is to be used."""
 
     name = models.CharField(
+        _("name"),
         max_length=50,
         unique=True,
         validators=[validate_name],
-        help_text="The name by which tests and commands call this node, such as aria.",
+        help_text=_("The name that tests and commands use for this node, such as aria."),
     )
-    is_active = models.BooleanField(default=True, help_text="Untick to stop all retrievals.")
+    is_active = models.BooleanField(
+        _("is active"), default=True, help_text=_("Untick to stop all retrievals.")
+    )
     is_default = models.BooleanField(
-        default=False, help_text="Used where no node is named; only one node can be the default."
+        _("is default"),
+        default=False,
+        help_text=_("Used where no node is named; only one node can be the default."),
     )
 
     remote_ae_title = models.CharField(
-        "remote AE title",
+        _("remote AE title"),
         max_length=16,
         validators=[validate_ae_title],
-        help_text="AE title of the service, as in ARIA's DICOM Services Configuration.",
+        help_text=_("AE title of the service, as in ARIA's DICOM Services Configuration."),
     )
     remote_host = models.CharField(
+        _("remote host"),
         max_length=253,
         validators=[validate_host],
-        help_text="Name, IPv4 or IPv6 address of the machine that runs it.",
+        help_text=_("Name, IPv4 or IPv6 address of the machine that runs the service."),
     )
-    remote_port = models.PositiveIntegerField(validators=PORT, help_text="Its port, 1 to 65535.")
+    remote_port = models.PositiveIntegerField(
+        _("remote port"), validators=PORT, help_text=_("Port of the service, 1 to 65535.")
+    )
     extra_hosts = models.TextField(
+        _("extra hosts"),
         blank=True,
         validators=[validate_hosts],
-        help_text="More machines that may send its images to us, one a line; usually none.",
+        help_text=_(
+            "Other machines that may send images of the service to us, one a line; usually none."
+        ),
     )
 
     local_ae_title = models.CharField(
-        "local AE title",
+        _("local AE title"),
         max_length=16,
         validators=[validate_ae_title],
-        help_text="Our AE title. ARIA must list it as a trusted application entity, with this "
-        "machine's address and the port below.",
+        help_text=_(
+            "Our AE title. ARIA must list it as a trusted application entity, with the address of "
+            "this machine and the port below."
+        ),
     )
     local_host = models.CharField(
+        _("local host"),
         max_length=253,
         blank=True,
         validators=[validate_host],
-        help_text="Address of this machine to listen on; empty for all of its IPv4 addresses.",
+        help_text=_("Address of this machine to listen on; empty for all of its IPv4 addresses."),
     )
     local_port = models.PositiveIntegerField(
-        default=11112, validators=PORT, help_text="Port that images are sent to (C-MOVE only)."
+        _("local port"),
+        default=11112,
+        validators=PORT,
+        help_text=_("Port that images are sent to (C-MOVE only)."),
     )
 
     retrieve_method = models.CharField(
+        _("retrieve method"),
         max_length=6,
         choices=[(name, name) for name in TRANSPORTS],
         default=C_MOVE,
-        help_text="C-MOVE for ARIA. C-GET needs no port of ours, where the service has it.",
+        help_text=_("C-MOVE for ARIA. C-GET needs no port of ours, if the service supports it."),
     )
     query_model = models.CharField(
+        _("query model"),
         max_length=7,
         choices=[(STUDY_ROOT, "Study Root"), (PATIENT_ROOT, "Patient Root")],
         default=STUDY_ROOT,
-        help_text="Study Root for ARIA; the other for servers that have only that.",
+        help_text=_("Study Root for ARIA; Patient Root for servers that have no other."),
     )
     allowed_patients = models.TextField(
+        _("allowed patients"),
         blank=True,
-        help_text="Patient IDs that may be fetched, one pattern a line; * stands for any "
-        "characters, ? for one. Empty allows none: anyone who is logged in to QATrack+ can ask.",
+        help_text=_(
+            "IDs of the patients that may be fetched, one pattern a line; * stands for any "
+            "characters, ? for one. Empty allows none: any user of QATrack+ can send requests."
+        ),
     )
 
     use_tls = models.BooleanField(
-        "TLS",
+        _("TLS"),
         default=False,
-        help_text="Encrypt both ways, and let both sides verify each other. The service must do "
-        "the same on the port above.",
+        help_text=_(
+            "Encrypt both directions, and let both sides verify each other. The service must do "
+            "the same on the port above."
+        ),
     )
     tls_ca_file = models.CharField(
-        "TLS CA file",
+        _("TLS CA certificates"),
         max_length=500,
         blank=True,
         validators=[validate_full_path],
-        help_text="Full path of the certificates of the authorities to believe (PEM); empty for "
-        "those of this machine.",
+        help_text=_(
+            "Full path of the CA certificates used to verify the service (PEM); empty for those "
+            "of this machine."
+        ),
     )
     tls_certificate_file = models.CharField(
-        "TLS certificate",
+        _("TLS certificate"),
         max_length=500,
         blank=True,
         validators=[validate_full_path],
-        help_text="Full path of our certificate (PEM). Needed for C-MOVE.",
+        help_text=_("Full path of our certificate (PEM). Required for C-MOVE."),
     )
     tls_key_file = models.CharField(
-        "TLS key",
+        _("TLS key"),
         max_length=500,
         blank=True,
         validators=[validate_full_path],
-        help_text="Full path of its key, without a password; empty if it is in the same file.",
+        help_text=_(
+            "Full path of the key of our certificate, without a password; empty if it is in the "
+            "same file."
+        ),
     )
     tls_check_host = models.BooleanField(
-        "TLS host check",
+        _("TLS host check"),
         default=True,
-        help_text="The service's certificate must name the remote host as it is given above.",
+        help_text=_("The certificate of the service must name the remote host as given above."),
     )
     character_set = models.CharField(
+        _("character set"),
         max_length=64,
         choices=character_sets.CHOICES,
         default="ISO_IR 192",
-        help_text="What we write patient IDs and plan labels in, and read answers in that do not "
-        "say. Plain letters are the same in all.",
+        help_text=_(
+            "Of patient IDs and plan labels in our queries, and of answers that do not name theirs."
+            " Unaccented letters are the same in all."
+        ),
     )
 
     stable_answers = models.PositiveSmallIntegerField(
+        _("stable answers"),
         default=1,
         validators=[MaxValueValidator(10)],
-        help_text="How often the list of images must come out the same again while its newest is "
-        "younger than ten minutes: a session may be under way. Not asked where count= is met.",
+        help_text=_(
+            "How often the list of images must be the same again while the newest image is younger "
+            "than ten minutes: the session may still be running. Not used if count= is met."
+        ),
     )
 
     connect_timeout = models.FloatField(
-        default=5, validators=SECONDS, help_text="Seconds to wait for a connection."
-    )
-    response_timeout = models.FloatField(
-        default=100, validators=SECONDS, help_text="Seconds to wait for the answer to a query."
-    )
-    quiet_timeout = models.FloatField(
-        default=60, validators=SECONDS, help_text="Seconds to wait for the next image."
-    )
-    grace = models.FloatField(
+        _("connect timeout"),
         default=5,
         validators=SECONDS,
-        help_text="Seconds in which images may still arrive after the node has said it is done.",
+        help_text=_("Seconds to wait for a connection."),
+    )
+    response_timeout = models.FloatField(
+        _("response timeout"),
+        default=100,
+        validators=SECONDS,
+        help_text=_("Seconds to wait for the answer to a query."),
+    )
+    quiet_timeout = models.FloatField(
+        _("quiet timeout"),
+        default=60,
+        validators=SECONDS,
+        help_text=_("Seconds to wait for the next image."),
+    )
+    grace = models.FloatField(
+        _("grace period"),
+        default=5,
+        validators=SECONDS,
+        help_text=_(
+            "Seconds in which images may still arrive after the service has reported the end."
+        ),
     )
     deadline = models.FloatField(
+        _("deadline"),
         default=25,
         validators=SECONDS,
-        help_text="Seconds that a composite test may take in all; web servers end a request "
-        "after 30.",
+        help_text=_(
+            "Seconds that a composite test may take in total; web servers end a request after 30."
+        ),
     )
     clock_ahead = models.FloatField(
+        _("clock ahead"),
         default=0,
         validators=CLOCK,
-        help_text="Seconds by which the imagers' clocks may be ahead of QATrack+'s: images of a "
-        "session may seem to be newer than its end by as much.",
+        help_text=_(
+            "Seconds by which the clocks of the imagers may be ahead of QATrack+'s: images of a "
+            "session may then appear to be newer than its end."
+        ),
     )
     command_deadline = models.FloatField(
-        default=300, validators=SECONDS, help_text="Seconds that fetch_aria may take in all."
+        _("command deadline"),
+        default=300,
+        validators=SECONDS,
+        help_text=_("Seconds that fetch_aria may take in total."),
     )
-    notes = models.TextField(blank=True, help_text="For people: who runs it, whom to call.")
+    notes = models.TextField(
+        _("notes"), blank=True, help_text=_("Who runs the service, whom to call.")
+    )
 
     objects = AriaNodeManager()
 
     class Meta:
-        verbose_name = "ARIA node"
-        verbose_name_plural = "ARIA nodes"
+        verbose_name = _("ARIA node")
+        verbose_name_plural = _("ARIA nodes")
         ordering = ("name",)
 
     def __str__(self) -> str:
@@ -386,62 +444,73 @@ class Retrieval(models.Model):
     COMPOSITE = "composite"
     COMMAND = "command"
     ADMIN = "admin"
-    SOURCES = [(COMPOSITE, "composite test"), (COMMAND, "command"), (ADMIN, "admin")]
+    #: Sources, as people call them; translated when they are shown.
+    SOURCES = {
+        COMPOSITE: gettext_noop("composite test"),
+        COMMAND: gettext_noop("command"),
+        ADMIN: gettext_noop("admin"),
+    }
 
-    STATUSES = [
-        (Outcome.RUNNING.value, "running, or killed"),
-        (Outcome.DONE.value, "done"),
-        (Outcome.USAGE.value, "wrong usage"),
-        (Outcome.NOT_FOUND.value, "nothing found"),
-        (Outcome.INCOMPLETE.value, "incomplete"),
-        (Outcome.AMBIGUOUS.value, "ambiguous"),
-        (Outcome.REFUSED.value, "refused"),
-        (Outcome.UNREACHABLE.value, "node unreachable"),
-        (Outcome.BUSY.value, "busy"),
-        (Outcome.LOCAL.value, "trouble on this machine"),
-        (Outcome.FAILED.value, "failed"),
-    ]
-
-    started = models.DateTimeField(db_index=True)
+    started = models.DateTimeField(_("started"), db_index=True)
     # The name stays when the node is renamed or removed.
-    node = models.ForeignKey(AriaNode, null=True, blank=True, on_delete=models.SET_NULL)
-    node_name = models.CharField(max_length=80, blank=True)
-    source = models.CharField(max_length=10, choices=SOURCES)
-    user = models.CharField(max_length=150, blank=True, help_text="Who asked, if known.")
-    unit = models.CharField(max_length=150, blank=True, help_text="Unit of QATrack+, if known.")
-    test_list = models.CharField(
-        max_length=150, blank=True, help_text="Test list of QATrack+, if known."
+    node = models.ForeignKey(
+        AriaNode, null=True, blank=True, on_delete=models.SET_NULL, verbose_name=_("node")
     )
-    patient_id = models.CharField("patient ID", max_length=80, blank=True)
-    plan = models.CharField(max_length=80, blank=True)
-    request = models.TextField(default="{}", help_text="All that was asked (JSON).")
+    node_name = models.CharField(_("node name"), max_length=80, blank=True)
+    # Codes without choices: another source or outcome is no migration.
+    source = models.CharField(_("source"), max_length=10)
+    user = models.CharField(_("user"), max_length=150, blank=True)
+    unit = models.CharField(_("unit"), max_length=150, blank=True)
+    test_list = models.CharField(_("test list"), max_length=150, blank=True)
+    patient_id = models.CharField(_("patient ID"), max_length=80, blank=True)
+    plan = models.CharField(_("plan"), max_length=80, blank=True)
+    request = models.TextField(_("request"), default="{}", help_text=_("The request (JSON)."))
 
-    status = models.CharField(max_length=12, choices=STATUSES, db_index=True)
-    message = models.TextField(blank=True)
+    status = models.CharField(_("status"), max_length=12, db_index=True)
+    message = models.TextField(_("message"), blank=True)
     found = models.PositiveIntegerField(
-        default=0, help_text="Images that the request comes down to."
+        _("found"), default=0, help_text=_("Images that match the request.")
     )
-    already_here = models.PositiveIntegerField(default=0, help_text="Of these, fetched before.")
-    moved = models.PositiveIntegerField(default=0, help_text="Of these, fetched now.")
+    already_here = models.PositiveIntegerField(
+        _("already here"), default=0, help_text=_("Matching images that were in the archive.")
+    )
+    moved = models.PositiveIntegerField(
+        _("moved"), default=0, help_text=_("Matching images that were retrieved.")
+    )
     refused = models.PositiveIntegerField(
-        default=0, help_text="Instances and connections that were turned away."
+        _("rejected"), default=0, help_text=_("Instances and connections that our port rejected.")
     )
-    bytes = models.BigIntegerField(default=0, help_text="Bytes received.")
+    bytes = models.BigIntegerField(_("bytes"), default=0, help_text=_("Bytes received."))
     repeats = models.PositiveIntegerField(
-        default=0, help_text="How often the same was asked again and answered from disk."
+        _("repeats"),
+        default=0,
+        help_text=_("How often the same request was repeated and answered from disk."),
     )
-    seconds = models.FloatField(null=True, blank=True, help_text="Time it took.")
-    folder = models.CharField(max_length=500, blank=True, help_text="The folder of the set.")
-    story = models.TextField(default="{}", help_text="How it went, step by step (JSON).")
+    seconds = models.FloatField(_("seconds"), null=True, blank=True)
+    folder = models.CharField(
+        _("folder"), max_length=500, blank=True, help_text=_("Folder of the image set.")
+    )
+    timeline = models.TextField(
+        _("timeline"), default="{}", help_text=_("The steps and what came of them (JSON).")
+    )
 
     class Meta:
-        verbose_name = "retrieval"
+        verbose_name = _("retrieval")
+        verbose_name_plural = _("retrievals")
         ordering = ("-started", "-pk")
 
     def __str__(self) -> str:
-        return f"{self.patient_id} / {self.plan} from {self.node_name}: {self.get_status_display()}"
+        return f"{self.patient_id} / {self.plan} from {self.node_name}: {self.status_label}"
 
     @property
-    def asked(self) -> Any:
-        """`request` as a dict."""
-        return json.loads(self.request)
+    def status_label(self) -> str:
+        """The outcome, for people; the code of one that this version does not know."""
+        try:
+            return gettext(Outcome.of(self.status).label)
+        except KeyError:
+            return self.status
+
+    @property
+    def source_label(self) -> str:
+        """The source, for people."""
+        return gettext(self.SOURCES.get(self.source, self.source))

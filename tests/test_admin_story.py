@@ -21,36 +21,47 @@ pytestmark = pytest.mark.django_db
 
 BIDI = "\u202e"
 STEPS = [
-    {"step": "waiting for our turn", "seconds": 0.25, "times": 1},
-    {"step": "finding the images", "seconds": 0.5, "times": 1},
-    {"step": "moving", "seconds": 1.0, "times": 3},
+    {"step": "lock", "seconds": 0.25, "times": 1},
+    {"step": "images", "seconds": 0.5, "times": 1},
+    {"step": "move", "seconds": 1.0, "times": 3},
 ]
 STORY: dict[str, Any] = {
     "steps": STEPS,
     "node": "node 'aria' (VMSDBD at 10.0.0.5:51402)",
-    "remarks": [{"said": "Another retrieval fetched just this while we waited."}],
+    "remarks": [{"code": "shared"}],
     "plans": [{"label": "WL", "course": "C1", "created": "2026-10-20 12:00", "uid": "1.2.9"}],
     "listed": 40,
     "acquired": "2026-11-20 12:00:00 to 2026-11-20 12:04:05",
     "machine": "TB1",
-    "left_out": [{"why": "kV", "number": 31}, {"why": "of machine TB2", "number": 1}],
+    "left_out": [
+        {"why": {"code": "kv"}, "number": 31},
+        {"why": {"code": "other_machine", "machine": "TB2"}, "number": 1},
+    ],
     "queries": [
-        {"level": "IMAGE", "keys": "Modality=RTPLAN", "answers": 1, "trouble": ""},
+        {"level": "IMAGE", "keys": "Modality=RTPLAN", "answers": 1, "problem": None},
         {"level": "IMAGE", "keys": "Modality=RTIMAGE", "answers": 40, "other_patients": 2},
     ],
     "queries_in_all": 57,
     "transfers": [
-        {"service": "C-MOVE", "level": "IMAGE", "asked": 8, "arrived": 8, "end": "0x0000 (Success)"}
+        {
+            "service": "C-MOVE",
+            "level": "IMAGE",
+            "asked": 8,
+            "arrived": 8,
+            "status": 0,
+            "completed": 8,
+            "failed": 0,
+        }
     ],
     "transfers_in_all": 1,
-    "refused": [{"why": "an instance that nobody asked for", "number": 3}],
+    "refused": [{"why": {"code": "unrequested"}, "number": 3}],
 }
 
 
 def told(client: Client, story: Any = STORY, **changes: Any) -> str:
     """The page of a row of that story."""
     kept = story if isinstance(story, str) else json.dumps(story)
-    row = retrieval(story=kept, **{"seconds": 2.0, **changes})
+    row = retrieval(timeline=kept, **{"seconds": 2.0, **changes})
     return page(client, f"{RETRIEVALS}{row.pk}/change/")
 
 
@@ -67,24 +78,24 @@ def words(shown: str) -> str:
     [
         "2026-11-20 22:30:00",
         "It took 2.0 s.",
-        "A composite test asked for it (user jane, unit TrueBeam, test list Monthly) at node",
+        "Requested by: composite test (user jane, unit TrueBeam, test list Monthly). Node:",
         "node &#x27;aria&#x27; (VMSDBD at 10.0.0.5:51402)",
         "8 images of plan WL",
-        "Another retrieval fetched just this while we waited.",
+        "Another retrieval fetched the same images while this one waited.",
         "patient ID QA_TB1",
         "machine TB1",
         "WL C1 2026-10-20 12:00 1.2.9",
-        "Of 40 images that the node listed, 8 are meant, acquired 2026-11-20 12:00:00 to "
+        "The node listed 40 images; matching: 8. Acquired 2026-11-20 12:00:00 to "
         "2026-11-20 12:04:05 on TB1.",
         "IMAGE Modality=RTIMAGE 40 2 of another patient ID",
-        "55 more lie between the first and the last of these.",
+        "55 more between the first and the last of these.",
         "kV 31",
         "of machine TB2 1",
-        "8 images moved (26.2 MB), 0 here already.",
-        "C-MOVE IMAGE 8 8 0x0000 (Success)",
-        "3 instances or connections turned away",
-        "an instance that nobody asked for 3",
-        "Asked again 2 times, and answered from disk.",
+        "Moved: 8 (26.2 MB). In the archive before: 0.",
+        "C-MOVE IMAGE 8 8 status 0x0000 (Success), the node counts 8 completed and 0 failed",
+        "Instances and connections that our port rejected: 3.",
+        "an instance that was not requested 3",
+        "Requested again 2 times, and answered from disk.",
         "/archive/sets/1",
     ],
 )
@@ -105,11 +116,11 @@ def test_what_happened_comes_in_its_order(admin_client: Client) -> None:
 
     headings = re.findall(r"<h2>(.*?)</h2>", shown)
     story = [
-        "Asked",
+        "Request",
         "Found",
         "Left out",
         "Moved",
-        "Refused",
+        "Rejected",
         "Time",
         "Since then",
     ]
@@ -121,7 +132,7 @@ def test_a_status_has_its_colour(admin_client: Client) -> None:
 
 
 def test_a_failure_tells_where_it_ended(admin_client: Client) -> None:
-    story = {**STORY, "stopped_at": "finding the plan"}
+    story = {**STORY, "stopped_at": "plan"}
 
     assert "It ended while finding the plan." in told(admin_client, story, status="not_found")
 
@@ -149,7 +160,7 @@ def test_each_step_has_its_bar_and_the_rest_one_more(admin_client: Client) -> No
     shown = told(admin_client)
 
     assert [width for width, _ in bars(shown)] == ["12.5", "25.0", "50.0", "12.5"]
-    assert "waiting for our turn 0.25 s 12.5&nbsp;%" in words(shown)
+    assert "waiting for other retrievals 0.25 s 12.5&nbsp;%" in words(shown)
     assert "moving (3 times) 1.00 s" in words(shown)
     assert "other 0.25 s" in words(shown)
 
@@ -178,7 +189,7 @@ def test_a_site_that_writes_numbers_its_own_way_gets_bars_too(
 def test_no_style_is_written_into_the_page(admin_client: Client) -> None:
     """A Content Security Policy of a hospital forbids it."""
     shown = told(admin_client)
-    content = shown[shown.index('class="aria-story"') :]
+    content = shown[shown.index('class="aria-retrieval"') :]
 
     assert "style=" not in content.split("</div>")[0]
     assert "<script" not in content.split("</div>")[0]
@@ -190,13 +201,13 @@ def test_no_style_is_written_into_the_page(admin_client: Client) -> None:
 def test_a_row_of_an_earlier_version_is_told_as_far_as_it_goes(admin_client: Client) -> None:
     shown = told(admin_client, "{}", message="8 images")
 
-    assert "8 images moved (26.2 MB)" in shown
-    assert "No steps of this one were kept." in shown
+    assert "Moved: 8 (26.2 MB)" in shown
+    assert "The steps of this retrieval were not kept." in shown
     assert "aria-bar" not in shown
 
 
 @pytest.mark.parametrize("text", ["", "{", '{"steps": [', "null", "[]", "[[[[", "NaN", "9" * 6000])
-@pytest.mark.parametrize("field", ["story", "request"])
+@pytest.mark.parametrize("field", ["timeline", "request"])
 def test_what_is_no_json_breaks_no_page(admin_client: Client, field: str, text: str) -> None:
     row = retrieval(**{field: text})
 
@@ -268,11 +279,11 @@ def test_half_a_surrogate_breaks_no_page(admin_client: Client) -> None:
 
 
 def test_who_may_see_retrievals_reads_the_story(client: Client) -> None:
-    assert "Of 40 images that the node listed" in told(somebody(client, "view_retrieval"))
+    assert "The node listed 40 images" in told(somebody(client, "view_retrieval"))
 
 
 def test_who_may_not_see_retrievals_does_not(client: Client) -> None:
-    row = retrieval(story=json.dumps(STORY))
+    row = retrieval(timeline=json.dumps(STORY))
     reader = somebody(client, "view_arianode")
 
     assert reader.get(f"{RETRIEVALS}{row.pk}/change/").status_code == 403
@@ -292,13 +303,13 @@ def test_who_may_not_see_nodes_is_not_led_to_one(client: Client, node: AriaNode)
 
 def test_there_is_nothing_to_fill_in(admin_client: Client) -> None:
     shown = told(admin_client)
-    content = shown[shown.index('class="aria-story"') :].split("</div>")[0]
+    content = shown[shown.index('class="aria-retrieval"') :].split("</div>")[0]
 
     assert [tag for tag in ("<form", "<input", "<button") if tag in content] == []
 
 
 def test_a_long_story_costs_no_more_queries_than_none(admin_client: Client) -> None:
-    rows = [retrieval(story="{}"), retrieval(story=json.dumps(STORY), refused=3)]
+    rows = [retrieval(timeline="{}"), retrieval(timeline=json.dumps(STORY), refused=3)]
     admin_client.get(RETRIEVALS)
     costs = []
     for row in rows:
@@ -310,7 +321,7 @@ def test_a_long_story_costs_no_more_queries_than_none(admin_client: Client) -> N
 
 def test_tables_have_captions_and_headings(admin_client: Client) -> None:
     shown = told(admin_client, refused=3)
-    content = shown[shown.index('class="aria-story"') :].split("</div>")[0]
+    content = shown[shown.index('class="aria-retrieval"') :].split("</div>")[0]
 
     assert content.count("<table>") == content.count("<caption") == 7
     assert re.findall(r"<th(?! scope=)[^>]*>", content) == ["<thead>"] * 6

@@ -6,6 +6,7 @@ Runs on SQLite and, by test_postgres, on PostgreSQL.
 from __future__ import annotations
 
 import datetime as dt
+import json
 from pathlib import Path
 from typing import Any, Callable
 
@@ -576,13 +577,13 @@ def test_a_renamed_node_leaves_the_old_name_in_the_record() -> None:
 def test_what_was_asked_is_kept_as_it_was() -> None:
     row = retrieval(request='{"plan": "Prüf", "count": 8}')
 
-    assert row.asked == {"plan": "Prüf", "count": 8}
+    assert json.loads(row.request) == {"plan": "Prüf", "count": 8}
 
 
 def test_every_outcome_has_words_and_fits() -> None:
-    words = dict(Retrieval.STATUSES)
-
-    assert set(words) == {outcome.value for outcome in Outcome}
+    for outcome in Outcome:
+        assert retrieval(status=outcome.value).status_label == outcome.label
+        assert isinstance(outcome.exit_code, int)
     assert max(len(outcome.value) for outcome in Outcome) <= 12
 
 
@@ -598,8 +599,10 @@ HOSTILE = ["\0", "\ud800", "x" * 10_000_000, "患者" * 500, "'; DROP TABLE x; -
 
 
 def fail(text: str) -> None:
-    with recorded(text, text, text, source=Retrieval.COMPOSITE, user=text) as record:
-        record.folder = text
+    with recorded(
+        node_name=text, patient_id=text, plan=text, source=Retrieval.COMPOSITE, user=text
+    ) as record:
+        record.row.folder = text
         raise AriaError(text)
 
 

@@ -13,6 +13,7 @@ from qatrack_aria.dicom.attributes import ImageRef, PlanRef
 from qatrack_aria.dicom.c_find import QueryRecord
 from qatrack_aria.dicom.peer import Peer
 from qatrack_aria.dicom.retrieve import RetrieveAttempt
+from qatrack_aria.phrases import phrase, read_phrase
 from qatrack_aria.retrieval import report
 from qatrack_aria.retrieval.request import Request
 from qatrack_aria.retrieval.timeline import (
@@ -142,17 +143,17 @@ def test_an_account_that_cannot_be_given_is_left_out(caplog: pytest.LogCaptureFi
         raise KeyError("QA_TB1")
 
     story = Timeline()
-    story.tell(broken)
+    story.add(broken)
 
     assert kept(story) == {}
-    assert "the story of a retrieval cannot be told: KeyError" in caplog.text
+    assert "the report of a retrieval failed: KeyError" in caplog.text
     assert "QA_TB1" not in caplog.text
 
 
 @pytest.mark.parametrize("value", [object(), {1, 2}, b"x"], ids=["object", "set", "bytes"])
 def test_what_json_cannot_hold_is_no_error(value: Any) -> None:
     story = Timeline()
-    story.tell(lambda: {"value": value})
+    story.add(lambda: {"value": value})
 
     assert story.as_json() == "{}"
 
@@ -160,7 +161,7 @@ def test_what_json_cannot_hold_is_no_error(value: Any) -> None:
 def test_remarks_come_to_an_end() -> None:
     story = Timeline()
     for number in range(1000):
-        story.remark(f"remark {number}")
+        story.remark(phrase("other_type", image_type=str(number)))
 
     assert len(kept(story)["remarks"]) == 20
 
@@ -196,11 +197,11 @@ def account_of(**changes: Any) -> dict[str, Any]:
     }
     request = changes.pop("request", Request.parse("QA_TB1", "WL"))
     peer = Peer("aria", "VMSDBD", "10.0.0.5", 104, "QATRACK", "", 11112)
-    return report.of_visit(peer, request, **{**values, **changes})
+    return report.of_workflow(peer, request, **{**values, **changes})
 
 
 def reasons(told: dict[str, Any]) -> dict[str, int]:
-    return {entry["why"]: entry["number"] for entry in told["left_out"]}
+    return {read_phrase(entry["why"]): entry["number"] for entry in told["left_out"]}
 
 
 def test_what_was_left_out_is_counted_by_reason() -> None:
@@ -236,7 +237,7 @@ def test_the_most_frequent_reasons_are_named_and_the_others_counted() -> None:
 
 
 def test_of_many_queries_the_first_and_the_last_are_told() -> None:
-    asked = [QueryRecord("SERIES", {"StudyInstanceUID": f"1.2.{n}"}, n, "") for n in range(500)]
+    asked = [QueryRecord("SERIES", {"StudyInstanceUID": f"1.2.{n}"}, n) for n in range(500)]
 
     told = account_of(asked=asked)
     assert [query["answers"] for query in told["queries"]] == [*range(10), *range(490, 500)]
@@ -247,21 +248,35 @@ def test_of_many_queries_the_first_and_the_last_are_told() -> None:
 def test_a_story_is_short_whatever_the_peer_answers(letter: str) -> None:
     """Machine names, image types, labels, refusals: as long, as many and as odd as can be."""
     long = letter * 100_000
+    odd = phrase("damaged", error=long)
     hostile = [image(n, machines=frozenset([f"{n}{long}"])) for n in range(200)]
     story = Timeline()
     for number in range(1000):
         with story.step(f"{number} {letter}"):
             pass
-    story.tell(
+    story.add(
         lambda: account_of(
             request=Request.parse("QA_TB1", "WL", machine="TB1"),
             plans=[PlanRef(long, long, long, long, label=long, course=long)] * 500,
             listed=hostile,
             chosen=hostile[:50],
-            asked=[QueryRecord("IMAGE", {"PatientID": long, long: long}, 10**9, long, 10**9)]
+            asked=[
+                QueryRecord(
+                    "IMAGE",
+                    {"PatientID": long, long: long},
+                    10**9,
+                    phrase("status", status=long),
+                    10**9,
+                )
+            ]
             * 5000,
-            attempts=[RetrieveAttempt("C-MOVE", "IMAGE", 10**9, 0, None, None, None, long)] * 5000,
-            refused=[f"{n} {long}" for n in range(1000)],
+            attempts=[
+                RetrieveAttempt(
+                    "C-MOVE", "IMAGE", 10**9, 0, None, None, None, phrase("damaged", error=long)
+                )
+            ]
+            * 5000,
+            refused=[phrase("damaged", error=f"{n} {long}") for n in range(1000)],
         )
     )
 

@@ -66,7 +66,7 @@ def browse(admin: ModelAdmin, request: HttpRequest, object_id: str) -> HttpRespo
     if request.method == "POST":
         return _fetch(node, request)
     context = {
-        **page_context(admin, request, f"Browse {node}", node),
+        **page_context(admin, request, _("Browse %s") % node, node),
         "patient": request.GET.get("patient", "").strip(),
     }
     if context["patient"] and request.GET.get("plan"):

@@ -8,6 +8,7 @@ from django.contrib.admin import ModelAdmin
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.utils.translation import gettext as _
 
 from qatrack_aria.admin.context import node_or_404, page_context
 
@@ -38,19 +39,19 @@ def check(admin: ModelAdmin, request: HttpRequest, object_id: str) -> HttpRespon
         raise PermissionDenied
     patient, plan = (request.POST.get(field, "").strip() for field in ("patient", "plan"))
     context = {
-        **page_context(admin, request, f"Test the connection of {node}", node),
+        **page_context(admin, request, _("Test the connection of %s") % node, node),
         "patient": patient,
         "plan": plan,
         "half": bool(patient) != bool(plan),
-        "rungs": [],
+        "steps": [],
     }
     if request.method == "POST" and not context["half"]:
-        context["rungs"] = _climb(node, patient, plan)
-        context["works"] = all(rung.passed for rung in context["rungs"])
+        context["steps"] = _run(node, patient, plan)
+        context["works"] = all(step.passed for step in context["steps"])
     return TemplateResponse(request, TEMPLATE, context)
 
 
-def _climb(node: Any, patient: str, plan: str) -> list[Any]:
+def _run(node: Any, patient: str, plan: str) -> list[Any]:
     # Here, so that the start of QATrack+ needs no DICOM.
     from qatrack_aria.retrieval.connection_test import ConnectionTest
 

@@ -8,11 +8,11 @@ from typing import Any, Iterable, Iterator
 from django.http import StreamingHttpResponse
 from django.utils import timezone
 
-FIELDS = (
-    *("started", "node_name", "status", "patient_id", "plan", "found", "already_here", "moved"),
-    *("refused", "bytes", "seconds", "repeats", "source", "user", "unit", "test_list"),
-    *("request", "message", "folder"),
-)
+from qatrack_aria.models import Retrieval
+
+#: Columns of the model that are left out: keys, and what only a page can show.
+LEFT_OUT = ("id", "node", "timeline")
+FIELDS = tuple(f.name for f in Retrieval._meta.concrete_fields if f.name not in LEFT_OUT)
 #: A spreadsheet takes a text that begins with one of these for a formula.
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 

@@ -13,6 +13,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.cache import get_conditional_response
+from django.utils.translation import gettext as _
 
 from qatrack_aria.admin.context import page_context
 from qatrack_aria.errors import AriaError, ConfigurationError
@@ -45,7 +46,7 @@ def images(admin: ModelAdmin, request: HttpRequest, pk: int) -> HttpResponse:
     """
     row = _row(admin, request, pk)
     context = {
-        **page_context(admin, request, "Images", row),
+        **page_context(admin, request, _("Images"), row),
         "film": bool(request.GET.get("film")),
         "browse": _browse(row),
         **_of_set(row, request),
@@ -115,7 +116,7 @@ def _of_set(row: Retrieval, request: HttpRequest) -> dict[str, Any]:
     try:
         files = gallery.files_of(row)
         page = Paginator(range(len(files)), ON_A_PAGE).get_page(request.GET.get("page"))
-        shots = gallery.gallery_images(files, page.object_list, row.node.character_set)
+        images = gallery.gallery_images(files, page.object_list, row.node.character_set)
     except AriaError as error:
         return {"error": error}
-    return {"page": page, "shots": shots, "count": len(files), "lost": row.found - len(files)}
+    return {"page": page, "images": images, "count": len(files), "lost": row.found - len(files)}

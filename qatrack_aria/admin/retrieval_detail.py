@@ -1,4 +1,4 @@
-"""The page of one retrieval: what its row holds, in the order of a story."""
+"""The page of one retrieval: what its row holds, in the order in which it happened."""
 
 from __future__ import annotations
 
@@ -6,9 +6,13 @@ import datetime as dt
 from typing import Any, NamedTuple
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
+from qatrack_aria.dicom.retrieve import describe_end
 from qatrack_aria.errors import Outcome
 from qatrack_aria.models import Retrieval
+from qatrack_aria.phrases import read_phrase
 from qatrack_aria.retrieval.timeline import HIGHEST, LONGEST_TEXT, StoredTimeline
 from qatrack_aria.text import printable, short_repr
 
@@ -26,73 +30,73 @@ class Bar(NamedTuple):
 
 
 def when(row: Retrieval) -> str:
-    """The start, to the second: several of one minute are told apart."""
+    """Return the start, to the second: several of one minute are told apart."""
     return timezone.localtime(row.started).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def details(row: Retrieval) -> dict[str, Any]:
-    """What the template shows; every text is one line, and harmless once it is escaped.
+    """Return what the template shows; each text is one line, and harmless once it is escaped.
 
     Parameters
     ----------
     row : Retrieval
-        As it is in the database: perhaps of an earlier version, or edited by hand.
+        As it is in the database: perhaps of another version, or edited by hand.
     """
-    told = StoredTimeline(row.story)
-    queries, transfers = told.items("queries"), told.items("transfers")
+    stored = StoredTimeline(row.timeline)
+    queries, transfers = stored.items("queries"), stored.items("transfers")
     return {
         "started": when(row),
-        "took": _took(row),
-        "who": _who(row),
-        "node": told.text("node") or (row.node_name and f"node '{_line(row.node_name)}'"),
+        "duration": _duration(row),
+        "caller": _caller(row),
+        "node": stored.text("node") or (row.node_name and f"node '{_line(row.node_name)}'"),
         "message": printable(row.message, LONGEST_MESSAGE),
-        "stopped_at": told.text("stopped_at"),
-        "remarks": [remark.text("said") for remark in told.items("remarks")],
-        "asked": _asked(row),
+        "stopped_at": _words(stored.values.get("stopped_at")),
+        "remarks": [_words(remark.values) for remark in stored.items("remarks")],
+        "request": _request(row),
         "plans": [
-            _texts(plan, "label", "course", "created", "uid") for plan in told.items("plans")
+            _texts(plan, "label", "course", "created", "uid") for plan in stored.items("plans")
         ],
-        "listed": told.number("listed"),
-        "acquired": told.text("acquired"),
-        "machine": told.text("machine"),
+        "listed": stored.number("listed"),
+        "acquired": stored.text("acquired"),
+        "machine": stored.text("machine"),
         "queries": [_query(query) for query in queries],
-        "more_queries": max(0, told.number("queries_in_all") - len(queries)),
-        "left_out": _counts(told, "left_out"),
+        "more_queries": max(0, stored.number("queries_in_all") - len(queries)),
+        "left_out": _counts(stored, "left_out"),
         "megabytes": f"{row.bytes / 1e6:.1f} MB",
         "transfers": [_transfer(transfer) for transfer in transfers],
-        "more_transfers": max(0, told.number("transfers_in_all") - len(transfers)),
-        "refused": _counts(told, "refused"),
-        "bars": _bars(told, row.seconds),
+        "more_transfers": max(0, stored.number("transfers_in_all") - len(transfers)),
+        "rejected": _counts(stored, "refused"),
+        "bars": _bars(stored, row.seconds),
         "folder": printable(row.folder, LONGEST_MESSAGE),
-        "is_told": bool(told.values),
+        "has_steps": bool(stored.values),
     }
 
 
 # --- the beginning ----------------------------------------------------------------------------
 
 
-def _took(row: Retrieval) -> str:
+def _duration(row: Retrieval) -> str:
     if row.seconds is not None:
-        return f"It took {row.seconds:.{1 if row.seconds >= 1 else 2}f} s."
+        return _("It took %s s.") % f"{row.seconds:.{1 if row.seconds >= 1 else 2}f}"
     if row.status != Outcome.RUNNING.value:
         return ""
     if timezone.now() - row.started > LONGEST_DEADLINE:
-        return (
-            "It was killed: its end was never written, and none may take longer than an hour. "
-            "A web server kills what takes it too long; so does a restart."
+        return _(
+            "It was killed: its end was never written, and no retrieval may take longer than an "
+            "hour. A web server kills requests that take too long; so does a restart."
         )
-    return "It is still running, or was killed: its end is not written yet."
+    return _("It is still running, or was killed: its end is not written yet.")
 
 
-def _who(row: Retrieval) -> str:
-    source = f"A {row.get_source_display()} asked for it" if row.source else "It was asked for"
-    parts = (("user", row.user), ("unit", row.unit), ("test list", row.test_list))
+def _caller(row: Retrieval) -> str:
+    source = _("Requested by: %s") % (row.source_label or _("unknown"))
+    parts = ((_("user"), row.user), (_("unit"), row.unit), (_("test list"), row.test_list))
     known = ", ".join(f"{word} {value}" for word, value in parts if value)
     return _line(f"{source} ({known})" if known else source)
 
 
-def _asked(row: Retrieval) -> list[tuple[str, str]]:
-    """The request; its patient and plan even where it was not understood."""
+def _request(row: Retrieval) -> list[tuple[str, str]]:
+    """Return the request; its patient and plan even where it was not understood."""
     values = {"patient_id": row.patient_id, "plan": row.plan, **StoredTimeline(row.request).values}
     return [(_label(name), _line(value)) for name, value in values.items()]
 
@@ -100,36 +104,53 @@ def _asked(row: Retrieval) -> list[tuple[str, str]]:
 # --- what was kept ----------------------------------------------------------------------------
 
 
+def _words(kept: Any) -> str:
+    return read_phrase(kept, _)
+
+
 def _query(query: StoredTimeline) -> dict[str, Any]:
     numbers = {key: query.number(key) for key in ("answers", "other_patients")}
-    return {**_texts(query, "level", "keys", "trouble"), **numbers}
+    problem = _words(query.values.get("problem"))
+    return {**_texts(query, "level", "keys"), "problem": problem, **numbers}
 
 
 def _transfer(transfer: StoredTimeline) -> dict[str, Any]:
+    status, completed, failed = (
+        transfer.number(key) if transfer.values.get(key) is not None else None
+        for key in ("status", "completed", "failed")
+    )
+    end = describe_end(status, completed, failed, _words(transfer.values.get("broken")))
     numbers = {key: transfer.number(key) for key in ("asked", "arrived")}
-    return {**_texts(transfer, "service", "level", "end"), **numbers}
+    return {**_texts(transfer, "service", "level"), "end": printable(end, LONGEST_TEXT), **numbers}
 
 
-def _texts(told: StoredTimeline, *names: str) -> dict[str, str]:
-    return {name: told.text(name) for name in names}
+def _texts(stored: StoredTimeline, *names: str) -> dict[str, str]:
+    return {name: stored.text(name) for name in names}
 
 
-def _counts(told: StoredTimeline, name: str) -> list[tuple[str, int]]:
-    return [(entry.text("why"), entry.number("number")) for entry in told.items(name)]
+def _counts(stored: StoredTimeline, name: str) -> list[tuple[str, int]]:
+    return [(_words(one.values.get("why")), one.number("number")) for one in stored.items(name)]
 
 
-def _bars(told: StoredTimeline, seconds: float | None) -> list[Bar]:
-    """The steps in their order, and what is left of the whole time."""
-    steps = [(s.text("step"), s.seconds("seconds"), s.number("times")) for s in told.items("steps")]
-    spent = sum(taken for _, taken, _ in steps)
+def _bars(stored: StoredTimeline, seconds: float | None) -> list[Bar]:
+    """Return the steps in their order, and the remainder of the whole time."""
+    steps = [
+        (_words(s.values.get("step")), s.seconds("seconds"), s.number("times"))
+        for s in stored.items("steps")
+    ]
+    spent = sum(taken for _name, taken, _times in steps)
     whole = max(spent, seconds if seconds is not None and seconds < HIGHEST else 0.0)
     if not steps or not whole:
         return []
     bars = [
-        _bar(f"{name} ({times} times)" if times > 1 else name, taken, whole)
+        _bar(f"{name} ({_times_text(times)})" if times > 1 else name, taken, whole)
         for name, taken, times in steps
     ]
-    return [*bars, _bar("other", whole - spent, whole)]
+    return [*bars, _bar(_("other"), whole - spent, whole)]
+
+
+def _times_text(times: int) -> str:
+    return ngettext("%d time", "%d times", times) % times
 
 
 def _bar(name: str, seconds: float, whole: float) -> Bar:
@@ -137,7 +158,7 @@ def _bar(name: str, seconds: float, whole: float) -> Bar:
 
 
 def _label(name: str) -> str:
-    return "patient ID" if name == "patient_id" else _line(name).replace("_", " ")
+    return _("patient ID") if name == "patient_id" else _line(name).replace("_", " ")
 
 
 def _line(value: Any) -> str:

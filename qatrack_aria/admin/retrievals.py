@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import Any, Mapping
 
 from django.contrib import admin
 from django.contrib.admin.options import IncorrectLookupParameters
@@ -12,12 +12,45 @@ from django.http import Http404, HttpRequest
 from django.urls import path
 from django.utils.html import format_html
 from django.utils.text import Truncator
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 
 from qatrack_aria.admin.csv_export import as_csv
 from qatrack_aria.admin.images import images, picture
 from qatrack_aria.admin.node_statistics import node_statistics
 from qatrack_aria.admin.retrieval_detail import details, when
+from qatrack_aria.errors import Outcome
 from qatrack_aria.models import AriaNode, Retrieval
+
+
+class _CodeFilter(admin.SimpleListFilter):
+    """A filter by a code, which shows the labels."""
+
+    labels: Mapping[str, str]
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Return the codes and their labels."""
+        return [(code, _(label)) for code, label in self.labels.items()]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        """Return the rows of the chosen code."""
+        return queryset.filter(**{self.parameter_name: self.value()}) if self.value() else queryset
+
+
+class StatusFilter(_CodeFilter):
+    """By outcome."""
+
+    title = _lazy("status")
+    parameter_name = "status"
+    labels = {outcome.value: outcome.label for outcome in Outcome}
+
+
+class SourceFilter(_CodeFilter):
+    """By source."""
+
+    title = _lazy("source")
+    parameter_name = "source"
+    labels = Retrieval.SOURCES
 
 
 @admin.register(Retrieval)
@@ -35,7 +68,7 @@ class RetrievalAdmin(admin.ModelAdmin):
         "node_name",
         "user",
     )
-    list_filter = ("status", "node_name", "source", "unit", "user")
+    list_filter = (StatusFilter, "node_name", SourceFilter, "unit", "user")
     search_fields = ("patient_id", "plan", "message", "user")
     date_hierarchy = "started"
     list_per_page = 50
@@ -79,14 +112,14 @@ class RetrievalAdmin(admin.ModelAdmin):
         return super().changelist_view(request, context)
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kw: Any) -> Any:
-        """The page of one: no form, but its story."""
+        """Show the page of one: no form, but its details."""
         row = context["original"]
         nodes: Any = self.admin_site._registry.get(AriaNode)
         context.update(
-            title=f"Retrieval of {when(row)}",
+            title=_("Retrieval of %s") % when(row),
             subtitle=None,
-            story=details(row),
-            sees_node=row.node_id and nodes and nodes.has_view_permission(request),
+            details=details(row),
+            shows_node=row.node_id and nodes and nodes.has_view_permission(request),
         )
         return super().render_change_form(request, context, *args, **kw)
 
@@ -104,11 +137,11 @@ class RetrievalAdmin(admin.ModelAdmin):
         return format_html(
             '<span class="aria-status aria-status-{}">{}</span>',
             row.status,
-            row.get_status_display(),
+            row.status_label,
         )
 
     outcome.admin_order_field = "status"  # type: ignore[attr-defined]
-    outcome.short_description = "status"  # type: ignore[attr-defined]
+    outcome.short_description = _lazy("status")  # type: ignore[attr-defined]
 
     def when(self, row: Retrieval) -> str:
         """To the second: several of one minute are told apart."""
@@ -118,7 +151,11 @@ class RetrievalAdmin(admin.ModelAdmin):
 
     def images(self, row: Retrieval) -> str:
         """How many were meant, and how many of them had to be moved."""
-        return _unbroken(f"{row.found}, {row.moved} moved" if row.found else "–")
+        return _unbroken(
+            _("%(found)d, %(moved)d moved") % {"found": row.found, "moved": row.moved}
+            if row.found
+            else "–"
+        )
 
     images.admin_order_field = "found"  # type: ignore[attr-defined]
 
@@ -126,14 +163,14 @@ class RetrievalAdmin(admin.ModelAdmin):
         """The beginning of the message."""
         return Truncator(row.message).chars(70)
 
-    in_short.short_description = "message"  # type: ignore[attr-defined]
+    in_short.short_description = _lazy("message")  # type: ignore[attr-defined]
 
     def time_taken(self, row: Retrieval) -> str:
         """Seconds, for people."""
         return _unbroken("–" if row.seconds is None else f"{row.seconds:.1f} s")
 
     time_taken.admin_order_field = "seconds"  # type: ignore[attr-defined]
-    time_taken.short_description = "time"  # type: ignore[attr-defined]
+    time_taken.short_description = _lazy("time")  # type: ignore[attr-defined]
 
 
 def _unbroken(text: str) -> str:

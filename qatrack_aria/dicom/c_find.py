@@ -11,6 +11,7 @@ from qatrack_aria.dicom.association import Session
 from qatrack_aria.dicom.character_sets import decode_texts
 from qatrack_aria.dicom.identifier import PENDING
 from qatrack_aria.errors import QueryError
+from qatrack_aria.phrases import Phrase, phrase
 
 LIMIT_REACHED = 0xB001
 #: Answers to one query. A QA patient of ten years, 5,000 series of 10 images, has half as many.
@@ -25,18 +26,18 @@ class QueryRecord(NamedTuple):
     level: str
     keys: dict[str, str]
     answers: int
-    trouble: str
+    problem: Phrase | None = None
     other_patients: int = 0  # answers that are of another patient ID
 
     def __str__(self) -> str:
         keys = ", ".join(f"{name}={value}" for name, value in self.keys.items())
-        trouble = f", {self.trouble}" if self.trouble else ""
-        return f"{self.level} level by {keys}: {self.answers} answers{trouble}"
+        problem = f", {self.problem}" if self.problem else ""
+        return f"{self.level} level by {keys}: {self.answers} answers{problem}"
 
 
 def find(
     session: Session, asked: Dataset, read: Callable[[Dataset], Answer]
-) -> tuple[list[Answer], str]:
+) -> tuple[list[Answer], Phrase | None]:
     """One C-FIND (PS3.4 C.4.1).
 
     Parameters
@@ -50,7 +51,7 @@ def find(
 
     Returns
     -------
-    tuple of (list, str)
+    tuple of (list, Phrase or None)
         What was read of the answers, and what was wrong with the whole, if anything: a failure
         status, a list cut at the server's limit (0xB001), or an answer that cannot be decoded.
         A list with a hole in it is worth no more than none.
@@ -80,7 +81,7 @@ def find(
             break
         heard = time.monotonic()
         if code not in PENDING:
-            return answers, _trouble(int(code), unreadable)
+            return answers, _problem(int(code), unreadable)
         if len(answers) + unreadable >= MAX_ANSWERS:
             session.abort()
             raise _endless(session, asked)
@@ -96,7 +97,7 @@ def _endless(session: Session, asked: Dataset) -> QueryError:
     keys = {element.keyword: str(element.value) for element in asked if element.value}
     keys.pop("SpecificCharacterSet", None)
     level = keys.pop("QueryRetrieveLevel")
-    query = QueryRecord(level, keys, MAX_ANSWERS, "and no end of them")
+    query = QueryRecord(level, keys, MAX_ANSWERS, phrase("endless"))
     return QueryError(
         f"C-FIND: {session.peer} lists more than anybody can have asked for ({query}), so we broke "
         "off: it may list all that it holds, whatever is asked. Whoever runs it must look into "
@@ -104,9 +105,9 @@ def _endless(session: Session, asked: Dataset) -> QueryError:
     )
 
 
-def _trouble(status: int, unreadable: int) -> str:
+def _problem(status: int, unreadable: int) -> Phrase | None:
     if status == LIMIT_REACHED:
-        return "cut off at the server's limit (status 0xB001)"
+        return phrase("limit")
     if status != 0:
-        return f"status 0x{status:04X}"
-    return f"{unreadable} of them unreadable" if unreadable else ""
+        return phrase("status", status=f"0x{status:04X}")
+    return phrase("unreadable", number=unreadable) if unreadable else None

@@ -32,6 +32,7 @@ from qatrack_aria.dicom.identifier import identifier
 from qatrack_aria.dicom.peer import PATIENT_ROOT
 from qatrack_aria.dicom.uids import PLAN_CLASSES, valid_uid
 from qatrack_aria.errors import QueryError
+from qatrack_aria.phrases import phrase
 
 logger = logging.getLogger(__name__)
 
@@ -366,11 +367,11 @@ class Finder:
             raise ValueError("a query without any key would list the whole server")
         asked = identifier(level, keys, returned, self.session.peer.character_set)
         self.session.context("C-FIND")  # call the node first: what follows has then been asked
-        self.asked.append(QueryRecord(level, dict(keys), 0, "never answered to the end"))
-        answers, trouble = find(self.session, asked, read)
-        self.asked[-1] = QueryRecord(level, dict(keys), len(answers), trouble)
+        self.asked.append(QueryRecord(level, dict(keys), 0, phrase("unanswered")))
+        answers, problem = find(self.session, asked, read)
+        self.asked[-1] = QueryRecord(level, dict(keys), len(answers), problem)
         logger.debug("C-FIND at %s", self.asked[-1])
-        if trouble:
+        if problem:
             raise QueryRefused(len(answers))
         return answers
 

@@ -20,6 +20,7 @@ from qatrack_aria.dicom.identifier import PENDING, identifier
 from qatrack_aria.dicom.peer import PATIENT_ROOT
 from qatrack_aria.dicom.storage_scp import Inbox
 from qatrack_aria.dicom.transports import transport_of
+from qatrack_aria.phrases import Phrase, phrase
 
 logger = logging.getLogger(__name__)
 
@@ -69,7 +70,7 @@ class RetrieveAttempt(NamedTuple):
     status: int | None
     completed: int | None
     failed: int | None
-    broken: str
+    broken: Phrase | None
 
     def __str__(self) -> str:
         head = f"{self.service} at {self.level} level of {self.asked}: {self.arrived} arrived"
@@ -78,16 +79,33 @@ class RetrieveAttempt(NamedTuple):
     @property
     def end(self) -> str:
         """How it ended, in words."""
-        if self.status is None:
-            return self.broken or "no final response"
-        meaning = STATUSES.get(self.status, "unable to process")
-        counts = [
-            f"{number} {word}"
-            for number, word in ((self.completed, "completed"), (self.failed, "failed"))
-            if number is not None
-        ]
-        said = f"status 0x{self.status:04X} ({meaning})"
-        return f"{said}, the node counts {' and '.join(counts)}" if counts else said
+        return describe_end(self.status, self.completed, self.failed, self.broken or "")
+
+
+def describe_end(
+    status: int | None, completed: int | None, failed: int | None, broken: str = ""
+) -> str:
+    """Return how a C-MOVE or C-GET ended, in words.
+
+    Parameters
+    ----------
+    status : int or None
+        The final status, if there was one.
+    completed, failed : int or None
+        The sub-operations that the node counts.
+    broken : str
+        Why the wait for the final status was broken off.
+    """
+    if status is None:
+        return broken or "no final response"
+    meaning = STATUSES.get(status, "unable to process")
+    counts = [
+        f"{number} {word}"
+        for number, word in ((completed, "completed"), (failed, "failed"))
+        if number is not None
+    ]
+    text = f"status 0x{status:04X} ({meaning})"
+    return f"{text}, the node counts {' and '.join(counts)}" if counts else text
 
 
 class Retriever:
@@ -258,13 +276,13 @@ class _Operation:
         """The final status, if there was one."""
         return self.final.get("Status")
 
-    def run(self, uids: Sequence[str], report: Callable[[], None]) -> str:
+    def run(self, uids: Sequence[str], report: Callable[[], None]) -> Phrase | None:
         """Wait until the images are here, or there is no more sense in waiting.
 
         Returns
         -------
-        str
-            Why the wait was broken off; empty if it came to its end.
+        Phrase or None
+            Why the wait was broken off; ``None`` if it came to its end.
         """
         self.session.context(transport_of(self.session.peer).name)
         message_id = self.session.next_message_id()
@@ -277,7 +295,7 @@ class _Operation:
             daemon=True,
         )
         thread.start()
-        broken = "interrupted"
+        broken: Phrase | None = phrase("interrupted")
         try:
             broken = self._wait(uids, report)
         finally:
@@ -304,7 +322,7 @@ class _Operation:
                 self._ended = True
                 self.inbox.changed.notify_all()
 
-    def _wait(self, uids: Sequence[str], report: Callable[[], None]) -> str:
+    def _wait(self, uids: Sequence[str], report: Callable[[], None]) -> Phrase | None:
         peer, deadline = self.session.peer, self.session.deadline
         count, refusals = len(self.inbox.arrived), self.inbox.refusals
         with self.inbox.changed:
@@ -318,16 +336,16 @@ class _Operation:
                     # The node is told before we hang up, and may end it by itself.
                     patience = deadline.at_most(pynetdicom_patches.ABORT_TIMEOUT)
                     self.inbox.changed.wait_for(self._is_over, patience)
-                    return "this machine failed"
+                    return phrase("local_failure")
                 if self._is_over() and not (missing and self._more_may_come()):
-                    return "" if self.status is not None else "the association broke off"
+                    return None if self.status is not None else phrase("broken_off")
                 # With all here, or the final response, only stragglers and our disk are waited for.
                 patience = peer.grace if self._ended or not missing else peer.quiet_timeout
                 left = self._heard + patience - time.monotonic()
                 if deadline.expired:
-                    return f"out of time ({deadline.seconds:g} s in total)"
+                    return phrase("out_of_time", seconds=f"{deadline.seconds:g}")
                 if left <= 0 and not self.inbox.filing:
-                    return "" if self._ended else f"silent for {patience:g} s"
+                    return None if self._ended else phrase("silent", seconds=f"{patience:g}")
                 self.inbox.changed.wait(deadline.at_most(left if left > 0 else deadline.seconds))
 
     def _is_over(self) -> bool:

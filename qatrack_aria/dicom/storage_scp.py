@@ -19,6 +19,7 @@ from qatrack_aria.dicom.peer import Peer
 from qatrack_aria.dicom.resolve import addresses
 from qatrack_aria.dicom.scp_server import MAX_ASSOCIATIONS, BoundedServer
 from qatrack_aria.errors import ArchiveError, AriaError, ReceiverError
+from qatrack_aria.phrases import Phrase, phrase
 from qatrack_aria.text import error_reason, printable
 
 logger = logging.getLogger(__name__)
@@ -32,7 +33,7 @@ DOES_NOT_MATCH = 0xA900
 PATIENCE = 5.0  # s: far above what aborted associations need to end
 POLL = 0.01  # s: socketserver looks this often whether it shall stop; it can wait on nothing else
 FILED_AT_ONCE = 2  # instances: one that the disk still works on, and the next, which comes
-NOT_TAKEN = "the disk did not take it"
+NOT_TAKEN = phrase("not_taken")
 REMEMBERED = 1000  # refusals; a peer that goes on and on must not fill the memory
 
 
@@ -46,7 +47,17 @@ class ReceivedInstance(NamedTuple):
 
 
 class UnacceptableInstance(Exception):
-    """An instance that is not what was asked for."""
+    """An instance that is not what was requested.
+
+    Attributes
+    ----------
+    reason : Phrase
+        Why.
+    """
+
+    def __init__(self, reason: Phrase) -> None:
+        super().__init__(str(reason))
+        self.reason = reason
 
 
 #: Takes what came, and returns what is left to be done for it to be filed, if anything: that may
@@ -71,7 +82,7 @@ class Inbox:
         SOP Instance UID and size in bytes of what is filed.
     filing : int
         Instances that came, were found right, and are about to be filed.
-    refused : list of str
+    refused : list of Phrase
         Why others were turned away, C-STOREs before connections; :data:`REMEMBERED` at most.
     refusals : int
         How many were turned away, also those that are not remembered.
@@ -85,7 +96,7 @@ class Inbox:
         self.changed = threading.Condition()
         self.arrived: dict[str, int] = {}
         self.filing = 0
-        self.refused: list[str] = []
+        self.refused: list[Phrase] = []
         self.refusals = 0
         self.any_instance_refused = False
         self.failure: AriaError | None = None
@@ -117,7 +128,7 @@ class Inbox:
         with self.changed:
             expected, here = uid in self._expected, uid in self._taken
         if not expected:
-            return self._refuse("an instance that nobody asked for", NOT_AUTHORIZED)
+            return self._refuse(phrase("unrequested"), NOT_AUTHORIZED)
         if here:
             return SUCCESS  # sent twice
         incoming = ReceivedInstance(
@@ -130,13 +141,13 @@ class Inbox:
             with self._looking:
                 file = self._keep(incoming)
         except UnacceptableInstance as error:
-            return self._refuse(str(error), DOES_NOT_MATCH)
+            return self._refuse(error.reason, DOES_NOT_MATCH)
         except ArchiveError as error:
             self._failed(error)
             return self._refuse(NOT_TAKEN, OUT_OF_RESOURCES)
         except Exception as error:  # pydicom raises of every kind on what a peer can think of
             logger.warning("receiver: an instance cannot be checked: %s", type(error).__name__)
-            return self._refuse("an instance that cannot be checked", DOES_NOT_MATCH)
+            return self._refuse(phrase("unchecked"), DOES_NOT_MATCH)
         with self.changed:
             self._taken.add(uid)
             self.filing += 1
@@ -166,19 +177,19 @@ class Inbox:
         with self.changed:
             self.failure = self.failure or error
 
-    def turned_away(self, reason: str) -> None:
+    def turned_away(self, reason: Phrase) -> None:
         """Note a connection that was not let in."""
         self._note(reason, len(self.refused))
 
-    def _refuse(self, reason: str, status: int) -> int:
+    def _refuse(self, reason: Phrase, status: int) -> int:
         self.any_instance_refused = True
         self._note(reason, 0)  # what is wrong with our images matters more than who else called
         return status
 
-    def _note(self, reason: str, place: int) -> None:
-        logger.debug("turned away: %s", printable(reason, 300))
+    def _note(self, reason: Phrase, place: int) -> None:
+        logger.debug("rejected: %s", reason)
         with self.changed:
-            self.refused.insert(place, printable(reason, 300))
+            self.refused.insert(place, reason)
             del self.refused[REMEMBERED:]
             self.refusals += 1
             self.changed.notify_all()
@@ -198,7 +209,7 @@ class _Server(BoundedServer):
         return False
 
     def turned_away(self, address: str, why: str) -> None:
-        self.inbox.turned_away(f"a connection from {address}, which {why}")
+        self.inbox.turned_away(phrase("connection", address=address, why=why))
 
     def not_encrypted(self, address: str, error: OSError) -> None:
         trouble = tls.explain(error)
@@ -293,9 +304,14 @@ class StorageScp:
         titles = (printable(str(request.calling_ae_title)), printable(str(request.called_ae_title)))
         expected = (self.peer.remote_ae_title, self.peer.local_ae_title)
         if titles == expected:
-            self.inbox.turned_away(f"a call while {MAX_ASSOCIATIONS} others are under way")
+            self.inbox.turned_away(phrase("call_while_busy", number=MAX_ASSOCIATIONS))
             return
         self.inbox.turned_away(
-            f"a call from '{titles[0]}' to '{titles[1]}' (expected: '{expected[0]}' to "
-            f"'{expected[1]}')"
+            phrase(
+                "call",
+                calling=titles[0],
+                called=titles[1],
+                expected_calling=expected[0],
+                expected_called=expected[1],
+            )
         )

@@ -1,4 +1,4 @@
-"""How our commands end: a failure with one line, and a code that a cron job can tell apart."""
+"""How our commands end: a failure with one line, and an exit code for cron jobs and monitors."""
 
 from __future__ import annotations
 
@@ -7,24 +7,10 @@ from typing import Any, Iterator
 
 from qatrack_aria.errors import AriaError, Outcome
 
-#: 1 is Python's own for anything unexpected.
-EXIT_CODES = {
-    Outcome.DONE: 0,
-    Outcome.FAILED: 1,
-    Outcome.USAGE: 2,
-    Outcome.NOT_FOUND: 3,
-    Outcome.INCOMPLETE: 4,
-    Outcome.AMBIGUOUS: 5,
-    Outcome.REFUSED: 6,
-    Outcome.UNREACHABLE: 7,
-    Outcome.BUSY: 8,
-    Outcome.LOCAL: 9,
-}
-
 
 @contextlib.contextmanager
 def exit_on_failure(stderr: Any, verbosity: int) -> Iterator[None]:
-    """Tell a failure in the block, and end with its exit code.
+    """Print a failure in the block, and end with its exit code.
 
     Parameters
     ----------
@@ -46,4 +32,10 @@ def exit_on_failure(stderr: Any, verbosity: int) -> Iterator[None]:
         if verbosity > 1:
             for uid in getattr(error, "missing", ()):
                 stderr.write(f"missing: {uid}")
-        raise SystemExit(EXIT_CODES[error.outcome]) from None
+        raise SystemExit(error.outcome.exit_code) from None
+
+
+def exit_code_list() -> str:
+    """Return the exit codes and what they mean, for the help of commands."""
+    codes = sorted({(outcome.exit_code, outcome.label) for outcome in Outcome})
+    return ", ".join(f"{code} {label}" for code, label in codes if code != 1) + ", 1 anything else"

@@ -48,7 +48,7 @@ class TestStep:
         Whether it works.
     seconds : float
         How long it took.
-    said : str
+    message : str
         What was found; or what failed, what it means and what to change.
     failure : AriaError or None
         What failed.
@@ -57,7 +57,7 @@ class TestStep:
     name: str
     passed: bool
     seconds: float
-    said: str
+    message: str
     failure: AriaError | None = None
 
     @property
@@ -98,10 +98,10 @@ class ConnectionTest:
             for name, step in self._steps():
                 began = time.monotonic()
                 try:
-                    said, failure = step(), None
+                    message, failure = step(), None
                 except AriaError as error:
-                    said, failure = str(error), error
-                yield TestStep(name, failure is None, time.monotonic() - began, said, failure)
+                    message, failure = str(error), error
+                yield TestStep(name, failure is None, time.monotonic() - began, message, failure)
                 if failure is not None:
                     return
 

@@ -1,4 +1,4 @@
-"""Keeping the record of an attempt, without ever losing the images over it.
+"""The record of an attempt, kept without ever losing the images over it.
 
 QATrack+ logs nothing of what composite tests do: these rows are the only trace.
 """
@@ -10,7 +10,6 @@ import datetime as dt
 import json
 import logging
 import time
-from dataclasses import dataclass, field
 from typing import Any, Iterator
 
 from django.db import Error, transaction
@@ -18,73 +17,83 @@ from django.db.models import F
 from django.utils import timezone
 
 from qatrack_aria.errors import AriaError, Outcome, WaitingError
-from qatrack_aria.models import AriaNode, Retrieval
+from qatrack_aria.models import Retrieval
 from qatrack_aria.retrieval.timeline import Timeline
 from qatrack_aria.text import safe_repr, storable
 
 logger = logging.getLogger("qatrack_aria")
 
 
-@dataclass
 class Record:
-    """What is known of an attempt so far; the fields are those of :class:`Retrieval`."""
+    """An attempt, and the row that it leaves.
 
-    node_name: str
-    patient_id: str
-    plan: str
-    source: str
-    user: str
-    unit: str = ""
-    test_list: str = ""
-    node: AriaNode | None = None
-    request: dict[str, Any] = field(default_factory=dict)
-    found: int = 0
-    already_here: int = 0
-    moved: int = 0
-    refused: int = 0
-    bytes: int = 0
-    folder: str = ""
-    message: str = ""
-    story: Timeline = field(default_factory=Timeline)
-    row: Retrieval | None = None
-    repeats: int | None = None
+    Parameters
+    ----------
+    **known : Any
+        Fields of :class:`Retrieval` that are known from the start; what is too long is cut.
+
+    Attributes
+    ----------
+    row : Retrieval
+        Filled in while the retrieval runs; in the database from :meth:`begin` on.
+    timeline : Timeline
+        The steps.
+    repeats : int or None
+        Primary key of the row whose answer was repeated, 0 if it left none.
+    """
+
+    def __init__(self, **known: Any) -> None:
+        self.row = Retrieval(started=timezone.now(), status=Outcome.RUNNING.value)
+        for name, value in known.items():
+            setattr(self.row, name, _cut(value, Retrieval._meta.get_field(name).max_length))
+        self.timeline = Timeline()
+        self.repeats: int | None = None
+        self._started = time.monotonic()
 
     def begin(self) -> None:
-        """Make the row now, so that one is there should the process be killed."""
-        self.row = _save(Retrieval(started=timezone.now(), status=Outcome.RUNNING.value), self)
+        """Save the row now, so that there is one if the process is killed."""
+        self._save()
 
     def repeat(self, row: int | None) -> None:
-        """The answer was given before: it is counted in the row that it left then."""
+        """Note that the answer was given before: it is counted in the row that it left then."""
         self.repeats = row or 0
+
+    def finish(self, outcome: Outcome) -> None:
+        """Save the outcome."""
+        row = self.row
+        row.status, row.seconds = outcome.value, time.monotonic() - self._started
+        row.started = row.started if row.pk else timezone.now() - dt.timedelta(seconds=row.seconds)
+        self._save()
+        logger.info(
+            "retrieval from %s: %s, %d found, %d moved, %d bytes, %.1f s",
+            row.node_name,
+            row.status,
+            row.found,
+            row.moved,
+            row.bytes,
+            row.seconds,
+        )
+
+    def _save(self) -> None:
+        row = self.row
+        row.timeline = self.timeline.as_json()
+        row.folder, row.message = storable(row.folder)[:500], storable(row.message)
+        with _harmless():
+            row.save(update_fields=_all_but_repeats() if row.pk else None)
 
 
 @contextlib.contextmanager
-def recorded(
-    node_name: Any,
-    patient_id: Any,
-    plan: Any,
-    *,
-    source: str,
-    user: str,
-    unit: str = "",
-    test_list: str = "",
-) -> Iterator[Record]:
+def recorded(**known: Any) -> Iterator[Record]:
     """Keep a row of everything that happens in the block, however it ends.
 
     No row is kept while a test is not filled in yet, nor for an answer that is only repeated.
 
     Parameters
     ----------
-    node_name, patient_id, plan : Any
-        As given, unchecked; what is too long is cut.
-    source : str
-        ``Retrieval.COMPOSITE`` or ``Retrieval.COMMAND``.
-    user, unit, test_list : str
-        Who asked, for which unit and on which test list of QATrack+; empty if not known.
+    **known : Any
+        As for :class:`Record`; what was asked is given unchecked.
     """
-    asked = (_cut(node_name, 80), _cut(patient_id, 80), _cut(plan, 80))
-    record = Record(*asked, source, _cut(user, 150), _cut(unit, 150), _cut(test_list, 150))
-    started = time.monotonic()
+    record = Record(**known)
     outcome: Outcome | None = Outcome.FAILED
     try:
         yield record
@@ -93,16 +102,16 @@ def recorded(
         outcome = None
         raise
     except AriaError as error:
-        outcome, record.message = error.outcome, str(error)
+        outcome, record.row.message = error.outcome, str(error)
         raise
     except BaseException as error:
-        record.message = f"{type(error).__name__}: {error}"
+        record.row.message = f"{type(error).__name__}: {error}"
         raise
     finally:
         if record.repeats is not None:
             _count_repeat(record.repeats)
         elif outcome is not None:
-            _finish(record, outcome, time.monotonic() - started)
+            record.finish(outcome)
 
 
 def _count_repeat(row: int) -> None:
@@ -110,36 +119,9 @@ def _count_repeat(row: int) -> None:
         Retrieval.objects.filter(pk=row).update(repeats=F("repeats") + 1)
 
 
-def _finish(record: Record, outcome: Outcome, seconds: float) -> None:
-    row = record.row or Retrieval(started=timezone.now() - dt.timedelta(seconds=seconds))
-    row.status = outcome.value
-    row.seconds = seconds
-    _save(row, record)
-    logger.info(
-        "retrieval from %s: %s, %d found, %d moved, %d bytes, %.1f s",
-        record.node_name,
-        outcome.value,
-        record.found,
-        record.moved,
-        record.bytes,
-        seconds,
-    )
-
-
-def _save(row: Retrieval, record: Record) -> Retrieval | None:
-    row.node = record.node
-    row.node_name, row.source, row.user = record.node_name, record.source, record.user
-    row.unit, row.test_list = record.unit, record.test_list
-    row.patient_id, row.plan = record.patient_id, record.plan
-    row.request = json.dumps(record.request)
-    row.found, row.already_here, row.moved = record.found, record.already_here, record.moved
-    row.refused, row.bytes = record.refused, record.bytes
-    row.story = record.story.as_json()
-    row.folder, row.message = storable(record.folder)[:500], storable(record.message)
-    with _harmless():
-        row.save(update_fields=_all_but_repeats() if row.pk else None)
-        return row
-    return None
+def request_json(request: Any) -> str:
+    """Return the text of a request for its row."""
+    return json.dumps(dict(request))
 
 
 def _all_but_repeats() -> list[str]:

@@ -13,13 +13,14 @@ from qatrack_aria.dicom.attributes import ImageRef, PlanRef
 from qatrack_aria.dicom.c_find import QueryRecord
 from qatrack_aria.dicom.peer import Peer
 from qatrack_aria.dicom.retrieve import RetrieveAttempt
+from qatrack_aria.phrases import Phrase, phrase
 from qatrack_aria.retrieval.request import Request
 from qatrack_aria.retrieval.selection import match_image
 from qatrack_aria.retrieval.timeline import LONGEST_TEXT, MOST
 from qatrack_aria.text import printable
 
 
-def of_visit(
+def of_workflow(
     peer: Peer,
     request: Request,
     *,
@@ -28,7 +29,7 @@ def of_visit(
     chosen: Sequence[ImageRef],
     asked: Sequence[QueryRecord],
     attempts: Sequence[RetrieveAttempt],
-    refused: Sequence[str],
+    refused: Sequence[Phrase],
 ) -> dict[str, Any]:
     """The account, for :meth:`qatrack_aria.retrieval.timeline.Timeline.tell`.
 
@@ -75,7 +76,7 @@ def _query(query: QueryRecord) -> dict[str, Any]:
         "level": query.level,
         "keys": _short(", ".join(f"{name}={value}" for name, value in query.keys.items())),
         "answers": query.answers,
-        "trouble": _short(query.trouble),
+        "problem": query.problem.as_json if query.problem else None,
         "other_patients": query.other_patients,
     }
 
@@ -86,7 +87,10 @@ def _transfer(attempt: RetrieveAttempt) -> dict[str, Any]:
         "level": attempt.level,
         "asked": attempt.asked,
         "arrived": attempt.arrived,
-        "end": _short(attempt.end),
+        "status": attempt.status,
+        "completed": attempt.completed,
+        "failed": attempt.failed,
+        "broken": attempt.broken.as_json if attempt.broken else None,
     }
 
 
@@ -103,28 +107,28 @@ def _reasons(
     chosen: Sequence[ImageRef],
     request: Request,
     plan_uids: frozenset[str],
-) -> Iterable[str]:
+) -> Iterable[Phrase]:
     """Why each image that was listed is not among the chosen, as far as it is certain."""
     taken = {image.sop_uid for image in chosen}
     # While some of them have no date yet, nobody knows which are the newest.
     ranked = bool(chosen) and all(image.acquired for image in chosen)
-    newest = "not of the newest day" if request.select == "day" else "not of the newest series"
+    newest = phrase("not_newest_day" if request.select == "day" else "not_newest_series")
     for image in listed:
         if image.sop_uid in taken:
             continue
         verdict = match_image(image, request, plan_uids)
-        if verdict.matches is False:
+        if verdict.reason is not None:
             yield verdict.reason
         elif ranked:
             yield newest
 
 
-def _counted(reasons: Iterable[str]) -> list[dict[str, Any]]:
+def _counted(reasons: Iterable[Phrase]) -> list[dict[str, Any]]:
     """Each reason once, the most frequent first."""
     counts = Counter(reasons).most_common()
-    some = [{"why": _short(why), "number": number} for why, number in counts[: MOST - 1]]
+    some = [{"why": why.as_json, "number": number} for why, number in counts[: MOST - 1]]
     more = sum(number for _, number in counts[MOST - 1 :])
-    return [*some, {"why": "for more reasons", "number": more}] if more else some
+    return [*some, {"why": phrase("more_reasons").as_json, "number": more}] if more else some
 
 
 def _ends(entries: Sequence[Any]) -> Sequence[Any]:

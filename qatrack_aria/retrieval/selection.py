@@ -20,14 +20,19 @@ from typing import (
 from qatrack_aria.dicom.attributes import ImageRef, PlanRef
 from qatrack_aria.dicom.uids import PLAN_CLASSES
 from qatrack_aria.errors import AmbiguousImagesError, AmbiguousPlanError
+from qatrack_aria.phrases import Phrase, phrase
 from qatrack_aria.retrieval.request import Request
 
 
 class Match(NamedTuple):
-    """Whether an image is meant: ``None`` while not known; if not, why."""
+    """Whether an image matches: ``None`` while unknown; if it does not, why."""
 
     matches: bool | None
-    reason: str = ""
+    reason: Phrase | None = None
+
+
+def _differs(code: str, **details: str) -> Match:
+    return Match(False, phrase(code, **details))
 
 
 MATCHES = Match(True)
@@ -38,7 +43,6 @@ SESSION = dt.timedelta(hours=6)
 UNDER_WAY = dt.timedelta(minutes=10)
 #: Clocks and time zones of this machine and of an imager may differ; more is a wrong date.
 CLOCKS_APART = dt.timedelta(days=1)
-UNDATED = "without a date of acquisition"
 
 
 # --- plans ------------------------------------------------------------------------------------
@@ -110,20 +114,20 @@ def match_image(image: ImageRef, request: Request, plan_uids: frozenset[str]) ->
 
 
 def _match_patient(image: ImageRef, request: Request) -> Match:
-    return MATCHES if image.patient_id == request.patient_id else Match(False, "of another patient")
+    return MATCHES if image.patient_id == request.patient_id else _differs("other_patient")
 
 
 def _match_series(image: ImageRef, request: Request) -> Match:
     if request.series in (None, image.series_uid):
         return MATCHES
-    return Match(False, "of another series")
+    return _differs("other_series")
 
 
 def match_plan_reference(image: ImageRef, plan_uids: frozenset[str]) -> Match:
     """Whether one image references one of the plans."""
     if image.plan_uids is None:
         return UNKNOWN
-    return MATCHES if image.plan_uids & plan_uids else Match(False, "of another plan or of none")
+    return MATCHES if image.plan_uids & plan_uids else _differs("other_plan")
 
 
 def _match_date(image: ImageRef, request: Request) -> Match:
@@ -132,12 +136,12 @@ def _match_date(image: ImageRef, request: Request) -> Match:
     if request.date is None and request.until is None:
         return MATCHES
     if image.acquired is None:
-        return Match(False, UNDATED)
+        return _differs("undated")
     if request.until is not None and image.acquired > request.until:
-        return Match(False, "acquired after the session")
+        return _differs("after_session")
     if request.date is None or image.day == request.date:
         return MATCHES
-    return Match(False, "of another day")
+    return _differs("other_day")
 
 
 def _match_machine(image: ImageRef, request: Request) -> Match:
@@ -147,7 +151,9 @@ def _match_machine(image: ImageRef, request: Request) -> Match:
         return UNKNOWN
     if request.machine in image.machines:
         return MATCHES
-    return Match(False, f"of machine {image.machine or 'unnamed'}")
+    if not image.machine:
+        return _differs("unnamed_machine")
+    return _differs("other_machine", machine=image.machine)
 
 
 def _match_kv(image: ImageRef, request: Request) -> Match:
@@ -159,7 +165,7 @@ def _match_kv(image: ImageRef, request: Request) -> Match:
         return UNKNOWN
     if image.is_kv == (request.kv == "only"):
         return MATCHES
-    return Match(False, "kV" if image.is_kv else "MV")
+    return _differs("kv" if image.is_kv else "mv")
 
 
 def _match_type(image: ImageRef, request: Request) -> Match:
@@ -167,7 +173,7 @@ def _match_type(image: ImageRef, request: Request) -> Match:
         return UNKNOWN
     if image.image_type == request.image_type:
         return MATCHES
-    return Match(False, short_image_type(image.image_type))
+    return _differs("other_type", image_type=short_image_type(image.image_type))
 
 
 def short_image_type(image_type: Sequence[str]) -> str:
@@ -329,11 +335,11 @@ def _require_whole_session(
 
 def excluded(
     images: Iterable[ImageRef], request: Request, plan_uids: frozenset[str]
-) -> dict[str, list[ImageRef]]:
+) -> dict[Phrase, list[ImageRef]]:
     """The images that are not meant, by the reason why."""
-    reasons: dict[str, list[ImageRef]] = {}
+    reasons: dict[Phrase, list[ImageRef]] = {}
     for image in images:
         verdict = match_image(image, request, plan_uids)
-        if verdict.matches is False:
+        if verdict.reason is not None:
             reasons.setdefault(verdict.reason, []).append(image)
     return reasons

@@ -18,13 +18,14 @@ from qatrack_aria.dicom.peer import Peer
 from qatrack_aria.dicom.retrieve import Progress
 from qatrack_aria.errors import AriaError, BusyError, IncompleteRetrievalError, RequestError
 from qatrack_aria.models import AriaNode, Retrieval
+from qatrack_aria.phrases import phrase
 from qatrack_aria.retrieval.answer_cache import AnswerCache, remove_expired
 from qatrack_aria.retrieval.imageset import ImageSet
 from qatrack_aria.retrieval.lock import hold_destination
 from qatrack_aria.retrieval.provenance import Provenance
-from qatrack_aria.retrieval.record import Record, recorded
+from qatrack_aria.retrieval.record import Record, recorded, request_json
 from qatrack_aria.retrieval.request import MAX_AGE, Request, parse_deadline, parse_max_age
-from qatrack_aria.retrieval.timeline import LAY_OUT, TIDY, TURN
+from qatrack_aria.retrieval.timeline import LAY_OUT, LOCK, PRUNE
 from qatrack_aria.retrieval.workflow import SearchResult, Workflow
 from qatrack_aria.storage.archive import Archive
 from qatrack_aria.storage.set_folder import lay_out, prune
@@ -118,7 +119,7 @@ def preview(
         record.begin()
         with _visit(order, record, None) as visit:
             found = visit.find(bring=False)
-        record.message = f"{len(found.images)} images listed; nothing was to be moved."
+        record.row.message = f"{len(found.images)} images listed; none were to be moved."
     return found
 
 
@@ -131,7 +132,7 @@ def find_plan(
         record.begin()
         with _visit(order, record, None) as visit:
             found = visit.find_plan()
-        record.message = f"Plan {found} found; no image was asked for."
+        record.row.message = f"Plan {found} found; no image was asked for."
     return found
 
 
@@ -156,17 +157,17 @@ def reopen(summary: Any, *, caller: Caller = COMPOSITE) -> ImageSet:
     """
     earlier = Provenance.parse(summary)
     with _recorded(earlier.node, earlier.patient_id, earlier.plan, caller) as record:
-        node = record.node = AriaNode.objects.named(earlier.node)
+        node = record.row.node = AriaNode.objects.named(earlier.node)
         node.require_allowed(earlier.patient_id)
-        record.request = {"reopened": len(earlier.sop_uids)}
+        record.row.request = request_json({"reopened": len(earlier.sop_uids)})
         archive = Archive(conf.ARCHIVE, node.character_set)
         cache = AnswerCache(archive, node.name, "reopened", earlier.sop_uids)
         images = _recall(cache, MAX_AGE, record)
         if images is None:
             record.begin()
-            with record.story.step(LAY_OUT):
+            with record.timeline.step(LAY_OUT):
                 images = _lay_out_again(archive, node, earlier, record)
-            cache.put(images, record.row.pk if record.row else None)
+            cache.put(images, record.row.pk)
     return images
 
 
@@ -189,8 +190,8 @@ def _lay_out_again(
             "somebody has edited it. Fetch the images again. Nothing was opened."
         )
     folder, ordered, files = lay_out(archive, there)
-    record.found = record.already_here = len(files)
-    record.folder = str(folder)
+    record.row.found = record.row.already_here = len(files)
+    record.row.folder = str(folder)
     return ImageSet(
         folder,
         files,
@@ -225,9 +226,9 @@ def _recorded(
     node_name: Any, patient_id: Any, plan: Any, caller: Caller
 ) -> contextlib.AbstractContextManager[Record]:
     return recorded(
-        node_name,
-        patient_id,
-        plan,
+        node_name=node_name,
+        patient_id=patient_id,
+        plan=plan,
         source=caller.source,
         user=caller.user,
         unit=caller.unit,
@@ -245,13 +246,13 @@ def _order(
     deadline: Any,
     options: dict[str, Any],
 ) -> _Order:
-    node = record.node = AriaNode.objects.named(node_name)
-    record.node_name = node.name
+    node = record.row.node = AriaNode.objects.named(node_name)
+    record.row.node_name = node.name
     request = Request.parse(patient_id, plan, image_type, **options)
     if request.until is not None:
         ahead = dt.timedelta(seconds=node.clock_ahead)
         request = dataclasses.replace(request, until=request.until + ahead)
-    record.request = dict(request.as_dict)
+    record.row.request = request_json(request.as_dict)
     node.require_allowed(request.patient_id)
     node.require_writable("patient ID", request.patient_id)
     node.require_writable("plan label", request.plan)
@@ -295,7 +296,7 @@ def _recall(cache: AnswerCache, max_age: float, record: Record) -> ImageSet | No
 def _fetch_anew(
     order: _Order, cache: AnswerCache, max_age: float, record: Record, progress: Progress | None
 ) -> ImageSet:
-    row = record.row.pk if record.row else None
+    row = record.row.pk
     try:
         with _visit(order, record, progress) as visit:
             # Whoever held the destination while we waited may have asked for just this.
@@ -303,19 +304,19 @@ def _fetch_anew(
             others = None if answer is None else answer.images
             if others is not None:
                 images = others
-                record.story.remark("Another retrieval fetched just this while we waited.")
+                record.timeline.remark(phrase("shared"))
             else:
                 found = visit.find(bring=True)
-                with record.story.step(LAY_OUT):
+                with record.timeline.step(LAY_OUT):
                     images = _hand_over(visit, found)
                 cache.put(images, row)
     except AriaError as failure:
         cache.put_failure(failure, row)
         raise
     if others is not None:
-        record.found = record.already_here = len(others)
-    record.folder, record.message = images.path, images.status
-    with record.story.step(TIDY):
+        record.row.found = record.row.already_here = len(others)
+    record.row.folder, record.row.message = images.path, images.status
+    with record.timeline.step(PRUNE):
         prune(order.archive, order.keep_days)
         remove_expired(order.archive)
     return images
@@ -326,26 +327,26 @@ def _visit(order: _Order, record: Record, progress: Progress | None) -> Iterator
     """Our turn at the node."""
     ask = (order.peer, order.request, order.archive, order.deadline)
     with contextlib.ExitStack() as stack:
-        with record.story.step(TURN):
+        with record.timeline.step(LOCK):
             stack.enter_context(
                 hold_destination(order.archive, order.peer, order.deadline, order.who)
             )
-        visit = stack.enter_context(Workflow(*ask, progress, record.story))
+        visit = stack.enter_context(Workflow(*ask, progress, record.timeline))
         try:
             yield visit
         finally:
             _count(visit, record)
-            record.story.tell(visit.account)
+            record.timeline.add(visit.report)
 
 
 def _count(visit: Workflow, record: Record) -> None:
     arrived = visit.inbox.arrived
     here = [image.sop_uid for image in visit.chosen if image.from_file]
-    record.found = len(visit.chosen)
-    record.moved = sum(1 for image in visit.chosen if image.sop_uid in arrived)
-    record.already_here = sum(1 for uid in here if uid not in arrived)
-    record.refused = visit.inbox.refusals
-    record.bytes = sum(arrived.values())
+    record.row.found = len(visit.chosen)
+    record.row.moved = sum(1 for image in visit.chosen if image.sop_uid in arrived)
+    record.row.already_here = sum(1 for uid in here if uid not in arrived)
+    record.row.refused = visit.inbox.refusals
+    record.row.bytes = sum(arrived.values())
 
 
 def _hand_over(visit: Workflow, found: SearchResult) -> ImageSet:

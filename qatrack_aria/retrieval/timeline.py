@@ -1,7 +1,7 @@
-"""The story of a retrieval: how long each step took, and what came of it; kept in its row.
+"""How long each step of a retrieval took, and what came of it; kept in its row.
 
-It is written while it happens, so that a failure tells how far it came. To write it never fails
-and never grows beyond bounds; to read it back never fails either, whatever is in the row.
+It is written while the retrieval runs, so that a failure shows how far it came. Writing it never
+fails and its size is limited; reading it back never fails either, whatever is in the row.
 """
 
 from __future__ import annotations
@@ -13,21 +13,22 @@ import logging
 import time
 from typing import Any, Callable, Iterator, Mapping
 
+from qatrack_aria.phrases import Phrase
 from qatrack_aria.text import printable
 
 logger = logging.getLogger("qatrack_aria")
 
-# The steps, as people read them.
-TURN = "waiting for our turn"
-CALL = "calling the node"
-PLAN = "finding the plan"
-IMAGES = "finding the images"
-CHECK = "reading what is here"
-MOVE = "moving"
-LAY_OUT = "laying out the folder"
-HANG_UP = "hanging up"
-TIDY = "tidying up"
-ORDER = (TURN, CALL, PLAN, IMAGES, CHECK, MOVE, LAY_OUT, HANG_UP, TIDY)
+# The steps, by the codes that a record keeps (:mod:`qatrack_aria.phrases`).
+LOCK = "lock"
+ASSOCIATE = "associate"
+PLAN = "plan"
+IMAGES = "images"
+CHECK = "check"
+MOVE = "move"
+LAY_OUT = "lay_out"
+RELEASE = "release"
+PRUNE = "prune"
+ORDER = (LOCK, ASSOCIATE, PLAN, IMAGES, CHECK, MOVE, LAY_OUT, RELEASE, PRUNE)
 
 LONGEST = 16_000  # characters of a story
 LONGEST_READ = 4 * LONGEST  # what is longer is none of ours
@@ -46,7 +47,7 @@ class Step:
 
 
 class Timeline:
-    """Listens to one retrieval, in one thread.
+    """Times the steps of one retrieval, in one thread.
 
     Attributes
     ----------
@@ -59,8 +60,8 @@ class Timeline:
         self._steps: dict[str, Step] = {}
         self._open: list[Step] = []
         self._since = 0.0
-        self._told: dict[str, Any] = {}
-        self._remarks: list[str] = []
+        self._report: dict[str, Any] = {}
+        self._remarks: list[Phrase] = []
 
     @property
     def steps(self) -> list[Step]:
@@ -91,16 +92,16 @@ class Timeline:
             self._open[-1].seconds += now - self._since
         self._since = now
 
-    def remark(self, sentence: str) -> None:
-        """Keep a sentence."""
-        self._remarks = [*self._remarks, sentence][:MOST]
+    def remark(self, remark: Phrase) -> None:
+        """Keep a remark."""
+        self._remarks = [*self._remarks, remark][:MOST]
 
-    def tell(self, account: Callable[[], Mapping[str, Any]]) -> None:
+    def add(self, report: Callable[[], Mapping[str, Any]]) -> None:
         """Keep what :mod:`qatrack_aria.retrieval.report` returns, if it returns something."""
         try:
-            self._told.update(account())
+            self._report.update(report())
         except Exception as error:  # it must break neither the images nor hide a failure
-            logger.warning("the story of a retrieval cannot be told: %s", type(error).__name__)
+            logger.warning("the report of a retrieval failed: %s", type(error).__name__)
 
     def as_json(self) -> str:
         """All of it for the row, lists cut until no more than :data:`LONGEST` is left."""
@@ -108,11 +109,11 @@ class Timeline:
             {"step": step.name, "seconds": round(step.seconds, 4), "times": step.times}
             for step in self.steps[:MOST]
         ]
-        remarks = [{"said": sentence} for sentence in self._remarks]
+        remarks = [remark.as_json for remark in self._remarks]
         notes = {"steps": steps, "stopped_at": self.stopped_at, "remarks": remarks}
         with contextlib.suppress(TypeError, ValueError, RecursionError):
             for most in (MOST, 8, 2, 0):
-                told = {name: _cut(value, most) for name, value in self._told.items()}
+                told = {name: _cut(value, most) for name, value in self._report.items()}
                 text = json.dumps({k: v for k, v in {**notes, **told}.items() if v})
                 if len(text) <= LONGEST:
                     return text

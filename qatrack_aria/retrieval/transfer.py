@@ -22,7 +22,7 @@ from qatrack_aria.dicom.transports import transport_of
 from qatrack_aria.dicom.uids import valid_uid
 from qatrack_aria.errors import ArchiveError, IncompleteRetrievalError, QueryError
 from qatrack_aria.retrieval import messages
-from qatrack_aria.retrieval.timeline import CALL, CHECK, MOVE, Timeline
+from qatrack_aria.retrieval.timeline import ASSOCIATE, CHECK, MOVE, Timeline
 from qatrack_aria.storage.archive import Archive
 
 Ref = TypeVar("Ref", ImageRef, PlanRef)
@@ -37,7 +37,7 @@ class Transfer:
         Whom to ask, whose instances may come, where they go, and how long it may take.
     progress : callable, optional
         Told whenever an image arrives.
-    story : Timeline
+    timeline : Timeline
         Told how long each step takes.
 
     Attributes
@@ -55,19 +55,19 @@ class Transfer:
         archive: Archive,
         deadline: Deadline,
         progress: Progress | None,
-        story: Timeline,
+        timeline: Timeline,
     ) -> None:
         self._peer = peer
         self._patient_id = patient_id
         self._archive = archive
-        self._story = story
+        self._timeline = timeline
         self.inbox = Inbox(self._file)
         transport = transport_of(peer)
         on_store = self.inbox.take if transport.uses_association else None
         self._needs_port = transport.uses_port
         self._stack = contextlib.ExitStack()
         self.session = self._stack.enter_context(
-            Session(peer, deadline, on_store, connecting=partial(story.step, CALL))
+            Session(peer, deadline, on_store, connecting=partial(timeline.step, ASSOCIATE))
         )
         self._mover = Retriever(self.session, self.inbox, progress)
         self._storage_scp: StorageScp | None = None
@@ -86,7 +86,7 @@ class Transfer:
     def headers(self, refs: Sequence[Ref]) -> dict[str, Ref]:
         """What the headers say of those that are in the archive."""
         known = {}
-        with self._story.step(CHECK):
+        with self._timeline.step(CHECK):
             for ref in refs:
                 header = self._archive.header(ref.sop_uid, self._patient_id)
                 if header is not None:
@@ -114,7 +114,7 @@ class Transfer:
             return {}
         require_uids(refs)
         self._asked_for.update({ref.sop_uid: ref for ref in refs})
-        with self._story.step(MOVE):
+        with self._timeline.step(MOVE):
             self._have_sent(refs, whole)
         return {ref.sop_uid: self._filed[ref.sop_uid] for ref in refs}
 

@@ -21,10 +21,11 @@ from qatrack_aria.errors import (
     PlanNotFoundError,
     TooFewImagesError,
 )
-from qatrack_aria.retrieval import date_windows, messages, report, selection
+from qatrack_aria.retrieval import date_windows, messages, selection
 from qatrack_aria.retrieval.date_windows import EVER, Days
+from qatrack_aria.retrieval.report import of_workflow
 from qatrack_aria.retrieval.request import Request
-from qatrack_aria.retrieval.timeline import HANG_UP, IMAGES, PLAN, Timeline
+from qatrack_aria.retrieval.timeline import IMAGES, PLAN, RELEASE, Timeline
 from qatrack_aria.retrieval.transfer import Transfer, require_uids
 from qatrack_aria.storage.archive import Archive
 from qatrack_aria.text import plural
@@ -65,7 +66,7 @@ class Workflow:
         Whom to ask for what, where it goes, and how long it may take.
     progress : callable, optional
         Told whenever an image arrives.
-    story : Timeline, optional
+    timeline : Timeline, optional
         Told how long each step takes.
 
     Attributes
@@ -83,14 +84,14 @@ class Workflow:
         archive: Archive,
         deadline: Deadline,
         progress: Progress | None,
-        story: Timeline | None = None,
+        timeline: Timeline | None = None,
     ) -> None:
         self.peer = peer
         self.request = request
         self.archive = archive
-        self._story = story or Timeline()
+        self._timeline = timeline or Timeline()
         self._delivery = Transfer(
-            peer, request.patient_id, archive, deadline, progress, self._story
+            peer, request.patient_id, archive, deadline, progress, self._timeline
         )
         self.inbox = self._delivery.inbox
         self._finder = Finder(self._delivery.session, request.patient_id)
@@ -103,16 +104,16 @@ class Workflow:
         return self
 
     def __exit__(self, *error: object) -> None:
-        with self._story.step(HANG_UP):
+        with self._timeline.step(RELEASE):
             self._delivery.close()
 
     # --- the sentence -------------------------------------------------------------------------
 
     def find(self, *, bring: bool) -> SearchResult:
         """The plan and its images; with `bring`, all of them here and judged by their headers."""
-        with self._story.step(PLAN):
+        with self._timeline.step(PLAN):
             plans = {plan.sop_uid: plan for plan in self._find_plans(bring)}
-        with self._story.step(IMAGES):
+        with self._timeline.step(IMAGES):
             images = self._find_images(frozenset(plans), bring)
             uids, listed = frozenset(plans), list(self._listed.values())
             meant = [
@@ -127,7 +128,7 @@ class Workflow:
 
     def find_plan(self) -> PlanRef:
         """The plan alone, if there is just one."""
-        with self._story.step(PLAN):
+        with self._timeline.step(PLAN):
             plans = self._find_plans(bring=True)
             selection.require_one_plan(plans, self.request)
             return plans[0]
@@ -136,9 +137,9 @@ class Workflow:
         """Have one image sent, whether it is here or not; raises as :meth:`find` does."""
         self._delivery.bring([image])
 
-    def account(self) -> dict[str, Any]:
+    def report(self) -> dict[str, Any]:
         """What came of it so far, for the record; after a failure too."""
-        return report.of_visit(
+        return of_workflow(
             self.peer,
             self.request,
             plans=self._plans,

@@ -42,6 +42,7 @@ from qatrack_aria.dicom.part10 import UnreadableError, read_file
 from qatrack_aria.dicom.storage_scp import ReceivedInstance, UnacceptableInstance
 from qatrack_aria.dicom.uids import valid_uid
 from qatrack_aria.errors import ArchiveError
+from qatrack_aria.phrases import phrase
 from qatrack_aria.storage.filesystem import (
     disk_error,
     make_private_folder,
@@ -144,7 +145,7 @@ class Archive:
         """
         path = self.path(incoming.sop_uid)
         if not (valid_uid(incoming.sop_class) and valid_uid(incoming.transfer_syntax)):
-            raise UnacceptableInstance("an instance without a SOP class or a transfer syntax")
+            raise UnacceptableInstance(phrase("no_class"))
         try:
             with contextlib.ExitStack() as stack:
                 partial = stack.enter_context(partial_file(self.incoming))
@@ -155,7 +156,7 @@ class Archive:
                         partial, incoming.sop_uid, patient_id, self._character_set
                     )
                 except UnreadableError as error:
-                    raise UnacceptableInstance(f"an image that arrived damaged: {error}") from error
+                    raise UnacceptableInstance(phrase("damaged", error=str(error))) from error
                 make_private_folder(path.parent)
                 return PendingFile(header, file, partial, path, stack.pop_all())
         except OSError as error:
@@ -227,11 +228,9 @@ def read_checked(
     """
     ds = read_file(path, character_set)
     if text(ds, "SOPInstanceUID") != sop_uid:
-        raise UnacceptableInstance(
-            "an instance whose own SOP Instance UID is not the announced one"
-        )
+        raise UnacceptableInstance(phrase("other_instance"))
     if text(ds, "PatientID") != patient_id:
-        raise UnacceptableInstance("an instance of another patient")
+        raise UnacceptableInstance(phrase("instance_of_other_patient"))
     return ds
 
 

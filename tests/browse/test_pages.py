@@ -276,7 +276,7 @@ def test_the_record_tells_who_pressed_and_where(press: Any, of_wl: str) -> None:
     row = Retrieval.objects.get()
     assert (row.source, row.user, row.node_name) == ("admin", "jane2", "aria")
     assert (row.status, row.found, row.moved, row.plan) == ("done", 8, 8, "WL")
-    assert row.get_source_display() == "admin"
+    assert row.source_label == "admin"
 
 
 def test_a_second_press_does_nothing_and_leads_to_the_same(press: Any, of_wl: str) -> None:

@@ -138,7 +138,7 @@ def test_what_nobody_asked_for_is_refused(peer, inbox, shelf):
     with StorageScp(peer, inbox):
         assert store(peer, stranger, expected) == [0x0124, 0x0000]
     assert [one.sop_uid for one in shelf.kept] == [expected.SOPInstanceUID]
-    assert inbox.refused == ["an instance that nobody asked for"]
+    assert inbox.refused == ["an instance that was not requested"]
 
 
 def test_the_same_instance_twice_is_kept_once(peer, inbox, shelf):

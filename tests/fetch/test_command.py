@@ -118,7 +118,7 @@ def test_all_options_reach_the_request(images):
     options = ["--date", day, "--count", "8", "--machine", "TB1", "--course", "C1", "--kv"]
     code, _, err = run("aria", PATIENT, "WL", "--select", "series", *options)
     assert (code, err) == (0, "")
-    asked = Retrieval.objects.get().asked
+    asked = json.loads(Retrieval.objects.get().request)
     assert (asked["date"], asked["count"], asked["select"], asked["kv"]) == (day, 8, "series", True)
     assert (asked["machine"], asked["course"]) == ("TB1", "C1")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -28,7 +29,7 @@ def test_a_fetch_leaves_a_row_that_tells_all(serve, node):
     assert (row.found, row.already_here, row.moved, row.refused) == (8, 0, 8, 0)
     assert row.bytes > sum(len(image.PixelData) for image in images)
     assert row.seconds > 0
-    assert row.asked["count"] == 8
+    assert json.loads(row.request)["count"] == 8
 
 
 def test_the_row_of_a_second_fetch_counts_what_was_here(serve):
@@ -54,7 +55,7 @@ def test_who_waits_while_another_fetches_the_same_counts_it_as_here(serve, monke
     assert len(fetch_images("aria", PATIENT, "WL")) == 8
     who_waited, who_fetched = Retrieval.objects.order_by("pk")
     assert (who_waited.found, who_waited.already_here, who_waited.moved) == (8, 8, 0)
-    assert "Another retrieval fetched just this" in who_waited.story
+    assert '"code": "shared"' in who_waited.timeline
     assert (who_fetched.found, who_fetched.already_here, who_fetched.moved) == (8, 0, 8)
 
 

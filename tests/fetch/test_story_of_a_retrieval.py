@@ -21,6 +21,7 @@ from qatrack_aria.errors import (
     PlanNotFoundError,
 )
 from qatrack_aria.models import Retrieval
+from qatrack_aria.phrases import read_phrase
 from qatrack_aria.retrieval.service import find_plan, preview
 from qatrack_aria.simulator import phantom
 from qatrack_aria.storage.archive import Archive
@@ -28,7 +29,7 @@ from tests.fetch.conftest import DAY, NOON, PATIENT, plan, winston_lutz
 
 
 def story(row: Retrieval | None = None) -> dict:
-    return json.loads((row or Retrieval.objects.first()).story)
+    return json.loads((row or Retrieval.objects.first()).timeline)
 
 
 def steps(told: dict) -> list[str]:
@@ -36,7 +37,7 @@ def steps(told: dict) -> list[str]:
 
 
 def reasons(told: dict, name: str) -> dict:
-    return {entry["why"]: entry["number"] for entry in told.get(name, [])}
+    return {read_phrase(entry["why"]): entry["number"] for entry in told.get(name, [])}
 
 
 def story_of_failure(kind: type[AriaError], **options) -> dict:
@@ -62,7 +63,7 @@ def test_a_success_tells_all(serve):
     assert told["queries"][0]["answers"] == 1
     (transfer,) = told["transfers"]
     assert (transfer["service"], transfer["asked"], transfer["arrived"]) == ("C-MOVE", 8, 8)
-    assert "0x0000 (Success)" in transfer["end"]
+    assert (transfer["status"], transfer["completed"], transfer["failed"]) == (0, 8, 0)
     assert "stopped_at" not in told
 
 
@@ -72,15 +73,15 @@ def test_the_steps_add_up_to_the_whole(serve):
     fetch_images("aria", PATIENT, "WL")
     told = story()
     assert steps(told) == [
-        "waiting for our turn",
-        "calling the node",
-        "finding the plan",
-        "finding the images",
-        "reading what is here",
-        "moving",
-        "laying out the folder",
-        "hanging up",
-        "tidying up",
+        "lock",
+        "associate",
+        "plan",
+        "images",
+        "check",
+        "move",
+        "lay_out",
+        "release",
+        "prune",
     ]
     spent = sum(step["seconds"] for step in told["steps"])
     assert 0 < spent <= Retrieval.objects.get().seconds + 0.001
@@ -91,7 +92,7 @@ def test_what_was_turned_away_is_told_with_its_reason(serve):
     stranger = winston_lutz(plan(patient="QA_OTHER"), count=1)
     serve(wl, winston_lutz(wl), extra=tuple(stranger))
     fetch_images("aria", PATIENT, "WL")
-    assert list(reasons(story(), "refused")) == ["an instance that nobody asked for"]
+    assert list(reasons(story(), "refused")) == ["an instance that was not requested"]
 
 
 def test_a_look_tells_what_it_found(serve):
@@ -99,7 +100,7 @@ def test_a_look_tells_what_it_found(serve):
     serve(wl, winston_lutz(wl))
     preview("aria", PATIENT, "WL")
     assert story()["listed"] == 8
-    assert "moving" not in steps(story())
+    assert "move" not in steps(story())
 
 
 def test_a_plan_alone_is_told(serve):
@@ -113,17 +114,17 @@ def test_images_that_are_opened_again_are_laid_out(serve):
     serve(wl, winston_lutz(wl))
     summary = fetch_images("aria", PATIENT, "WL").summary
     images_from(summary)
-    assert steps(story()) == ["laying out the folder"]
+    assert steps(story()) == ["lay_out"]
 
 
 def test_an_answer_from_memory_leaves_the_story_as_it_is(serve):
     wl = plan()
     serve(wl, winston_lutz(wl))
     fetch_images("aria", PATIENT, "WL")
-    before = Retrieval.objects.get().story
+    before = Retrieval.objects.get().timeline
     fetch_images("aria", PATIENT, "WL")
     row = Retrieval.objects.get()
-    assert (row.repeats, row.story) == (1, before)
+    assert (row.repeats, row.timeline) == (1, before)
 
 
 def test_neither_patient_names_nor_staff_names_are_told(serve):
@@ -132,7 +133,7 @@ def test_neither_patient_names_nor_staff_names_are_told(serve):
     serve(wl, images)
     utils = SimpleNamespace(user=SimpleNamespace(username="physicist"))
     fetch_images("aria", PATIENT, "WL", utils=utils)
-    kept = Retrieval.objects.get().story
+    kept = Retrieval.objects.get().timeline
     for name in (phantom.OPERATOR, str(images[0].PatientName), "physicist"):
         assert name not in kept
 
@@ -141,11 +142,11 @@ def test_images_are_not_lost_when_the_story_cannot_be_told(serve, monkeypatch):
     def broken(self):
         raise RuntimeError("a fault of ours")
 
-    monkeypatch.setattr("qatrack_aria.retrieval.workflow.Workflow.account", broken)
+    monkeypatch.setattr("qatrack_aria.retrieval.workflow.Workflow.report", broken)
     wl = plan()
     serve(wl, winston_lutz(wl))
     assert len(fetch_images("aria", PATIENT, "WL")) == 8
-    assert "moving" in steps(story())
+    assert "move" in steps(story())
 
 
 # --- failures ---------------------------------------------------------------------------------
@@ -153,14 +154,14 @@ def test_images_are_not_lost_when_the_story_cannot_be_told(serve, monkeypatch):
 
 def test_a_node_that_is_not_there_stops_it_while_calling(node):
     told = story_of_failure(NodeUnreachableError)
-    assert told["stopped_at"] == "calling the node"
+    assert told["stopped_at"] == "associate"
     assert "queries" not in told
 
 
 def test_a_plan_that_is_not_there_stops_it_while_finding_the_plan(serve):
     serve(plan("PF"))
     told = story_of_failure(PlanNotFoundError)
-    assert told["stopped_at"] == "finding the plan"
+    assert told["stopped_at"] == "plan"
     assert told["queries"][0]["answers"] == 1
     assert "plans" not in told
 
@@ -168,7 +169,7 @@ def test_a_plan_that_is_not_there_stops_it_while_finding_the_plan(serve):
 def test_plans_of_the_same_label_are_all_told(serve):
     serve(plan(course="C1"), plan(course="C2"))
     told = story_of_failure(AmbiguousPlanError)
-    assert told["stopped_at"] == "finding the plan"
+    assert told["stopped_at"] == "plan"
     assert sorted(one["course"] for one in told["plans"]) == ["C1", "C2"]
 
 
@@ -176,7 +177,7 @@ def test_images_that_are_not_there_stop_it_while_finding_the_images(serve):
     wl = plan()
     serve(wl, phantom.kv(wl, NOON, like=winston_lutz(wl)[0]))
     told = story_of_failure(ImagesNotFoundError)
-    assert told["stopped_at"] == "finding the images"
+    assert told["stopped_at"] == "images"
     assert [one["label"] for one in told["plans"]] == ["WL"]
     assert reasons(told, "left_out") == {"kV": 1}
 
@@ -186,9 +187,9 @@ def test_images_that_do_not_arrive_stop_it_while_moving(serve):
     images = winston_lutz(wl)
     serve(wl, images, unmovable=frozenset({str(images[0].SOPInstanceUID)}))
     told = story_of_failure(IncompleteRetrievalError)
-    assert told["stopped_at"] == "moving"
+    assert told["stopped_at"] == "move"
     assert (told["transfers"][0]["asked"], told["transfers"][0]["arrived"]) == (8, 7)
-    assert "0xB000" in told["transfers"][0]["end"]
+    assert told["transfers"][0]["status"] == 0xB000
 
 
 def test_a_node_that_does_not_know_us_is_told_by_its_status(serve, node):
@@ -197,14 +198,14 @@ def test_a_node_that_does_not_know_us_is_told_by_its_status(serve, node):
     node.local_ae_title = "NOBODY"
     node.save()
     told = story_of_failure(AriaError)
-    assert "0xA801" in told["transfers"][0]["end"]
+    assert told["transfers"][0]["status"] == 0xA801
 
 
 def test_a_node_that_refuses_us_stops_it_while_calling(serve, node):
     serve(plan())
     node.local_ae_title = "NOBODY"
     node.save()
-    assert story_of_failure(AriaError)["stopped_at"] == "calling the node"
+    assert story_of_failure(AriaError)["stopped_at"] == "associate"
 
 
 def test_a_query_that_is_never_answered_is_told(serve, monkeypatch):
@@ -223,7 +224,7 @@ def test_a_query_that_is_never_answered_is_told(serve, monkeypatch):
     real = finding.find
     monkeypatch.setattr(finding, "find", find)
     told = story_of_failure(NodeUnreachableError)
-    assert told["queries"][1]["trouble"] == "never answered to the end"
+    assert told["queries"][1]["problem"] == {"code": "unanswered"}
     assert told["plans"]
 
 
@@ -232,8 +233,8 @@ def test_a_destination_that_is_taken_stops_it_while_waiting(serve, node):
     locks = Archive(conf.ARCHIVE, node.character_set).locks
     with FileLock(str(locks / f"port-{node.local_port}.lock")):
         told = story_of_failure(BusyError, deadline=0.2)
-    assert told["stopped_at"] == "waiting for our turn"
-    assert steps(told) == ["waiting for our turn"]
+    assert told["stopped_at"] == "lock"
+    assert steps(told) == ["lock"]
     assert told["steps"][0]["seconds"] >= 0.15
 
 

@@ -280,7 +280,7 @@ def test_what_is_wrong_with_an_image_is_told_before_who_else_called(port):
     for _ in range(REMEMBERED):
         port.inbox.turned_away("a connection from a scanner")
     assert store(port.peer, image()) == [0x0124]
-    assert port.inbox.refused[0] == "an instance that nobody asked for"
+    assert port.inbox.refused[0] == "an instance that was not requested"
 
 
 # --- what is said of them ---------------------------------------------------------------------

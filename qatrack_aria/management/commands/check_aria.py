@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 from qatrack_aria.errors import Outcome
-from qatrack_aria.management.exit_codes import EXIT_CODES, exit_on_failure
+from qatrack_aria.management.exit_codes import exit_on_failure
 from qatrack_aria.management.output import conversation
 
 
@@ -37,7 +37,7 @@ class Command(BaseCommand):
             outcomes = [self._check(node, options) for node in _nodes(options)]
         if options["json"]:
             self.stdout.write(json.dumps({"nodes": outcomes}, indent=2))
-        worst = max(EXIT_CODES[Outcome(outcome["status"])] for outcome in outcomes)
+        worst = max(Outcome.of(outcome["status"]).exit_code for outcome in outcomes)
         if worst:
             raise SystemExit(worst)
 
@@ -47,24 +47,24 @@ class Command(BaseCommand):
         told = not options["json"] and options["verbosity"] > 0
         if told:
             self.stdout.write(f"{node.name}:")
-        rungs, status = [], Outcome.DONE
-        for rung in ConnectionTest(node, options["patient"], options["plan"]).run():
+        steps, status = [], Outcome.DONE
+        for step in ConnectionTest(node, options["patient"], options["plan"]).run():
             if told:
-                mark = self.style.SUCCESS("ok") if rung.passed else self.style.ERROR("NO")
-                time = f"{rung.milliseconds:6} ms"
-                self.stdout.write(f"  {mark}  {rung.name:18} {time}  {rung.said}")
+                mark = self.style.SUCCESS("ok") if step.passed else self.style.ERROR("NO")
+                time = f"{step.milliseconds:6} ms"
+                self.stdout.write(f"  {mark}  {step.name:18} {time}  {step.message}")
                 self.stdout.flush()
-            if rung.failure is not None:
-                status = rung.failure.outcome
-            rungs.append(
+            if step.failure is not None:
+                status = step.failure.outcome
+            steps.append(
                 {
-                    "step": rung.name,
-                    "passed": rung.passed,
-                    "seconds": round(rung.seconds, 3),
-                    "message": rung.said,
+                    "step": step.name,
+                    "passed": step.passed,
+                    "seconds": round(step.seconds, 3),
+                    "message": step.message,
                 }
             )
-        return {"node": node.name, "status": status.value, "steps": rungs}
+        return {"node": node.name, "status": status.value, "steps": steps}
 
 
 def _nodes(options: dict[str, Any]) -> list[Any]:

@@ -10,7 +10,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 from qatrack_aria.errors import AriaError, Outcome
-from qatrack_aria.management.exit_codes import exit_on_failure
+from qatrack_aria.management.exit_codes import exit_code_list, exit_on_failure
 from qatrack_aria.management.output import conversation, progress, table
 from qatrack_aria.retrieval.options import IMAGE_TYPES, OPTIONS
 
@@ -18,11 +18,7 @@ from qatrack_aria.retrieval.options import IMAGE_TYPES, OPTIONS
 class Command(BaseCommand):
     """Parse what was typed, call the service, show the outcome."""
 
-    help = (
-        "Fetch the newest RT Images that reference a plan. Exit codes: 0 done, 2 wrong usage, "
-        "3 nothing found, 4 incomplete, 5 ambiguous, 6 refused, 7 node unreachable, 8 the node or "
-        "our port is busy, 9 trouble on this machine, 1 anything else."
-    )
+    help = f"Fetch the newest RT Images that reference a plan. Exit codes: {exit_code_list()}."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Say what can be typed."""
@@ -73,6 +69,7 @@ class Command(BaseCommand):
                     self._print_json(
                         {
                             "status": error.outcome.value,
+                            "may_succeed_later": error.outcome.may_succeed_later,
                             "error": type(error).__name__,
                             "message": str(error),
                             "missing": list(getattr(error, "missing", ())),
