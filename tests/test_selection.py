@@ -119,7 +119,7 @@ def test_a_plan_without_a_course_can_be_listed() -> None:
         ({}, {"until": TAKEN + DAY, "date": TAKEN - DAY}, "of another day"),
         ({}, {"machine": "TB2"}, "of machine TB1"),
         ({}, {"machine": "tb1"}, "of machine TB1"),
-        ({"machines": frozenset()}, {"machine": "TB1"}, "of machine unnamed"),
+        ({"machines": frozenset()}, {"machine": "TB1"}, "of an unnamed machine"),
         (KV, {}, "kV"),
         ({"dose_unit": "", "peak_kv": 100.0}, {}, "kV"),
         ({"image_type": ("ORIGINAL", "PRIMARY", "PORTAL", "ACQUIRED_DOSE")}, {}, "PORTAL\\ACQ"),

@@ -270,12 +270,7 @@ def test_a_story_is_short_whatever_the_peer_answers(letter: str) -> None:
                 )
             ]
             * 5000,
-            attempts=[
-                RetrieveAttempt(
-                    "C-MOVE", "IMAGE", 10**9, 0, None, None, None, phrase("damaged", error=long)
-                )
-            ]
-            * 5000,
+            attempts=[RetrieveAttempt("C-MOVE", "IMAGE", 10**9, 0, None, None, None, odd)] * 5000,
             refused=[phrase("damaged", error=f"{n} {long}") for n in range(1000)],
         )
     )

@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from qatrack_aria.dicom.retrieve import describe_end
+from qatrack_aria.dicom.statuses import describe_end
 from qatrack_aria.errors import Outcome
 from qatrack_aria.models import Retrieval
 from qatrack_aria.phrases import read_phrase

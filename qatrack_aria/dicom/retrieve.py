@@ -18,28 +18,12 @@ from qatrack_aria.dicom import pynetdicom_patches
 from qatrack_aria.dicom.association import Session
 from qatrack_aria.dicom.identifier import PENDING, identifier
 from qatrack_aria.dicom.peer import PATIENT_ROOT
+from qatrack_aria.dicom.statuses import SUCCESS, UNKNOWN_DESTINATION, WARNING, describe_end
 from qatrack_aria.dicom.storage_scp import Inbox
 from qatrack_aria.dicom.transports import transport_of
 from qatrack_aria.phrases import Phrase, phrase
 
 logger = logging.getLogger(__name__)
-
-SUCCESS = 0x0000
-WARNING = 0xB000
-UNKNOWN_DESTINATION = 0xA801
-
-#: What the final statuses mean (PS3.4 C.4.2.1.5), and what cures them.
-STATUSES = {
-    0x0000: "Success",
-    0xB000: "some sub-operations failed",
-    0xA701: "the node is out of resources to count the images",
-    0xA702: "the node is out of resources to send",
-    0xA801: "the node does not know our AE title as a destination: add it, with this machine's "
-    "address and port, to ARIA's trusted application entities",
-    0xA900: "the node does not accept the identifier",
-    0xC001: "unable to process; ARIA ends like this when a storage class was not offered",
-    0xFE00: "cancelled",
-}
 
 #: Seconds before what is missing is asked for again.
 PAUSES = (1.0, 3.0)
@@ -80,32 +64,6 @@ class RetrieveAttempt(NamedTuple):
     def end(self) -> str:
         """How it ended, in words."""
         return describe_end(self.status, self.completed, self.failed, self.broken or "")
-
-
-def describe_end(
-    status: int | None, completed: int | None, failed: int | None, broken: str = ""
-) -> str:
-    """Return how a C-MOVE or C-GET ended, in words.
-
-    Parameters
-    ----------
-    status : int or None
-        The final status, if there was one.
-    completed, failed : int or None
-        The sub-operations that the node counts.
-    broken : str
-        Why the wait for the final status was broken off.
-    """
-    if status is None:
-        return broken or "no final response"
-    meaning = STATUSES.get(status, "unable to process")
-    counts = [
-        f"{number} {word}"
-        for number, word in ((completed, "completed"), (failed, "failed"))
-        if number is not None
-    ]
-    text = f"status 0x{status:04X} ({meaning})"
-    return f"{text}, the node counts {' and '.join(counts)}" if counts else text
 
 
 class Retriever:

@@ -139,11 +139,11 @@ class BoundedServer(ThreadedAssociationServer):
         self.bind(evt.EVT_PDU_RECV, self._weigh)
         self.bind(evt.EVT_DIMSE_RECV, self._hear)
 
-    def turned_away(self, address: str, why: str) -> None:
-        """Told of each connection that was cut off, and `why` in words that follow "which"."""
+    def connection_rejected(self, address: str, why: str) -> None:
+        """Note a connection that was cut off, and `why` in words that follow "which"."""
 
     def not_encrypted(self, address: str, error: OSError) -> None:
-        """Told of a connection that did not come to be encrypted."""
+        """Note a connection on which the TLS handshake failed."""
 
     # --- coming in ----------------------------------------------------------------------------
 
@@ -307,5 +307,5 @@ class BoundedServer(ThreadedAssociationServer):
 
     def _turn_out(self, connection: Connection, why: str) -> None:
         if not connection.is_cut:
-            self.turned_away(connection.address, why)
+            self.connection_rejected(connection.address, why)
             connection.hang_up()

@@ -67,7 +67,7 @@ Keep = Callable[[ReceivedInstance], Optional[Callable[[], None]]]
 
 
 class Inbox:
-    """What is expected, what has arrived, and what was turned away.
+    """What is expected, what has arrived, and what was rejected.
 
     Parameters
     ----------
@@ -83,9 +83,9 @@ class Inbox:
     filing : int
         Instances that came, were found right, and are about to be filed.
     refused : list of Phrase
-        Why others were turned away, C-STOREs before connections; :data:`REMEMBERED` at most.
+        Why others were rejected, C-STOREs before connections; :data:`REMEMBERED` at most.
     refusals : int
-        How many were turned away, also those that are not remembered.
+        How many were rejected, also those that are not remembered.
     any_instance_refused : bool
         Whether a C-STORE was among them.
     failure : AriaError or None
@@ -177,8 +177,8 @@ class Inbox:
         with self.changed:
             self.failure = self.failure or error
 
-    def turned_away(self, reason: Phrase) -> None:
-        """Note a connection that was not let in."""
+    def reject(self, reason: Phrase) -> None:
+        """Note a connection that was rejected."""
         self._note(reason, len(self.refused))
 
     def _refuse(self, reason: Phrase, status: int) -> int:
@@ -205,16 +205,16 @@ class _Server(BoundedServer):
         address = pynetdicom_patches.peer_address(client_address)
         if address in self.allowed:
             return True
-        self.turned_away(address, "is no address of the node")
+        self.connection_rejected(address, "is no address of the node")
         return False
 
-    def turned_away(self, address: str, why: str) -> None:
-        self.inbox.turned_away(phrase("connection", address=address, why=why))
+    def connection_rejected(self, address: str, why: str) -> None:
+        self.inbox.reject(phrase("connection", address=address, why=why))
 
     def not_encrypted(self, address: str, error: OSError) -> None:
         trouble = tls.explain(error)
         why = trouble.what if trouble else "does not finish the handshake"
-        self.turned_away(address, f"{why} (TLS)")
+        self.connection_rejected(address, f"{why} (TLS)")
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         logger.warning("receiver: a connection from %s failed", client_address[0], exc_info=True)
@@ -304,9 +304,9 @@ class StorageScp:
         titles = (printable(str(request.calling_ae_title)), printable(str(request.called_ae_title)))
         expected = (self.peer.remote_ae_title, self.peer.local_ae_title)
         if titles == expected:
-            self.inbox.turned_away(phrase("call_while_busy", number=MAX_ASSOCIATIONS))
+            self.inbox.reject(phrase("call_while_busy", number=MAX_ASSOCIATIONS))
             return
-        self.inbox.turned_away(
+        self.inbox.reject(
             phrase(
                 "call",
                 calling=titles[0],

@@ -10,7 +10,8 @@ from typing import Collection, Sequence
 from qatrack_aria.dicom.attributes import ImageRef, PlanRef
 from qatrack_aria.dicom.c_find import QueryRecord
 from qatrack_aria.dicom.peer import Peer
-from qatrack_aria.dicom.retrieve import SUCCESS, RetrieveAttempt
+from qatrack_aria.dicom.retrieve import RetrieveAttempt
+from qatrack_aria.dicom.statuses import SUCCESS
 from qatrack_aria.dicom.storage_scp import Inbox
 from qatrack_aria.dicom.transports import transport_of
 from qatrack_aria.retrieval.request import Request
@@ -78,7 +79,7 @@ def incomplete(
 ) -> str:
     """What became of a transfer that did not bring everything; `missing` are their UIDs."""
     said = f" ({'; '.join(str(attempt) for attempt in attempts[-2:])})" if attempts else ""
-    refused = f"; turned away: {inbox.refused[0]}" if inbox.refused else ""
+    refused = f"; rejected: {inbox.refused[0]}" if inbox.refused else ""
     nothing_came = not inbox.arrived and not inbox.any_instance_refused
     said_success = any(attempt.status == SUCCESS for attempt in attempts)
     cure = transport_of(peer).cure_for_silence(peer) if nothing_came and said_success else ""

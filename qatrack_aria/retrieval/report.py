@@ -44,7 +44,7 @@ def of_workflow(
     asked, attempts : sequence of QueryRecord, sequence of RetrieveAttempt
         The conversation.
     refused : sequence of str
-        Why something was turned away at our port.
+        Why something was rejected at our port.
     """
     plan_uids = frozenset(plan.sop_uid for plan in plans)
     return {

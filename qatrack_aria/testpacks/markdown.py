@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import Iterable
 
 from qatrack_aria.testpacks.catalogue import FIRST, PACKS
@@ -12,13 +13,7 @@ EXAMPLE = "aria"
 
 
 def as_markdown() -> str:
-    """Write the page.
-
-    Returns
-    -------
-    str
-        Markdown.
-    """
+    """Return the page."""
     introduction = (FOLDER / "introduction.txt").read_text(encoding="utf-8")
     return "\n".join([introduction, _first(), *(_pack(pack) for pack in PACKS)])
 
@@ -33,17 +28,22 @@ def _first() -> str:
 
 def _pack(pack: Pack) -> str:
     files = ", ".join(f"`{file_name(pack, version)}` ({version})" for version in VERSIONS)
-    parts = [f"## {pack.name}\n", f"{pack.description}\n", f"Files: {files}.\n", _table(pack)]
+    parts = [f"## {pack.name}\n", _paragraph(pack.description), _paragraph(f"Files: {files}.")]
+    parts.append(_table(pack))
     for test in pack.tests:
         if test.variants():
             parts.append(f"### {test.name}: `{test.macro}`\n\n{_blocks(test, None)}")
     return "\n".join(parts)
 
 
+def _paragraph(text: str) -> str:
+    return textwrap.fill(text, 100, break_long_words=False, break_on_hyphens=False) + "\n"
+
+
 def _table(pack: Pack) -> str:
     rows = [_row(("Test", "Macro name", "Type", "What it is")), _row(["---"] * 4)]
     for test in pack.tests:
-        rows.append(_row((test.name, f"`{test.macro}`", test.kind, _told(test))))
+        rows.append(_row((test.name, f"`{test.macro}`", test.kind, _description(test))))
     return "".join(rows)
 
 
@@ -51,7 +51,7 @@ def _row(cells: Iterable[str]) -> str:
     return f"| {' | '.join(cells)} |\n"
 
 
-def _told(test: Test) -> str:
+def _description(test: Test) -> str:
     if test.versions == tuple(VERSIONS):
         return test.description
     return f"{test.description} (QATrack+ {', '.join(test.versions)} only.)"

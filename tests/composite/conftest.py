@@ -91,7 +91,7 @@ def assert_named_and_short(opened: Page) -> None:
 def assert_small_rows() -> None:
     """No row in the database holds more than a person would type."""
     for row in Retrieval.objects.values():
-        assert len(row.pop("story")) <= STORY
+        assert len(row.pop("timeline")) <= STORY
         assert sum(len(str(value)) for value in row.values()) <= ROW
 
 

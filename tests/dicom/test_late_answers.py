@@ -38,6 +38,6 @@ def test_an_answer_that_comes_late_is_not_taken_for_one_to_the_next_query():
     """It would end the next list before its own answers, and the newest images would be missing."""
     asked = identifier("SERIES", {"StudyInstanceUID": "1.2"}, ("SeriesInstanceUID",))
     with called(late_by_one) as peer, Session(peer, Deadline(10)) as session:
-        assert find(session, asked, copy) == ([], "")
+        assert find(session, asked, copy) == ([], None)
         (answer,), trouble = find(session, asked, copy)
     assert (answer.SeriesInstanceUID, trouble) == ("1.2.4", "")

@@ -64,4 +64,4 @@ def test_a_list_without_end_is_broken_off_and_named(few: int) -> None:
 def test_as_many_answers_as_are_allowed_are_taken(few: int) -> None:
     with called(lists(few)) as peer, Session(peer, Deadline(60)) as session:
         answers, trouble = c_find.find(session, ASKED, copy)
-    assert (len(answers), trouble) == (few, "")
+    assert (len(answers), trouble) == (few, None)

@@ -106,7 +106,7 @@ def test_what_came_and_was_wrong_is_not_asked_for_again(serve: Any, pauses: Any)
 
     serve(wl, winston_lutz(wl), on_send=as_somebody_else)
     taken = pauses()
-    with pytest.raises(IncompleteRetrievalError, match="turned away"):
+    with pytest.raises(IncompleteRetrievalError, match="rejected: "):
         fetch()
     assert taken == []
 
@@ -127,7 +127,7 @@ def test_a_node_that_stays_too_busy_is_an_error_that_may_pass(serve: Any, calls:
     sim = serve(wl, winston_lutz(wl), busy_calls=99)
     with pytest.raises(NodeBusyError, match=r"too busy for now .*ask again in a minute") as raised:
         fetch()
-    assert raised.value.temporary
+    assert raised.value.outcome.may_succeed_later
     assert raised.value.outcome is Outcome.BUSY
     assert sim.log == []
 

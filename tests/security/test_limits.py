@@ -15,6 +15,7 @@ from pynetdicom.dul import DULServiceProvider
 from qatrack_aria.dicom import scp_server, storage_scp
 from qatrack_aria.dicom.association import MAX_PDU
 from qatrack_aria.dicom.storage_scp import REMEMBERED
+from qatrack_aria.phrases import phrase
 from tests.dicom.called import reset
 from tests.dicom.test_receiver import store
 from tests.security import wire
@@ -265,20 +266,20 @@ def test_more_associations_than_allowed_are_rejected(port, limit):
         with port.connect() as sock:
             sock.sendall(wire.associate_rq(RT_IMAGE))
             assert not is_accepted(sock)
-    assert port.inbox.refused == ["a call while 10 others are under way"]
+    assert port.inbox.refused == ["a call while 10 others are active"]
 
 
 def test_refusals_without_number_are_all_counted_and_not_all_remembered(port):
     for _ in range(REMEMBERED + 10):
-        port.inbox.turned_away("x" * 10_000)
+        port.inbox.reject(phrase("damaged", error="x" * 10_000))
     assert len(port.inbox.refused) == REMEMBERED
     assert port.inbox.refusals == REMEMBERED + 10
-    assert len(port.inbox.refused[0]) <= 301
+    assert len(port.inbox.refused[0]) < 400
 
 
 def test_what_is_wrong_with_an_image_is_told_before_who_else_called(port):
     for _ in range(REMEMBERED):
-        port.inbox.turned_away("a connection from a scanner")
+        port.inbox.reject(phrase("unrequested"))
     assert store(port.peer, image()) == [0x0124]
     assert port.inbox.refused[0] == "an instance that was not requested"
 
