@@ -98,7 +98,7 @@ def test_a_period_and_a_day_are_chosen(anyone: Person, node: Any, world: Any) ->
 
     anyone.open(of_wl(node, world))
     anyone.reads(".aria-day", exactly(2))
-    Select(anyone.find("#id_period")).select_by_visible_text("all there are")
+    Select(anyone.find("#id_period")).select_by_visible_text("all images")
     anyone.leave(anyone.find(".aria-ask [type=submit]").click)
     anyone.reads(".aria-day", exactly(2))
     day = world.days[0][0].AcquisitionDate

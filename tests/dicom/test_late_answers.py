@@ -40,4 +40,4 @@ def test_an_answer_that_comes_late_is_not_taken_for_one_to_the_next_query():
     with called(late_by_one) as peer, Session(peer, Deadline(10)) as session:
         assert find(session, asked, copy) == ([], None)
         (answer,), trouble = find(session, asked, copy)
-    assert (answer.SeriesInstanceUID, trouble) == ("1.2.4", "")
+    assert (answer.SeriesInstanceUID, trouble) == ("1.2.4", None)
