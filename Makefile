@@ -29,11 +29,11 @@ matrix: .venv/.dev  ## Run the tests on every Python and Django found here
 	@.ci/matrix
 
 faults: .venv/.dev  ## Try every fault of a peer at every message of a retrieval
-	@$(BIN)/python -m tests.faults
+	@$(BIN)/python -m tools.faults
 
 bench: .venv/.dev  ## Measure the app beside DCMTK's programs and plain pynetdicom
 	@.ci/packages dcmqrscp:dcmtk Orthanc:orthanc
-	@$(BIN)/python -m tests.bench
+	@$(BIN)/python -m tools.benchmark
 
 clean:  ## Remove the environment and everything made by tools
 	rm -rf .venv .tox build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache

@@ -1,6 +1,6 @@
-"""Fixtures for all tests: real servers, started once a run and emptied for every test.
+"""Fixtures for all tests, the marks of whole folders, and the figures printed at the end of a run.
 
-And the figures that tests want told at the end of a run, from whichever process they come.
+The real servers are started once a run and emptied for every test.
 """
 
 from __future__ import annotations
@@ -8,21 +8,45 @@ from __future__ import annotations
 import os
 from collections import Counter
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any, Callable, Iterator
 
 import pytest
 
-from tests.peers.dcmtk import Dcmqrscp
-from tests.peers.orthanc import Orthanc
-from tests.peers.postgres import Postgres
-from tests.peers.server import PeerMissing, Server
+from tests.helpers.aria import node, nothing_left_running, serve
+from tests.helpers.open_port import limit, port
+from tests.helpers.peers.dcmtk import Dcmqrscp
+from tests.helpers.peers.orthanc import Orthanc
+from tests.helpers.peers.postgres import Postgres
+from tests.helpers.peers.server import PeerMissing, Server
+
+__all__ = ["limit", "node", "nothing_left_running", "port", "serve"]
+
+#: Folders whose tests all have one mark.
+MARKED_FOLDERS = {
+    "browser": "browser",
+    "fuzz": "slow",
+    "installed_qatrack": "qatrack",
+    "peers": "peers",
+    "tools": "slow",
+}
+PEERS = {"dcmqrscp", "orthanc", "postgres"}
 
 FIGURE = "figure"
 COUNT = "count of "
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        folder = item.path.relative_to(Path(__file__).parent).parts[0]
+        if folder in MARKED_FOLDERS:
+            item.add_marker(MARKED_FOLDERS[folder])
+        if PEERS.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker("peers")
+
+
 @pytest.fixture
-def tell(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+def print_at_end(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
     """Have a line printed at the end of the run."""
     return lambda line: record_property(FIGURE, line)
 
@@ -36,7 +60,7 @@ def count(record_property: Callable[[str, object], None]) -> Callable[[str, int]
 # In the conftest of a folder it would not run where other processes run the tests.
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     sums: Counter[str] = Counter()
-    for name, value in told(terminalreporter):
+    for name, value in recorded_properties(terminalreporter):
         if name == FIGURE:
             terminalreporter.write_line(value)
         elif name.startswith(COUNT):
@@ -45,8 +69,8 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         terminalreporter.write_line(f"{name}: {number}")
 
 
-def told(terminalreporter: Any) -> Iterator[tuple[str, Any]]:
-    """The properties that tests have recorded, in any process."""
+def recorded_properties(terminalreporter: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the properties that tests have recorded, in any process."""
     reports = [report for some in terminalreporter.stats.values() for report in some]
     for report in reports:
         if getattr(report, "when", None) == "teardown":  # it has those of all phases

@@ -6,15 +6,14 @@ import inspect
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import django
 import pytest
 from django.apps import apps
 
 import qatrack_aria
+from tests import ROOT
 
-ROOT = Path(__file__).parent.parent
 SETUP = "import django; django.setup(); "
 LOADED = "\nimport sys; print(*(m for m in {modules!r} if m in sys.modules))"
 DICOM = ["pynetdicom", "pydicom"]

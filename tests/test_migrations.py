@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from pathlib import Path
 from typing import Iterator
 
 import pytest
@@ -13,7 +12,7 @@ from django.apps import apps
 from django.core.management import call_command
 from django.db import connection
 
-ROOT = Path(__file__).parent.parent
+from tests import ROOT
 
 
 def tables() -> set[str]:
@@ -35,6 +34,8 @@ WITH_ANOTHER_KEY = """
 import django
 from django.core.management import call_command
 from tests import settings
+from tests import ROOT
+from tests import ROOT
 
 settings.DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 django.setup()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from qatrack_aria.models import Retrieval
-from tests.composite.conftest import FETCH, HEAD, THREE
-from tests.fetch.conftest import DAY, NOON, PATIENT, plan, winston_lutz
+from tests.helpers.aria import DAY, NOON, PATIENT, plan, winston_lutz
+from tests.helpers.standin.fixtures import FETCH, HEAD, THREE
 
 FIELDS = [f"field_{number}" for number in range(8)]
 FILLED = {"patientid": PATIENT, "rtplanname": "WL"}

@@ -6,8 +6,8 @@ import pytest
 
 from qatrack_aria import fetch_status
 from qatrack_aria.models import Retrieval
-from tests.composite.conftest import FETCH, HEAD, THREE
-from tests.fetch.conftest import PATIENT, plan, winston_lutz
+from tests.helpers.aria import PATIENT, plan, winston_lutz
+from tests.helpers.standin.fixtures import FETCH, HEAD, THREE
 
 STATUS = "result = " + FETCH.replace("fetch_images", "fetch_status")
 

@@ -11,9 +11,9 @@ from django.utils import timezone
 from qatrack_aria import fetch_images, images_from
 from qatrack_aria.errors import PatientNotAllowedError, RequestError
 from qatrack_aria.retrieval.imageset import checksum
-from tests.composite.conftest import FETCH, HEAD, assert_named_and_short
-from tests.composite.encoding import Encoder
-from tests.fetch.conftest import DAY, NOON, PATIENT, plan, winston_lutz
+from tests.helpers.aria import DAY, NOON, PATIENT, plan, winston_lutz
+from tests.helpers.standin.encoding import Encoder
+from tests.helpers.standin.fixtures import FETCH, HEAD, assert_named_and_short
 
 REOPEN = "result = len(images_from({}, utils=UTILS))"
 FILLED = {"patientid": PATIENT, "rtplanname": "WL"}

@@ -11,7 +11,7 @@ from qatrack_aria.dicom.association import Session
 from qatrack_aria.dicom.c_find import find
 from qatrack_aria.dicom.deadline import Deadline
 from qatrack_aria.dicom.identifier import identifier
-from tests.dicom.called import PENDING, SUCCESS, accept, called, find_rsp
+from tests.helpers.scripted_scp import PENDING, SUCCESS, accept, called, find_rsp
 
 
 def series(uid: str) -> Dataset:

@@ -20,12 +20,18 @@ from pynetdicom.sop_class import (
     StudyRootQueryRetrieveInformationModelMove,
 )
 
-from tests.peers.dcmtk import Dcmqrscp
-from tests.peers.orthanc import Orthanc
-from tests.peers.postgres import Postgres
-from tests.peers.scu import echo
-from tests.peers.server import HOST, PeerMissing, accepts_connections, find_program, free_port
-from tests.waiting import until
+from tests.helpers.peers.dcmtk import Dcmqrscp
+from tests.helpers.peers.orthanc import Orthanc
+from tests.helpers.peers.postgres import Postgres
+from tests.helpers.peers.scu import echo
+from tests.helpers.peers.server import (
+    HOST,
+    PeerMissing,
+    accepts_connections,
+    find_program,
+    free_port,
+)
+from tests.helpers.waiting import until
 
 Peer = Union[Orthanc, Dcmqrscp]
 
@@ -185,7 +191,7 @@ def test_a_missing_program_names_its_package(monkeypatch: pytest.MonkeyPatch) ->
 def test_goes_when_the_test_process_is_killed(dcmqrscp: Dcmqrscp) -> None:
     dies = """
 import os, signal
-from tests.peers.dcmtk import Dcmqrscp
+from tests.helpers.peers.dcmtk import Dcmqrscp
 
 with Dcmqrscp() as peer:
     print(peer.directory, peer.port, flush=True)

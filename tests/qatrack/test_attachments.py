@@ -1,281 +1,262 @@
-"""Images attached to a composite test: one attachment, however often QATrack+ calculates it."""
+"""Images attached to a composite: one attachment, however often QATrack+ computes it."""
 
 from __future__ import annotations
 
+import datetime as dt
 import io
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pydicom
 import pytest
+from django.contrib.auth import get_user_model
+from django.utils import timezone
 
-from tests.qatrack.aria import (
-    DAY,
-    EVERYBODY,
-    FILLED,
-    HOUR,
-    LATEST,
-    PATIENT,
-    asking,
-    irradiation,
-    plan,
-    uids_of,
-)
+from qatrack_aria import fetch_images
+from qatrack_aria.errors import AriaError, ConfigurationError, RequestError
+from qatrack_aria.simulator import phantom
+from tests.helpers.aria import DAY, NOON, PATIENT, plan, uids, winston_lutz
+from tests.helpers.standin.attaching import save
+from tests.helpers.standin.fixtures import FETCH, HEAD
 
-ATTACH = asking("fetch_images", "images.attach(UTILS)")
-ATTACH_NEWEST = asking("fetch_images", "images.attach(UTILS)", max_age=0)
-ATTACH_SHEET = asking("fetch_images", 'images.attach(UTILS, "sheet")')
-ATTACH_BOTH = asking("fetch_images", '[images.attach(UTILS), images.attach(UTILS, "sheet")]')
-PNG = b"\x89PNG\r\n\x1a\n"
+FILLED = {"patientid": PATIENT, "rtplanname": "WL"}
+ATTACH = f"result = {FETCH}.attach(UTILS)"
+NEWEST = ATTACH.replace("utils=UTILS", "utils=UTILS, max_age=0")
+FIELDS = {f"field_{number}": "1.0" for number in range(8)}
+STARTED = NOON - DAY + dt.timedelta(hours=1)
+TYPED = "%Y-%m-%d %H:%M"
 
 
-def uids_in_zip(content):
-    """The SOP Instance UIDs of the images in a zip file; in no order."""
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        files = [io.BytesIO(archive.read(name)) for name in archive.namelist()]
-    return uids_of([pydicom.dcmread(file) for file in files])
+@pytest.fixture
+def aria(serve):
+    """A simulated ARIA with yesterday's Winston-Lutz images."""
+    wl = plan()
+    simulator = serve(wl, winston_lutz(wl, NOON - DAY, count=3))
+    simulator.wl = wl
+    return simulator
+
+
+def ids(opened, slug="composite"):
+    return [given["attachment_id"] for given in opened.attached[slug]]
+
+
+def content(attachment):
+    with attachment.attachment.open("rb") as file:
+        return file.read()
+
+
+def in_zip(attachment):
+    """The images in an attached zip file."""
+    with zipfile.ZipFile(io.BytesIO(content(attachment))) as archive:
+        return [pydicom.dcmread(io.BytesIO(archive.read(name))) for name in archive.namelist()]
+
+
+def uploaded(settings):
+    """All files that QATrack+ keeps."""
+    return [path for path in Path(settings.MEDIA_ROOT).rglob("*") if path.is_file()]
 
 
 # --- while a list is filled in ----------------------------------------------------------------
 
 
-def test_the_zip_holds_all_images_and_no_name_of_staff(serve, add_list, physicist, qatrack, wl):
-    images = irradiation(wl)
-    serve(wl, images)
-    result = physicist.composite(add_list(images=ATTACH), FILLED)["images"]
-    assert result.error is None
-    (attachment,) = qatrack.ask("attachments")
-    content = Path(attachment["file"]).read_bytes()
-    assert uids_in_zip(content) == uids_of(images)
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        for name in archive.namelist():
-            assert str(images[0].OperatorsName).encode() not in archive.read(name)
+def test_qatracks_own_way_attaches_again_at_every_field(node, page, attachments):
+    opened = page("UTILS.write_file('a.txt', b'x')\nresult = 1", *FIELDS).fill(**FIELDS)
+    assert len(attachments()) == 1 + len(FIELDS)
+    assert ids(opened) == [attachments()[-1].pk]
 
 
-def test_the_contact_sheet_is_a_picture(serve, add_list, physicist, qatrack, wl):
-    serve(wl, irradiation(wl))
-    result = physicist.composite(add_list(sheet=ATTACH_SHEET), FILLED)["sheet"]
-    assert result.error is None
-    assert [given["is_image"] for given in result.attached] == [True]
-    (attachment,) = qatrack.ask("attachments")
-    assert Path(attachment["file"]).read_bytes().startswith(PNG)
-
-
-def test_a_list_that_is_calculated_again_attaches_nothing_more(
-    serve, add_list, physicist, qatrack, wl
+def test_ten_fields_make_one_attachment_that_the_page_is_told_of_each_time(
+    aria, page, attachments, settings
 ):
-    serve(wl, irradiation(wl))
-    wl_list = add_list(images=ATTACH)
-    given = [physicist.composite(wl_list, FILLED)["images"].attached for _ in range(5)]
-    (attachment,) = qatrack.ask("attachments")
-    assert [[a["attachment_id"] for a in one] for one in given] == [[attachment["pk"]]] * 5
-    assert qatrack.uploads() == [Path(attachment["file"])]
+    opened = page(ATTACH, *FIELDS).fill(**FILLED)
+    assert opened.tooltips == {}
+    first = ids(opened)
+    opened.fill(**FIELDS)
+    assert ids(opened) == first == [attachment.pk for attachment in attachments()]
+    assert len(uploaded(settings)) == 1
 
 
-def test_whoever_attached_it_is_named(serve, add_list, physicist, qatrack, wl):
-    serve(wl, irradiation(wl))
-    physicist.composite(add_list(images=ATTACH), FILLED, username="admin")
-    assert [attachment["by"] for attachment in qatrack.ask("attachments")] == ["physicist"]
+def test_the_zip_holds_the_images_and_no_name_of_staff(aria, page, attachments):
+    page(ATTACH).fill(**FILLED)
+    (attachment,) = attachments()
+    packed = in_zip(attachment)
+    assert uids(packed) == uids(fetch_images("aria", PATIENT, "WL"))
+    assert {str(ds.get("OperatorsName", "")) for ds in packed} == {""}
+    assert phantom.OPERATOR.encode() not in b"".join(ds.PixelData for ds in packed)
 
 
-def test_other_images_take_the_place_of_those_before(serve, add_list, physicist, qatrack, wl):
-    aria = serve(wl, irradiation(wl, LATEST - DAY))
-    wl_list = add_list(images=ATTACH_NEWEST)
-    physicist.composite(wl_list, FILLED)
-    (before,) = qatrack.ask("attachments")
-    newest = irradiation(wl)
-    aria.add(newest)
-    physicist.composite(wl_list, FILLED)
-    (after,) = qatrack.ask("attachments")
-    assert after["pk"] == before["pk"]
-    assert uids_in_zip(Path(after["file"]).read_bytes()) == uids_of(newest)
-    assert qatrack.uploads() == [Path(after["file"])]
+def test_the_contact_sheet_is_a_picture(aria, page, attachments):
+    pytest.importorskip("PIL")
+    opened = page(f"result = {FETCH}.attach(UTILS, 'sheet')").fill(**FILLED)
+    assert opened.tooltips == {}
+    (attachment,) = attachments()
+    assert content(attachment).startswith(b"\x89PNG")
+    assert opened.attached["composite"][0]["is_image"] is True
 
 
-def test_two_tests_of_a_list_have_an_attachment_each(serve, add_list, physicist, qatrack, wl):
-    serve(wl, irradiation(wl))
-    wl_list = add_list(first=ATTACH, second=ATTACH)
-    for _ in range(2):
-        results = physicist.composite(wl_list, FILLED)
-    given = {slug: [a["attachment_id"] for a in r.attached] for slug, r in results.items()}
-    assert sorted(given["first"] + given["second"]) == [a["pk"] for a in qatrack.ask("attachments")]
-    assert (len(given["first"]), len(given["second"])) == (1, 1)
+def test_newer_images_take_the_place_of_the_older(aria, page, attachments, settings):
+    opened = page(NEWEST).fill(**FILLED)
+    before = ids(opened)
+    newer = winston_lutz(aria.wl, NOON, count=2)
+    aria.add(newer)
+    assert ids(opened.recalculate()) == before
+    (attachment,) = attachments()
+    assert uids(in_zip(attachment)) == uids(newer)
+    assert len(uploaded(settings)) == 1
 
 
-def test_one_test_can_have_the_zip_and_the_sheet(serve, add_list, physicist, qatrack, wl):
-    serve(wl, irradiation(wl))
-    wl_list = add_list(images=ATTACH_BOTH)
-    for _ in range(2):
-        result = physicist.composite(wl_list, FILLED)["images"]
-    assert [Path(name).suffix for name in result.value] == [".zip", ".png"]
-    assert len(result.attached) == len(qatrack.ask("attachments")) == len(qatrack.uploads()) == 2
+def test_two_composites_have_an_attachment_each(aria, page, attachments):
+    opened = page({"one": HEAD + ATTACH, "two": HEAD + ATTACH}).fill(**FILLED).recalculate()
+    assert len(attachments()) == 2
+    assert sorted(ids(opened, "one") + ids(opened, "two")) == [a.pk for a in attachments()]
 
 
-def test_two_people_at_the_same_list_have_an_attachment_each(
-    serve, add_list, physicist, admin, qatrack, wl
-):
-    serve(wl, irradiation(wl))
-    wl_list = add_list(images=ATTACH)
-    for visitor in (physicist, admin, physicist, admin):
-        visitor.composite(wl_list, FILLED)
-    assert [a["by"] for a in qatrack.ask("attachments")] == ["physicist", "admin"]
+def test_a_composite_without_attachment_is_not_given_that_of_another(aria, page, attachments):
+    opened = page({"one": HEAD + ATTACH, "two": "one\nresult = 2"}).fill(**FILLED)
+    assert opened.attached["two"] == []
 
 
-def test_the_page_is_told_where_the_attachment_is(serve, add_list, physicist, qatrack, wl):
-    serve(wl, irradiation(wl))
-    (given,) = physicist.composite(add_list(sheet=ATTACH_SHEET), FILLED)["sheet"].attached
-    (attachment,) = qatrack.ask("attachments")
-    assert f"{qatrack.directory}{given['url']}" == attachment["file"]
+def test_asking_twice_in_one_procedure_tells_the_page_once(aria, page, attachments):
+    opened = page(f"{ATTACH}\nresult = {FETCH}.attach(UTILS)").fill(**FILLED)
+    assert len(ids(opened)) == len(attachments()) == 1
 
 
-@pytest.mark.parametrize("given", ["None", "object()", "META", "images"])
-def test_something_else_than_utils_is_told_and_attaches_nothing(
-    serve, add_list, physicist, qatrack, wl, given
-):
-    serve(wl, irradiation(wl))
-    wrong = asking("fetch_images", f"images.attach({given})")
-    result = physicist.composite(add_list(images=wrong), FILLED)["images"]
-    assert "Attach: " in result.message
-    assert "UTILS" in result.message
-    assert qatrack.ask("attachments") == []
+def test_two_people_with_the_same_list_have_an_attachment_each(aria, page, user, attachments):
+    page(ATTACH).fill(**FILLED)
+    user.pk, user.username = None, "chief"
+    user.save(force_insert=True)
+    page(ATTACH).fill(**FILLED)
+    assert [a.created_by_id for a in attachments()] == list(
+        get_user_model().objects.order_by("pk").values_list("pk", flat=True)
+    )
 
 
-LIES = {
-    "html": "<b>now</b>",
-    "a list": ["2026-11-15 17:30"],
-    "a dict": {"year": 2026},
-    "a number": 5,
-    "the first days": "0001-01-03 00:00",
-    "the last days": "9999-12-29 00:00",
-    "10 MB": "x" * 10_000_000,
-}
+@pytest.mark.parametrize(
+    "lie", [None, [], {}, "<b>now</b>", 5, "x" * 1_000_000, "0001-01-03 00:00"]
+)
+def test_a_page_that_lies_about_its_start_has_one_attachment_too(aria, page, attachments, lie):
+    opened = page(ATTACH, work_started=lie).fill(**FILLED).recalculate()
+    assert opened.tooltips == {}
+    assert len(attachments()) == 1
 
 
-@pytest.mark.parametrize("lie", LIES.values(), ids=LIES)
-def test_a_page_that_lies_about_its_time_has_one_attachment_too(
-    serve, add_list, physicist, qatrack, wl, lie
-):
-    serve(wl, irradiation(wl))
-    wl_list = add_list(images=ATTACH)
-    for _ in range(2):
-        result = physicist.composite(wl_list, FILLED, work_started=lie)["images"]
-    assert result.error is None
-    assert len(qatrack.ask("attachments")) == len(qatrack.uploads()) == 1
+@pytest.mark.parametrize("meta", [None, [], "x", 5])
+def test_a_page_without_meta_has_one_attachment_too(aria, page, attachments, meta):
+    opened = page(ATTACH)
+    opened.meta = meta
+    assert opened.fill(**FILLED).recalculate().tooltips == {}
+    assert len(attachments()) == 1
 
 
 # --- submitted, and opened again --------------------------------------------------------------
 
 
 @pytest.fixture
-def perform(browser):
-    """Fill a list in and submit it, in Chromium."""
+def session(aria, page, attachments):
+    """A session of yesterday that was submitted with its images."""
+    opened = page(ATTACH, work_started=STARTED.strftime(TYPED)).fill(**FILLED)
+    times = [timezone.make_aware(STARTED + dt.timedelta(hours=hours)) for hours in (0, 2)]
+    saved = save(opened.attached, *times)
+    saved.times = times
+    saved.meta = {
+        "work_started": times[0].strftime(TYPED),
+        "work_completed": times[1].strftime(TYPED),
+    }
+    return saved
 
-    def do(wl_list, wl="WL"):
-        browser.perform(wl_list["collection"])
-        browser.fill_in("patientid", PATIENT)
-        browser.fill_in("rtplanname", wl)
-        browser.submit()
 
-    return do
+def test_the_attachment_belongs_to_the_test_that_was_submitted(session, attachments):
+    (attachment,) = attachments()
+    assert attachment.testinstance.slug == "composite"
+
+
+def test_opening_a_session_for_editing_attaches_nothing_more(session, page, attachments):
+    before = [attachment.pk for attachment in attachments()]
+    opened = page(ATTACH, **session.meta).fill(**FILLED)
+    assert ids(opened) == before == [attachment.pk for attachment in attachments()]
+
+
+def test_who_may_not_change_its_dates_attaches_nothing_more_either(session, page, attachments):
+    """Their page tells only when the session was started."""
+    before = [attachment.pk for attachment in attachments()]
+    opened = page(ATTACH, work_started=session.meta["work_started"]).fill(**FILLED)
+    assert ids(opened) == before == [attachment.pk for attachment in attachments()]
+
+
+def test_a_list_that_is_repeated_within_a_minute_leaves_the_attachment_of_the_last_alone(
+    aria, page, attachments
+):
+    now = timezone.localtime()
+    opened = page(ATTACH, work_started=now.strftime(TYPED)).fill(**FILLED)
+    save(opened.attached, now, now)
+    again = page(ATTACH, work_started=now.strftime(TYPED)).fill(**FILLED)
+    assert ids(again) != ids(opened)
+    assert len(attachments()) == 2
+
+
+def test_an_edited_session_keeps_its_attachment(session, page, attachments):
+    opened = page(ATTACH, **session.meta).fill(**FILLED)
+    save(opened.attached, *session.times, session)
+    (attachment,) = attachments()
+    assert attachment.testinstance.test_list_instance == session
+
+
+def test_the_next_session_leaves_the_attachment_of_the_last_alone(aria, session, page, attachments):
+    (before,) = attachments()
+    packed = content(before)
+    aria.add(winston_lutz(aria.wl, NOON, count=2))
+    page(NEWEST, work_started=(STARTED + dt.timedelta(hours=4)).strftime(TYPED)).fill(**FILLED)
+    assert len(attachments()) == 2
+    assert content(attachments()[0]) == packed
+
+
+def test_a_page_that_is_open_elsewhere_keeps_its_images(aria, page, attachments):
+    """Two pages of one list, begun at different times, of which neither is submitted yet."""
+    first = page(NEWEST, work_started=STARTED.strftime(TYPED)).fill(**FILLED)
+    packed = content(attachments()[0])
+    aria.add(winston_lutz(aria.wl, NOON, count=2))
+    later = (STARTED + dt.timedelta(hours=4)).strftime(TYPED)
+    second = page(NEWEST, work_started=later).fill(**FILLED)
+    assert ids(first) != ids(second)
+    assert content(attachments()[0]) == packed
+
+
+# --- where nothing can be attached ------------------------------------------------------------
 
 
 @pytest.fixture
-def in_the_past(qatrack):
-    """Have a saved session taken place within an hour after the images were taken."""
-
-    def date(session):
-        times = {"started": LATEST, "completed": LATEST + HOUR}
-        told = {name: f"{moment:%Y-%m-%d %H:%M}" for name, moment in times.items()}
-        qatrack.ask("date_session", pk=session["pk"], **told)
-        qatrack.forget()
-
-    return date
+def images(aria):
+    return fetch_images("aria", PATIENT, "WL")
 
 
-def test_the_saved_test_owns_the_one_attachment(serve, add_list, perform, qatrack, wl):
-    images = irradiation(wl)
-    serve(wl, images)
-    perform(add_list(images=ATTACH))
-    (session,) = qatrack.ask("sessions")
-    (attachment,) = qatrack.ask("attachments")
-    assert (attachment["session"], attachment["slug"]) == (session["pk"], "images")
-    assert qatrack.uploads() == [Path(attachment["file"])]
-    assert uids_in_zip(Path(attachment["file"]).read_bytes()) == uids_of(images)
+def test_without_qatrack_there_is_nothing_to_attach_to(images, user, unit):
+    utils = SimpleNamespace(
+        context={"__user_attached__": []}, user=user, unit=unit, test_list=unit, meta={}
+    )
+    with pytest.raises(ConfigurationError, match="no QATrack"):
+        images.attach(utils)
 
 
-@EVERYBODY
-@pytest.mark.parametrize("procedure", [ATTACH, ATTACH_SHEET], ids=["zip", "sheet"])
-def test_editing_a_saved_list_keeps_its_attachment(
-    serve, add_list, perform, in_the_past, browser, qatrack, wl, procedure
-):
-    aria = serve(wl, irradiation(wl))
-    perform(add_list(images=procedure))
-    (session,) = qatrack.ask("sessions")
-    in_the_past(session)
-    aria.add(irradiation(wl, LATEST + 3 * HOUR))
-    before = qatrack.ask("attachments")
-    for _ in range(2):
-        browser.edit(session["pk"])
-        assert browser.attached("images") == [before[0]["pk"]]
-        browser.submit()
-    assert qatrack.ask("attachments") == before
-    assert qatrack.uploads() == [Path(before[0]["file"])]
+class Raising:
+    def __getattr__(self, name):
+        raise RuntimeError(f"no {name}")
 
 
-@EVERYBODY
-def test_an_edit_that_is_abandoned_changes_nothing(
-    serve, add_list, perform, in_the_past, browser, qatrack, wl
-):
-    aria = serve(wl, irradiation(wl))
-    perform(add_list(images=ATTACH))
-    (session,) = qatrack.ask("sessions")
-    in_the_past(session)
-    aria.add(irradiation(wl, LATEST + 3 * HOUR))
-    before = qatrack.ask("attachments"), qatrack.uploads()
-    browser.edit(session["pk"])
-    browser.fill_in("rtplanname", "WL")
-    assert (qatrack.ask("attachments"), qatrack.uploads()) == before
+@pytest.mark.parametrize("utils", ["None", "'UTILS'", "5", "{}", "object()", "META", "UTILS.user"])
+def test_what_is_no_utils_is_told_in_one_line(aria, page, attachments, utils):
+    opened = page(ATTACH.replace("attach(UTILS)", f"attach({utils})")).fill(**FILLED)
+    assert "RequestError: Attach: give QATrack+'s own UTILS" in opened.tooltips["composite"]
+    assert attachments() == []
 
 
-@EVERYBODY
-def test_another_plan_in_a_saved_list_brings_another_attachment(
-    serve, add_list, perform, in_the_past, browser, qatrack, wl
-):
-    other = plan(label="WL2")
-    others = irradiation(other)
-    serve(wl, irradiation(wl), other, others)
-    perform(add_list(images=ATTACH))
-    (session,) = qatrack.ask("sessions")
-    in_the_past(session)
-    browser.edit(session["pk"])
-    browser.fill_in("rtplanname", "WL2")
-    browser.submit()
-    owned = [a for a in qatrack.ask("attachments") if a["session"] == session["pk"]]
-    assert [uids_in_zip(Path(a["file"]).read_bytes()) for a in owned] == [uids_of(others)]
+@pytest.mark.parametrize("what", [None, 5, [], {}, "ZIP", "pdf", "x" * 1_000_000, float("nan")])
+def test_what_is_neither_zip_nor_sheet_is_told_in_one_line(images, what):
+    with pytest.raises(RequestError, match="'zip' or 'sheet'") as raised:
+        images.attach(SimpleNamespace(), what)
+    assert len(str(raised.value)) < 500
 
 
-@EVERYBODY
-def test_two_sessions_with_the_same_images_have_an_attachment_each(
-    serve, add_list, perform, in_the_past, qatrack, wl
-):
-    serve(wl, irradiation(wl))
-    wl_list = add_list(images=ATTACH)
-    perform(wl_list)
-    (first,) = qatrack.ask("sessions")
-    in_the_past(first)
-    perform(wl_list)
-    pks = [session["pk"] for session in qatrack.ask("sessions")]
-    assert [a["session"] for a in qatrack.ask("attachments")] == pks
-    assert len(qatrack.uploads()) == 2
-
-
-def test_two_sessions_in_the_same_minute_have_an_attachment_each(
-    serve, add_list, perform, qatrack, wl
-):
-    """QATrack+ knows no seconds: a list that was repeated at once looks like the one before."""
-    serve(wl, irradiation(wl))
-    wl_list = add_list(images=ATTACH)
-    for _ in range(2):
-        perform(wl_list)
-    pks = [session["pk"] for session in qatrack.ask("sessions")]
-    assert [a["session"] for a in qatrack.ask("attachments")] == pks
+def test_a_utils_that_raises_is_no_unnamed_error(images, attachments):
+    with pytest.raises(AriaError):
+        images.attach(Raising())

@@ -12,7 +12,7 @@ from pynetdicom import AE, build_role, evt
 from pynetdicom.transport import ThreadedAssociationServer
 
 from qatrack_aria.dicom.pynetdicom_patches import keep_responses
-from tests.waiting import PATIENCE
+from tests.helpers.waiting import PATIENCE
 
 MODELS = {"STUDY": "1.2.840.10008.5.1.4.1.2.2", "PATIENT": "1.2.840.10008.5.1.4.1.2.1"}
 VERIFICATION = "1.2.840.10008.1.1"

@@ -10,7 +10,7 @@ import pytest
 from pynetdicom import build_role, evt
 
 from qatrack_aria.simulator import Simulator
-from tests.waiting import PATIENCE, until
+from tests.helpers.waiting import PATIENCE, until
 
 from .client import MODELS, RT_IMAGE, Receiver, associate, find, identifier, move
 

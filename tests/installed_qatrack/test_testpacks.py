@@ -1,0 +1,188 @@
+"""The test packs of this repository: QATrack+ imports them, and they compute what they promise."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from qatrack_aria.simulator import phantom
+from tests.installed_qatrack.aria import FILLED, LATEST, PATIENT, plan, sent, uids_in, uids_of
+from tests.installed_qatrack.installation import REPOSITORY
+
+PACKS = REPOSITORY / "fixtures" / "testpacks"
+KINDS = ("images", "picket_fence", "winston_lutz")
+
+
+@pytest.fixture
+def find_pack(qatrack):
+    """The pack of a kind that is made for this version of QATrack+."""
+    major, minor = qatrack.ask("versions")["qatrack"].split(".")[:2]
+
+    def find(kind):
+        (pack,) = PACKS.glob(f"{kind}_*{major}{minor}.tpk")
+        return pack
+
+    return find
+
+
+@pytest.fixture
+def imported(qatrack, find_pack):
+    """Import a pack, and assign its test list to the unit."""
+
+    def do(kind):
+        qatrack.ask("load_pack", path=str(find_pack(kind)))
+        (name,) = qatrack.ask("test_lists")
+        return qatrack.ask("assign", name=name)
+
+    return do
+
+
+@pytest.fixture(scope="session")
+def full_size():
+    """Full-size images of two plans, as pylinac needs them: plan and images by their label."""
+    wl, pf = plan(label="WL"), plan(label="PF")
+    return {
+        "WL": (wl, phantom.winston_lutz(wl, LATEST, full_size=True)),
+        "PF": (pf, [*phantom.picket_fence(pf, LATEST, full_size=True)]),
+    }
+
+
+@pytest.fixture
+def aria(serve, qatrack, full_size):
+    """An ARIA with these, as the default node: the packs name none."""
+    simulator = serve(*(held for plan_and_images in full_size.values() for held in plan_and_images))
+    qatrack.ask("change_node", is_default=True)
+    return simulator
+
+
+# --- importing --------------------------------------------------------------------------------
+
+
+def test_there_is_one_pack_of_each_kind_for_this_version(find_pack):
+    assert all(find_pack(kind).is_file() for kind in KINDS)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_administrator_imports_a_pack_on_the_page_for_it(admin, qatrack, find_pack, kind):
+    page = qatrack.ask("import_page")
+    assert admin.get(page).status == 200
+    chosen = {"testlists": "all", "testlistcycles": "all", "tests": "all"}
+    text = find_pack(kind).read_text(encoding="utf-8")
+    answer = admin.post(page, {"testpack_data": text, **chosen})
+    assert "1/1 testlists" in answer.text
+    assert len(qatrack.ask("test_lists")) == 1
+
+
+def test_a_pack_is_imported_from_the_command_line(qatrack, find_pack):
+    qatrack.manage("load_testpack", str(find_pack("images")))
+    assert qatrack.ask("test_lists") == ["ARIA images"]
+
+
+def test_all_packs_go_together(qatrack, find_pack):
+    for kind in KINDS:
+        qatrack.ask("load_pack", path=str(find_pack(kind)))
+    assert len(qatrack.ask("test_lists")) == len(KINDS)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_qatrack_has_nothing_against_any_test_of_a_pack(qatrack, imported, kind):
+    """As an administrator would be told on saving it unchanged."""
+    assert len(imported(kind)["tests"]) > 5
+    assert qatrack.ask("objections") == {}
+
+
+# --- computing --------------------------------------------------------------------------------
+
+
+def values_of(results):
+    """The values by macro name; no test may have failed."""
+    assert {slug: result.error for slug, result in results.items() if result.error} == {}
+    return {slug: result.value for slug, result in results.items()}
+
+
+def test_the_winston_lutz_pack_finds_the_ball_of_the_phantom(
+    aria, imported, physicist, full_size, tell
+):
+    values = values_of(physicist.composite(imported("winston_lutz"), FILLED))
+    assert "8 images of plan 'WL'" in values["wl_status"]
+    assert values["wl_count"] == 8
+    assert 0 < values["wl_median"] <= values["wl_max"] < 2
+    # The phantom's ball lies 0.4 mm to the left, 0.3 mm up and 0.5 mm out.
+    assert values["wl_shift_right"] == pytest.approx(0.4, abs=0.15)
+    assert values["wl_shift_up"] == pytest.approx(-0.3, abs=0.15)
+    assert values["wl_shift_in"] == pytest.approx(0.5, abs=0.15)
+    assert values["wl_acquired"].startswith(f"{LATEST:%Y-%m-%d %H:}")
+    assert uids_in(values["wl_analysis"]["images"]) == uids_of(full_size["WL"][1])
+    assert sent(aria) == uids_of(full_size["WL"][1])
+    tell(f"Winston-Lutz pack: maximum {values['wl_max']:.2f} mm, {values['wl_status']}")
+
+
+def test_the_picket_fence_pack_finds_the_leaves_that_stand_aside(
+    aria, imported, physicist, full_size, tell
+):
+    filled = {**FILLED, "rtplanname": "PF", "pf_mlc": "Millennium"}
+    values = values_of(physicist.composite(imported("picket_fence"), filled))
+    assert "1 image of plan 'PF'" in values["pf_status"]
+    assert (values["pf_count"], values["pf_pickets"]) == (1, 10)
+    # In the fourth picket some leaf pairs of the phantom stand 0.3 mm aside.
+    assert 0.1 < values["pf_max_error"] < 0.5
+    assert 0 <= values["pf_median_error"] < 0.1
+    assert 90 < values["pf_passing"] <= 100
+    assert sent(aria) == uids_of(full_size["PF"][1])
+    tell(f"Picket fence pack: maximum {values['pf_max_error']:.2f} mm, {values['pf_status']}")
+
+
+def test_the_images_pack_hands_over_and_attaches_the_images(
+    aria, imported, physicist, qatrack, full_size
+):
+    results = physicist.composite(imported("images"), FILLED)
+    values = values_of(results)
+    assert "8 images of plan 'WL'" in values["img_status"]
+    assert (values["img_count"], values["img_machine"]) == (8, "TB1")
+    assert uids_in(values["img_summary"]) == uids_of(full_size["WL"][1])
+    assert sorted(Path(a["file"]).suffix for a in qatrack.ask("attachments")) == [".png", ".zip"]
+    assert len(aria.operations("C-MOVE")) == 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_pack_waits_quietly_until_it_is_filled_in(aria, imported, physicist, qatrack, kind):
+    results = physicist.composite(imported(kind), {})
+    assert {result.error for result in results.values()} == {None}
+    assert [v for v in (r.value for r in results.values()) if v and "Waiting for" not in v] == []
+    assert (aria.log, qatrack.ask("retrievals")) == ([], [])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_pack_says_what_is_wrong_where_everybody_sees_it(aria, imported, physicist, kind):
+    results = physicist.composite(imported(kind), {**FILLED, "rtplanname": "XX"})
+    (said,) = (result.value for slug, result in results.items() if slug.endswith("_status"))
+    assert "no plan 'XX'" in said
+
+
+def test_a_physicist_performs_the_winston_lutz_list(aria, imported, browser, qatrack, full_size):
+    wl_list = imported("winston_lutz")
+    browser.perform(wl_list["collection"])
+    browser.fill_in("patientid", PATIENT)
+    browser.fill_in("rtplanname", "WL")
+    browser.submit()
+    (session,) = qatrack.ask("sessions")
+    assert 0 < session["values"]["wl_max"] < 2
+    analysis = json.loads(session["values"]["wl_analysis"])
+    assert uids_in(analysis["images"]) == uids_of(full_size["WL"][1])
+    (attachment,) = qatrack.ask("attachments")
+    assert (attachment["session"], attachment["slug"]) == (session["pk"], "wl_sheet")
+
+
+def test_the_next_session_begins_with_patient_and_plan_of_the_last(
+    aria, imported, browser, qatrack
+):
+    wl_list = imported("images")
+    browser.perform(wl_list["collection"])
+    browser.fill_in("patientid", PATIENT)
+    browser.fill_in("rtplanname", "WL")
+    browser.submit()
+    browser.perform(wl_list["collection"])
+    assert [browser.shown(slug) for slug in FILLED] == list(FILLED.values())
+    assert "8 images" in browser.shown("img_status")

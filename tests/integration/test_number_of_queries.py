@@ -1,0 +1,112 @@
+"""How often the node is asked does not depend on the years of images it holds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from qatrack_aria import fetch_images
+from qatrack_aria.simulator import phantom
+from tests.helpers.aria import DAY, NOON, PATIENT, plan, uids, winston_lutz
+
+SMALL = 2  # images of a session
+SEARCHED = 3  # days before today: the first of search.WINDOWS
+
+
+def history(wl: Any, sessions: int, newest: int = 1, every: int = 1) -> list[Any]:
+    """Sessions of two images, each a series of its own; all in days before today."""
+    found = []
+    for number in range(sessions):
+        found += winston_lutz(wl, NOON - (newest + number * every) * DAY)[:SMALL]
+    return found
+
+
+def asked(sim: Any, kind: str) -> int:
+    return len(sim.operations(kind))
+
+
+def answers(sim: Any) -> int:
+    return sum(query.answers for query in sim.operations("C-FIND"))
+
+
+@pytest.mark.parametrize("sessions", [1, 10, 200])
+def test_four_queries_and_one_move_whatever_the_history(serve: Any, sessions: int) -> None:
+    wl = plan()
+    images = history(wl, sessions)
+    sim = serve(wl, images)
+    assert uids(fetch_images("aria", PATIENT, "WL")) == uids(images[:SMALL])
+    assert asked(sim, "C-FIND") <= 4
+    assert asked(sim, "C-MOVE") == 1
+    # The plan; the images of the searched days; and twice more those of the newest.
+    assert answers(sim) <= 1 + SMALL * (min(sessions, SEARCHED) + 2)
+
+
+@pytest.mark.parametrize(("newest", "queries"), [(0, 4), (3, 4), (7, 5), (60, 6), (400, 6)])
+def test_the_search_is_widened_only_where_nothing_is_found(
+    serve: Any, newest: int, queries: int
+) -> None:
+    """Images of the last days take four queries, of last week five; of years ago the whole list."""
+    wl = plan()
+    images = history(wl, 10, newest, every=200)
+    sim = serve(wl, images)
+    assert uids(fetch_images("aria", PATIENT, "WL")) == uids(images[:SMALL])
+    assert asked(sim, "C-FIND") == queries
+
+
+def test_images_of_other_plans_do_not_lengthen_the_search_by_more_than_their_own_query(
+    serve: Any,
+) -> None:
+    """Picket fence today, Winston-Lutz a week ago."""
+    wl, fence = plan(), plan("PF")
+    images = history(wl, 10, 7, every=7)
+    sim = serve(wl, fence, images, phantom.picket_fence(fence, NOON, full_size=False))
+    assert uids(fetch_images("aria", PATIENT, "WL")) == uids(images[:SMALL])
+    assert asked(sim, "C-FIND") == 5
+
+
+@pytest.mark.parametrize(
+    "behaviour",
+    [{"ignored_keys": frozenset({"ContentDate"})}, {"refused_keys": frozenset({"ContentDate"})}],
+    ids=["ignores", "refuses"],
+)
+def test_a_server_that_tells_no_days_apart_is_asked_by_days_just_once(
+    serve: Any, behaviour: Any
+) -> None:
+    """Else it would list its whole history for each of the days that are searched."""
+    wl = plan()
+    images = history(wl, 10, newest=60)
+    sim = serve(wl, images, **behaviour)
+    assert uids(fetch_images("aria", PATIENT, "WL")) == uids(images[:SMALL])
+    plans, by_days, whole_list = 1, 1, 1
+    assert asked(sim, "C-FIND") == plans + by_days + whole_list
+
+
+def test_with_nothing_new_nothing_is_moved(serve: Any) -> None:
+    wl = plan()
+    sim = serve(wl, history(wl, 10))
+    fetch_images("aria", PATIENT, "WL")
+    sim.log.clear()
+    fetch_images("aria", PATIENT, "WL", max_age=0)
+    assert asked(sim, "C-FIND") <= 4
+    assert asked(sim, "C-MOVE") == 0
+
+
+def test_asked_again_within_a_minute_nothing_goes_over_the_network(serve: Any) -> None:
+    wl = plan()
+    sim = serve(wl, history(wl, 10))
+    first = fetch_images("aria", PATIENT, "WL")
+    sim.stop()
+    assert list(fetch_images("aria", PATIENT, "WL")) == list(first)
+
+
+def test_a_server_that_answers_level_by_level_is_asked_once_for_each_series(serve: Any) -> None:
+    """Above the images it tells no days that could be trusted: each series has to be listed."""
+    wl = plan()
+    sim = serve(wl, history(wl, 20), relational=False)
+    fetch_images("aria", PATIENT, "WL")
+    levels = [query.level for query in sim.operations("C-FIND")]
+    refused, studies, series_of_each_modality, plans = 2, 1, 2, 1
+    assert levels.count("STUDY") == studies
+    assert levels.count("SERIES") == series_of_each_modality
+    assert levels.count("IMAGE") == refused + plans + 20

@@ -1,0 +1,553 @@
+"""What is in the archive is whole, and is what it says; anything else never gets there."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import sys
+import threading
+from pathlib import Path
+from typing import Any, BinaryIO, Callable
+
+import pydicom
+import pytest
+from pydicom.dataset import Dataset
+
+from qatrack_aria.dicom.storage_scp import ReceivedInstance, UnacceptableInstance
+from qatrack_aria.dicom.uids import VARIAN_PLAN_CLASSES
+from qatrack_aria.errors import ArchiveError
+from qatrack_aria.storage import archive as archive_module
+from qatrack_aria.storage.archive import Archive
+from qatrack_aria.storage.filesystem import remove_file
+from tests.helpers import datasets
+from tests.helpers.datasets import PATIENT
+
+posix_only = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Archive:
+    return Archive(tmp_path / "archive")
+
+
+@pytest.fixture
+def image() -> Dataset:
+    return datasets.image()
+
+
+def files(archive: Archive) -> list[Path]:
+    """Everything that lies in the archive or on its way there."""
+    return [path for path in archive.root.rglob("*") if path.is_file()]
+
+
+# --- filing -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("explicit", [False, True], ids=["implicit VR", "explicit VR"])
+def test_an_instance_is_filed_byte_by_byte_as_it_came(
+    archive: Archive, image: Dataset, explicit: bool
+) -> None:
+    incoming = datasets.incoming(image, explicit=explicit)
+
+    datasets.file_in(archive, incoming, PATIENT)
+
+    assert archive.path(image.SOPInstanceUID).read_bytes().endswith(incoming.data)
+
+
+def test_a_filed_instance_can_be_read_by_anybody_who_reads_dicom(
+    archive: Archive, image: Dataset
+) -> None:
+    datasets.file_in(archive, datasets.incoming(image), PATIENT)
+
+    read = pydicom.dcmread(archive.path(image.SOPInstanceUID))
+    assert read == image
+    assert read.file_meta.MediaStorageSOPInstanceUID == image.SOPInstanceUID
+    assert read.file_meta.MediaStorageSOPClassUID == image.SOPClassUID
+    assert read.file_meta.FileMetaInformationGroupLength > 0  # PS3.10 wants it
+
+
+def test_the_header_of_a_filed_instance_is_known(archive: Archive, image: Dataset) -> None:
+    datasets.file_in(archive, datasets.incoming(image), PATIENT)
+
+    header = archive.header(image.SOPInstanceUID, PATIENT)
+
+    assert header is not None
+    assert header.SOPInstanceUID == image.SOPInstanceUID
+
+
+@pytest.mark.parametrize("sop_class", [None, *VARIAN_PLAN_CLASSES])
+def test_a_plan_is_filed_too(archive: Archive, sop_class: str | None) -> None:
+    plan = datasets.plan(**({"SOPClassUID": sop_class} if sop_class else {}))
+
+    datasets.file_in(archive, datasets.incoming(plan), PATIENT)
+
+    assert archive.header(plan.SOPInstanceUID, PATIENT) is not None
+
+
+# pydicom warns of the zero.
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_a_uid_with_a_leading_zero_is_filed(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are wrong, and seen in the field."""
+    monkeypatch.setattr(pydicom.config.settings, "writing_validation_mode", pydicom.config.IGNORE)
+    image = datasets.image(SOPInstanceUID="1.2.03.4")
+    incoming = datasets.incoming(image)
+    monkeypatch.undo()
+
+    datasets.file_in(archive, incoming, PATIENT)
+
+    assert archive.header("1.2.03.4", PATIENT) is not None
+
+
+def test_an_instance_sent_twice_is_there_once(archive: Archive, image: Dataset) -> None:
+    datasets.file_in(archive, datasets.incoming(image), PATIENT)
+    datasets.file_in(archive, datasets.incoming(image), PATIENT)
+
+    assert files(archive) == [archive.path(image.SOPInstanceUID)]
+
+
+def test_an_instance_is_in_the_archive_only_when_it_was_checked(
+    archive: Archive, image: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there_too_early = []
+    check = archive_module.read_checked
+
+    def looking(path: Path, *args: Any) -> Dataset:
+        there_too_early.append(archive.path(image.SOPInstanceUID).exists())
+        return check(path, *args)
+
+    monkeypatch.setattr(archive_module, "read_checked", looking)
+    datasets.file_in(archive, datasets.incoming(image), PATIENT)
+
+    assert there_too_early == [False]
+
+
+def test_two_that_file_the_same_instance_at_once_do_not_disturb_each_other(
+    archive: Archive, image: Dataset
+) -> None:
+    incoming = datasets.incoming(image)
+    together = threading.Barrier(4)
+    failures = []
+
+    def file() -> None:
+        together.wait()
+        try:
+            for _ in range(10):
+                datasets.file_in(Archive(archive.root), incoming, PATIENT)
+        except Exception as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=file) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert failures == []
+    assert files(archive) == [archive.path(image.SOPInstanceUID)]
+
+
+@posix_only
+def test_nobody_else_may_look_into_the_archive(archive: Archive, image: Dataset) -> None:
+    datasets.file_in(archive, datasets.incoming(image), PATIENT)
+
+    folders = [archive.root, *(path for path in archive.root.rglob("*") if path.is_dir())]
+    assert {stat.S_IMODE(folder.stat().st_mode) for folder in folders} == {0o700}
+
+
+@posix_only
+def test_a_filed_instance_is_read_only(archive: Archive, image: Dataset) -> None:
+    datasets.file_in(archive, datasets.incoming(image), PATIENT)
+
+    mode = archive.path(image.SOPInstanceUID).stat().st_mode
+    assert stat.S_IMODE(mode) == 0o400
+
+
+@posix_only
+def test_a_folder_that_the_site_has_made_keeps_its_permissions(tmp_path: Path) -> None:
+    """A group of administrators may be meant to read it."""
+    (tmp_path / "archive").mkdir()
+    (tmp_path / "archive").chmod(0o750)
+
+    Archive(tmp_path / "archive")
+
+    assert stat.S_IMODE((tmp_path / "archive").stat().st_mode) == 0o750
+
+
+# --- names ------------------------------------------------------------------------------------
+
+
+def test_paths_are_short_enough_for_windows(archive: Archive) -> None:
+    """It ends at 260 characters, and QATrack+ sites put the archive deep."""
+    path = archive.path("1." + "2" * 62)
+
+    assert len(str(path.relative_to(archive.root))) < 90
+
+
+HOSTILE_UIDS = [
+    "",
+    ".",
+    "..",
+    "../../etc/passwd",
+    "..\\..\\x",
+    "/etc/passwd",
+    "C:\\x",
+    "\\\\host\\share",
+    "1.2\0.3",
+    "1.2\n",
+    "1.2/../3",
+    "NUL",
+    "1.2:stream",
+    "1." + "2" * 63,
+    "1" * 10_000_000,
+    "\ud800",
+]
+
+
+@pytest.mark.parametrize("uid", HOSTILE_UIDS, ids=lambda uid: repr(uid[:20]))
+def test_what_is_no_uid_becomes_no_file_name(archive: Archive, uid: str) -> None:
+    with pytest.raises(ArchiveError, match="is no SOP Instance UID; nothing was filed") as caught:
+        archive.path(uid)
+
+    assert len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize("uid", HOSTILE_UIDS, ids=lambda uid: repr(uid[:20]))
+def test_what_is_no_uid_is_not_here(archive: Archive, uid: str) -> None:
+    assert archive.header(uid, PATIENT) is None
+
+
+@pytest.mark.parametrize("uid", HOSTILE_UIDS, ids=lambda uid: repr(uid[:20]))
+def test_what_is_no_uid_is_not_filed(archive: Archive, image: Dataset, uid: str) -> None:
+    with pytest.raises(ArchiveError):
+        datasets.file_in(archive, datasets.incoming(image, sop_uid=uid), PATIENT)
+
+    assert files(archive) == []
+
+
+# --- what is turned away ----------------------------------------------------------------------
+
+
+def cut_in_the_header(incoming: ReceivedInstance) -> ReceivedInstance:
+    return incoming._replace(data=incoming.data[:300])
+
+
+def cut_before_the_pixels(incoming: ReceivedInstance) -> ReceivedInstance:
+    return incoming._replace(data=incoming.data[: -2 * 64 * 64 - 8])
+
+
+def cut_in_the_pixels(incoming: ReceivedInstance) -> ReceivedInstance:
+    return incoming._replace(data=incoming.data[:-1])
+
+
+def empty(incoming: ReceivedInstance) -> ReceivedInstance:
+    return incoming._replace(data=b"")
+
+
+def garbage(incoming: ReceivedInstance) -> ReceivedInstance:
+    return incoming._replace(data=b"\xff" * 4096)
+
+
+def web_page(incoming: ReceivedInstance) -> ReceivedInstance:
+    return incoming._replace(data=b"<html>" * 100)
+
+
+def another_instance(incoming: ReceivedInstance) -> ReceivedInstance:
+    return incoming._replace(data=datasets.incoming(datasets.image()).data)
+
+
+def another_patient(incoming: ReceivedInstance) -> ReceivedInstance:
+    stranger = datasets.image(SOPInstanceUID=incoming.sop_uid, PatientID="SECRET")
+    return incoming._replace(data=datasets.encoded(stranger))
+
+
+def no_patient(incoming: ReceivedInstance) -> ReceivedInstance:
+    nobody = datasets.image(SOPInstanceUID=incoming.sop_uid, PatientID="")
+    return incoming._replace(data=datasets.encoded(nobody))
+
+
+def no_class(incoming: ReceivedInstance) -> ReceivedInstance:
+    return incoming._replace(sop_class="")
+
+
+def nonsense_class(incoming: ReceivedInstance) -> ReceivedInstance:
+    return incoming._replace(sop_class="RT\0IMAGE" * 100)
+
+
+def no_transfer_syntax(incoming: ReceivedInstance) -> ReceivedInstance:
+    return incoming._replace(transfer_syntax="")
+
+
+def nonsense_transfer_syntax(incoming: ReceivedInstance) -> ReceivedInstance:
+    return incoming._replace(transfer_syntax="1.2.3")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        cut_in_the_header,
+        cut_before_the_pixels,
+        cut_in_the_pixels,
+        empty,
+        garbage,
+        web_page,
+        another_instance,
+        another_patient,
+        no_patient,
+        no_class,
+        nonsense_class,
+        no_transfer_syntax,
+        nonsense_transfer_syntax,
+    ],
+)
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_what_is_not_whole_or_not_what_was_announced_is_not_filed(
+    archive: Archive, image: Dataset, change: Callable[[ReceivedInstance], ReceivedInstance]
+) -> None:
+    with pytest.raises(UnacceptableInstance):
+        datasets.file_in(archive, change(datasets.incoming(image)), PATIENT)
+
+    assert files(archive) == []
+
+
+def test_a_damaged_arrival_does_not_replace_the_instance_that_is_here(
+    archive: Archive, image: Dataset
+) -> None:
+    incoming = datasets.incoming(image)
+    datasets.file_in(archive, incoming, PATIENT)
+
+    with pytest.raises(UnacceptableInstance):
+        datasets.file_in(archive, cut_in_the_pixels(incoming), PATIENT)
+
+    assert archive.header(image.SOPInstanceUID, PATIENT) is not None
+
+
+def test_the_name_of_another_patient_is_not_told(archive: Archive, image: Dataset) -> None:
+    with pytest.raises(UnacceptableInstance) as caught:
+        datasets.file_in(archive, another_patient(datasets.incoming(image)), PATIENT)
+
+    assert "SECRET" not in str(caught.value)
+
+
+# --- what is here -----------------------------------------------------------------------------
+
+
+def test_an_instance_that_never_came_is_not_here(archive: Archive) -> None:
+    assert archive.header("1.2.3", PATIENT) is None
+
+
+def test_an_instance_of_another_patient_is_not_handed_out(archive: Archive, image: Dataset) -> None:
+    datasets.file_in(archive, datasets.incoming(image), PATIENT)
+
+    assert archive.header(image.SOPInstanceUID, "QA_TB2") is None
+
+
+def overwrite(path: Path, content: bytes) -> None:
+    path.chmod(0o600)
+    path.write_bytes(content)
+
+
+def truncated(content: bytes) -> bytes:
+    return content[:-1]
+
+
+def truncated_in_the_header(content: bytes) -> bytes:
+    return content[:700]
+
+
+def emptied(content: bytes) -> bytes:
+    return b""
+
+
+def zeroed(content: bytes) -> bytes:
+    """What a power failure leaves on some file systems."""
+    return b"\0" * len(content)
+
+
+DAMAGES = pytest.mark.parametrize(
+    "damage", [truncated, truncated_in_the_header, emptied, zeroed], ids=lambda f: f.__name__
+)
+
+
+def filed_an_hour_ago(archive: Archive, image: Dataset) -> Path:
+    datasets.file_in(archive, datasets.incoming(image), PATIENT)
+    path = archive.path(image.SOPInstanceUID)
+    then = path.stat().st_mtime - 3600
+    os.utime(path, (then, then))
+    return path
+
+
+def test_a_header_is_read_once_as_long_as_its_file_is_as_it_was(
+    archive: Archive, image: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filed_an_hour_ago(archive, image)
+    header = archive.header(image.SOPInstanceUID, PATIENT)
+    monkeypatch.setattr(archive_module, "read_file", None)
+
+    assert archive.header(image.SOPInstanceUID, PATIENT) == header
+
+
+@pytest.mark.parametrize("seen", [False, True], ids=["never read", "read before"])
+@DAMAGES
+def test_an_instance_damaged_since_is_not_handed_out(
+    archive: Archive, image: Dataset, damage: Callable[[bytes], bytes], seen: bool
+) -> None:
+    path = filed_an_hour_ago(archive, image)
+    if seen:
+        assert archive.header(image.SOPInstanceUID, PATIENT) is not None
+    overwrite(path, damage(path.read_bytes()))
+
+    assert archive.header(image.SOPInstanceUID, PATIENT) is None
+    assert files(archive) == []
+
+
+@DAMAGES
+def test_an_instance_damaged_since_is_healed_by_the_next_transfer(
+    archive: Archive, image: Dataset, damage: Callable[[bytes], bytes]
+) -> None:
+    datasets.file_in(archive, datasets.incoming(image), PATIENT)
+    path = archive.path(image.SOPInstanceUID)
+    overwrite(path, damage(path.read_bytes()))
+    archive.header(image.SOPInstanceUID, PATIENT)
+
+    datasets.file_in(archive, datasets.incoming(image), PATIENT)
+
+    assert archive.header(image.SOPInstanceUID, PATIENT) is not None
+
+
+def test_another_instance_under_the_name_is_not_handed_out(
+    archive: Archive, image: Dataset
+) -> None:
+    other = datasets.image()
+    for instance in (image, other):
+        datasets.file_in(archive, datasets.incoming(instance), PATIENT)
+        assert archive.header(instance.SOPInstanceUID, PATIENT) is not None
+    os.replace(archive.path(other.SOPInstanceUID), archive.path(image.SOPInstanceUID))
+
+    assert archive.header(image.SOPInstanceUID, PATIENT) is None
+
+
+def test_a_disk_that_cannot_be_read_is_no_reason_to_remove_the_instance(
+    archive: Archive, image: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    datasets.file_in(archive, datasets.incoming(image), PATIENT)
+
+    def fail(path: Path, character_set: str) -> Dataset:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(archive_module, "read_file", fail)
+    with pytest.raises(ArchiveError, match=r"cannot read .* \(Input/output error\)"):
+        archive.header(image.SOPInstanceUID, PATIENT)
+
+    assert archive.path(image.SOPInstanceUID).exists()
+
+
+# --- when the disk refuses --------------------------------------------------------------------
+
+
+def test_a_file_where_the_archive_should_be_is_named(tmp_path: Path) -> None:
+    (tmp_path / "archive").write_text("")
+
+    with pytest.raises(ArchiveError, match=r"cannot make .*archive"):
+        Archive(tmp_path / "archive")
+
+
+def test_a_file_above_the_archive_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+
+    with pytest.raises(ArchiveError, match=r"cannot make .*archive"):
+        Archive(tmp_path / "file" / "archive")
+
+
+def test_a_file_where_a_folder_of_instances_should_be_is_named(
+    archive: Archive, image: Dataset
+) -> None:
+    archive.path(image.SOPInstanceUID).parent.write_text("")
+
+    with pytest.raises(ArchiveError, match="Archive: cannot make"):
+        datasets.file_in(archive, datasets.incoming(image), PATIENT)
+
+
+@pytest.mark.parametrize(
+    ("number", "cure"),
+    [
+        (errno.ENOSPC, "free some space on that disk"),
+        (errno.EDQUOT, "raise the quota"),
+        (errno.EROFS, "choose another place by QATRACK_ARIA_ARCHIVE"),
+        (errno.EACCES, r"let the account that runs QATrack\+ write there"),
+    ],
+)
+def test_a_disk_that_refuses_is_named_with_its_cure(
+    archive: Archive,
+    image: Dataset,
+    monkeypatch: pytest.MonkeyPatch,
+    number: int,
+    cure: str,
+) -> None:
+    def refuse(*args: Any) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(archive_module, "_write", refuse)
+
+    with pytest.raises(ArchiveError, match=rf"cannot write .* \({os.strerror(number)}\): {cure}"):
+        datasets.file_in(archive, datasets.incoming(image), PATIENT)
+
+
+def test_a_disk_that_fills_up_half_way_leaves_nothing_behind(
+    archive: Archive, image: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fill_up(file: BinaryIO, incoming: ReceivedInstance) -> None:
+        file.write(incoming.data[:1000])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(archive_module, "_write", fill_up)
+    with pytest.raises(ArchiveError):
+        datasets.file_in(archive, datasets.incoming(image), PATIENT)
+
+    assert files(archive) == []
+
+
+# --- what others left behind ------------------------------------------------------------------
+
+
+def partial(archive: Archive, age: float) -> Path:
+    path = archive.incoming / "abc.part"
+    path.write_bytes(b"half")
+    then = path.stat().st_mtime - age
+    os.utime(path, (then, then))
+    path.chmod(0o400)
+    return path
+
+
+def test_what_a_killed_process_left_half_written_is_removed(archive: Archive) -> None:
+    path = partial(archive, age=2 * 3600)
+
+    Archive(archive.root)
+
+    assert not path.exists()
+
+
+def test_what_another_process_is_still_writing_is_left_alone(archive: Archive) -> None:
+    path = partial(archive, age=60)
+
+    Archive(archive.root)
+
+    assert path.exists()
+
+
+def test_a_file_can_be_discarded_though_it_is_read_only(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("")
+    path.chmod(0o400)
+
+    remove_file(path)
+
+    assert not path.exists()
+
+
+def test_a_file_that_is_gone_can_be_discarded(tmp_path: Path) -> None:
+    remove_file(tmp_path / "none")
+
+    assert not (tmp_path / "none").exists()

@@ -1,0 +1,35 @@
+"""What the simulated ARIA holds: three images that are meant, among others that look like them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from qatrack_aria.simulator import phantom
+from tests.helpers.aria import DAY, NOON, PATIENT, plan, winston_lutz
+
+LABEL = "WL"
+
+
+def make_world(folder: Path) -> dict[str, bytes]:
+    """Save the phantom's files; those that are meant, by SOP Instance UID, as they are there."""
+    wl, other = plan(LABEL), plan("PF")
+    meant = winston_lutz(wl, count=3)
+    beside = [
+        *phantom.kv(wl, NOON, like=meant[0]),
+        *winston_lutz(wl, NOON - DAY, count=1),
+        *winston_lutz(other, count=1),
+    ]
+    for ds in (wl, other, *beside):
+        phantom.save(ds, folder)
+    return {str(ds.SOPInstanceUID): data_set(phantom.save(ds, folder)) for ds in meant}
+
+
+def data_set(file: Any) -> bytes:
+    """A file without its preamble and file meta information, which are written anew on arrival."""
+    data = Path(file).read_bytes()
+    group_length = int.from_bytes(data[140:144], "little")
+    return data[144 + group_length :]
+
+
+__all__ = ["LABEL", "PATIENT", "data_set", "make_world"]
