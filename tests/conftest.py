@@ -27,10 +27,18 @@ MARKED_FOLDERS = {
     "browser": "browser",
     "fuzz": "slow",
     "installed_qatrack": "qatrack",
+    "integration": "slow",
     "peers": "peers",
     "tools": "slow",
 }
-PEERS = {"dcmqrscp", "orthanc", "postgres"}
+#: Fixtures whose tests all have one mark.
+MARKED_FIXTURES = {
+    "dcmqrscp": "peers",
+    "disk": "slow",
+    "orthanc": "peers",
+    "postgres": "peers",
+    "serve": "slow",
+}
 
 FIGURE = "figure"
 COUNT = "count of "
@@ -39,10 +47,10 @@ COUNT = "count of "
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         folder = item.path.relative_to(Path(__file__).parent).parts[0]
-        if folder in MARKED_FOLDERS:
-            item.add_marker(MARKED_FOLDERS[folder])
-        if PEERS.intersection(getattr(item, "fixturenames", ())):
-            item.add_marker("peers")
+        marks = {MARKED_FOLDERS.get(folder)}
+        marks.update(MARKED_FIXTURES.get(name) for name in getattr(item, "fixturenames", ()))
+        for mark in marks - {None}:
+            item.add_marker(mark)
 
 
 @pytest.fixture

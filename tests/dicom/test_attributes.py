@@ -410,6 +410,7 @@ def test_what_is_no_dicom_file_is_not_readable(tmp_path: Path, content: bytes) -
         read_file(path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("explicit", [False, True], ids=["implicit VR", "explicit VR"])
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_an_image_cut_short_anywhere_is_not_readable(tmp_path: Path, explicit: bool) -> None:
@@ -444,6 +445,7 @@ def as_received(ds: Dataset, explicit: bool = False) -> bytes:
     return PREAMBLE + group_length + meta + incoming.data
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("undefined_length", [False, True])
 @pytest.mark.parametrize("explicit", [False, True], ids=["implicit VR", "explicit VR"])
 @pytest.mark.filterwarnings("ignore::UserWarning")

@@ -211,7 +211,7 @@ def test_dead_pixels_do_not_darken_the_rest(tmp_path: Path) -> None:
 
 def test_a_cone_of_5_mm_is_bright_on_a_whole_imager(tmp_path: Path) -> None:
     noise = np.random.default_rng(1).integers(0, 200, (1280, 1280))
-    pixels = draw(1280, 1280, 0.224, [Field(0, 0, 5, 5)], peak=3000)
+    pixels = draw(1280, 1280, 0.224, (Field(0, 0, 5, 5),), peak=3000)
     values = (np.frombuffer(pixels, "<u2").reshape(1280, 1280) + noise).astype("<u2")
 
     thumbnail = greys(tmp_path, with_pixels(values), longest=256)
@@ -428,6 +428,7 @@ def test_there_is_a_place_for_every_image(count: int) -> None:
     assert (rows - 1) * columns < count <= rows * columns
 
 
+@pytest.mark.slow
 def test_a_sheet_of_very_many_shows_the_first_thousand_and_says_so(tmp_path: Path) -> None:
     sheet = rendering.draw_contact_sheet([tmp_path / "gone.dcm"] * 3000)
 

@@ -379,10 +379,11 @@ def test_an_empty_series_is_waited_for() -> None:
 
 def test_the_table_and_the_signature_of_fetch_images_agree() -> None:
     parameters = inspect.signature(fetch_images).parameters
+    documentation = inspect.getdoc(fetch_images) or ""
     for option in OPTIONS:
         assert parameters[option.name].default == option.default
         assert option.help or option.flags
-        assert f"    {option.name} :" in (fetch_images.__doc__ or "")
+        assert f"\n{option.name} :" in documentation
     assert {field.name for field in dataclasses.fields(Request)} == {
         *("patient_id", "plan", "image_type", "until"),
         *(option.name for option in OPTIONS),

@@ -149,6 +149,7 @@ def test_whatever_the_phantom_makes_can_be_saved_and_read(world, tmp_path):
             assert dcmread(path).to_json_dict() == dataset.to_json_dict()
 
 
+@pytest.mark.slow
 def test_pylinac_finds_the_ball_where_the_phantom_put_it(wl_plan, tmp_path):
     pylinac = pytest.importorskip("pylinac")
     if not hasattr(pylinac.WinstonLutz, "analyze"):
@@ -163,6 +164,7 @@ def test_pylinac_finds_the_ball_where_the_phantom_put_it(wl_plan, tmp_path):
     assert (shift.x, shift.y, shift.z) == pytest.approx((0.4, 0.5, -0.3), abs=0.02)
 
 
+@pytest.mark.slow
 def test_pylinac_finds_the_leaves_that_stand_aside(wl_plan, tmp_path):
     pylinac = pytest.importorskip("pylinac")
     path = phantom.save(phantom.picket_fence(wl_plan, MONDAY, True)[0], tmp_path)

@@ -101,6 +101,7 @@ def whole(archive: Path, images: list[Dataset]) -> dict[str, int]:
     return {path.stem: path.stat().st_ino for path in found}
 
 
+@pytest.mark.slow
 def test_killed_anywhere_nothing_is_half_there_and_the_next_fetch_is_right(
     mortal: KilledProgram, images: list[Dataset]
 ) -> None:

@@ -75,6 +75,7 @@ def test_killed_before_any_change_the_next_run_files_it(root: Path, image: Datas
         shutil.rmtree(root)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("explicit", [False, True], ids=["implicit VR", "explicit VR"])
 def test_killed_at_any_byte_it_leaves_nothing_in_the_archive(
     root: Path, image: Dataset, explicit: bool

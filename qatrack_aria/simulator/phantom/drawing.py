@@ -7,6 +7,7 @@ position that is a fraction of a pixel stays that fraction.
 
 from __future__ import annotations
 
+import functools
 import math
 import sys
 from array import array
@@ -40,12 +41,14 @@ class Ball:
     depth: float = 0.4
 
 
+# A session repeats the same few pictures; whole imagers take 3 MB each.
+@functools.lru_cache(maxsize=32)
 def draw(
     rows: int,
     columns: int,
     pixel: float,
-    fields: Sequence[Field],
-    balls: Sequence[Ball] = (),
+    fields: tuple[Field, ...],
+    balls: tuple[Ball, ...] = (),
     peak: int = PEAK,
 ) -> bytes:
     """Draw an image, centred on the beam's axis.
@@ -56,9 +59,9 @@ def draw(
         The matrix.
     pixel : float
         The size of a pixel in mm, at the isocentre.
-    fields : sequence of Field
+    fields : tuple of Field
         What is irradiated; overlapping fields add up.
-    balls : sequence of Ball
+    balls : tuple of Ball
         What stands in the beam.
     peak : int
         The pixel value of an open field of level 1, above a background of 1000.

@@ -39,8 +39,8 @@ SECONDS_BETWEEN_IMAGES = 35
 class _Picture:
     """What one image shows, and where the machine stood."""
 
-    fields: Sequence[Field]
-    balls: Sequence[Ball] = ()
+    fields: tuple[Field, ...]
+    balls: tuple[Ball, ...] = ()
     axes: tuple[int, int, int] = (0, 0, 0)
     peak: int = PEAK
 
@@ -90,7 +90,7 @@ def winston_lutz(
     for index in range(count):
         axes = WINSTON_LUTZ_AXES[index % len(WINSTON_LUTZ_AXES)]
         x, y = _in_beams_eye_view(bb_offset, gantry=axes[0], couch=axes[2])
-        pictures.append(_Picture([Field(0, 0, 20, 20)], [Ball(x, y, 5)], axes))
+        pictures.append(_Picture((Field(0, 0, 20, 20),), (Ball(x, y, 5),), axes))
     images = _images(plan, acquired, IMAGERS[machine_type], pictures, full_size, machine, exported)
     if series_per_image:
         for number, image in enumerate(images, start=1):
@@ -114,7 +114,7 @@ def picket_fence(
     """
     straight = [Field(15 * number - 67.5, 0, 3, 180) for number in range(10) if number != 3]
     fourth = [Field(-22.5, -40, 3, 100), Field(-22.2, 15, 3, 10), Field(-22.5, 55, 3, 70)]
-    pictures = [_Picture([*straight, *fourth])]
+    pictures = [_Picture((*straight, *fourth))]
     return _images(plan, acquired, IMAGERS[machine_type], pictures, full_size, machine, exported)
 
 
@@ -130,7 +130,7 @@ def portal_dose(
     """Take portal dose images (…\\PORTAL\\ACQUIRED_DOSE) in CU; see `winston_lutz`."""
     pictures = [
         _Picture(
-            [Field(0, 0, 100, 100), Field(10, -15, 40, 20, level=0.2)], axes=(90 * index, 0, 0)
+            (Field(0, 0, 100, 100), Field(10, -15, 40, 20, level=0.2)), axes=(90 * index, 0, 0)
         )
         for index in range(count)
     ]
@@ -156,7 +156,7 @@ def kv(
 
     They join the study and series of the image `like`, if one is given; see `winston_lutz`.
     """
-    picture = _Picture([Field(0, 0, 150, 120)], [Ball(0, 0, 5)], peak=30_000)
+    picture = _Picture((Field(0, 0, 150, 120),), (Ball(0, 0, 5),), peak=30_000)
     images = _images(plan, acquired, KV, [picture] * count, full_size, machine, exported)
     for image in images:
         image.PrimaryDosimeterUnit = "MINUTE"
