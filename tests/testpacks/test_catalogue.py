@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ast
 import builtins
+import dataclasses
 import re
-from typing import Any
+from typing import Any, Callable
 
 import pytest
 
@@ -17,13 +18,23 @@ CONTEXT = {"UTILS", "math"}
 ANALYSES = ("wl_analysis", "pf_analysis")
 
 
-TEXTS = [
+@dataclasses.dataclass(frozen=True)
+class Procedure:
+    """A composite test's procedure, for one version of QATrack+."""
+
+    pack: testpacks.Pack | None
+    version: str
+    test: testpacks.Test
+
+    def __str__(self) -> str:
+        pack = self.pack.slug if self.pack else "first"
+        return f"{self.test.macro} of {pack} for {self.version}"
+
+
+PROCEDURES = [
+    *(Procedure(None, version, testpacks.FIRST) for version in testpacks.VERSIONS),
     *(
-        pytest.param(None, version, testpacks.FIRST, id=f"first-{version}")
-        for version in testpacks.VERSIONS
-    ),
-    *(
-        pytest.param(pack, version, test, id=f"{test.macro}-{pack.slug}-{version}")
+        Procedure(pack, version, test)
         for version in testpacks.VERSIONS
         for pack in testpacks.PACKS
         for test in pack.tests_for(version)
@@ -36,8 +47,13 @@ LISTS = [
     for pack in testpacks.PACKS
 ]
 
-every_text = pytest.mark.parametrize(("pack", "version", "test"), TEXTS)
 every_list = pytest.mark.parametrize(("pack", "version"), LISTS)
+
+
+def assert_every(holds: Callable[[testpacks.Pack | None, str, testpacks.Test], object]) -> None:
+    """Assert that something holds for each procedure; those for which it does not are named."""
+    assert len(PROCEDURES) > 50
+    assert [str(p) for p in PROCEDURES if not holds(p.pack, p.version, p.test)] == []
 
 
 def tree(test: testpacks.Test, version: str) -> ast.AST:
@@ -69,26 +85,29 @@ def macros(pack: testpacks.Pack | None, version: str) -> set[str]:
 # --- what QATrack+'s admin asks of a procedure ------------------------------------------------
 
 
-@every_text
-def test_a_procedure_sets_a_result(pack: Any, version: str, test: testpacks.Test) -> None:
-    text = test.procedure(version, "aria")
+def test_a_procedure_sets_a_result() -> None:
+    def holds(pack: Any, version: str, test: testpacks.Test) -> object:
+        text = test.procedure(version, "aria")
+        return re.search(rf"^\s*({test.macro}|result)\s*=.*$", text, re.MULTILINE)
 
-    assert re.search(rf"^\s*({test.macro}|result)\s*=.*$", text, re.MULTILINE)
+    assert_every(holds)
 
 
-@every_text
-def test_a_procedure_is_python_of_36(pack: Any, version: str, test: testpacks.Test) -> None:
+def test_a_procedure_is_python_of_36() -> None:
     """QATrack+ has black format it for Python 3.6 to 3.9."""
-    assert ast.parse(test.procedure(version, "aria"), feature_version=(3, 6)).body
+
+    def holds(pack: Any, version: str, test: testpacks.Test) -> object:
+        return ast.parse(test.procedure(version, "aria"), feature_version=(3, 6)).body
+
+    assert_every(holds)
 
 
-@every_text
-def test_a_procedure_fits_the_lines_of_qatrack(
-    pack: Any, version: str, test: testpacks.Test
-) -> None:
-    lines = test.procedure(version, "aria").splitlines()
+def test_a_procedure_fits_the_lines_of_qatrack() -> None:
+    def holds(pack: Any, version: str, test: testpacks.Test) -> object:
+        lines = test.procedure(version, "aria").splitlines()
+        return not [line for line in lines if len(line) > 88 or line != line.rstrip()]
 
-    assert [line for line in lines if len(line) > 88 or line != line.rstrip()] == []
+    assert_every(holds)
 
 
 @pytest.mark.parametrize("version", testpacks.VERSIONS)
@@ -103,27 +122,26 @@ def test_a_long_node_name_changes_no_line_of_a_pack_but_its_own(version: str) ->
 # --- how the tests of a list fit together -----------------------------------------------------
 
 
-@every_text
-def test_a_procedure_reads_only_tests_of_its_own_list(
-    pack: Any, version: str, test: testpacks.Test
-) -> None:
-    nodes = tree(test, version)
-    own = names(nodes, ast.Store) | imported(nodes)
+def test_a_procedure_reads_only_tests_of_its_own_list() -> None:
+    def holds(pack: Any, version: str, test: testpacks.Test) -> object:
+        nodes = tree(test, version)
+        own = names(nodes, ast.Store) | imported(nodes)
+        read = names(nodes, ast.Load) - own - set(dir(builtins)) - CONTEXT
+        return read <= macros(pack, version)
 
-    read = names(nodes, ast.Load) - own - set(dir(builtins)) - CONTEXT
-    assert read <= macros(pack, version)
+    assert_every(holds)
 
 
-@every_text
-def test_no_variable_has_the_name_of_another_test(
-    pack: Any, version: str, test: testpacks.Test
-) -> None:
+def test_no_variable_has_the_name_of_another_test() -> None:
     """It would take the place of that test's value; a keyword would make it a dependency."""
-    nodes = tree(test, version)
-    keywords = {node.arg for node in ast.walk(nodes) if isinstance(node, ast.keyword)}
 
-    others = macros(pack, version) - {test.macro}
-    assert (names(nodes, ast.Store) | imported(nodes) | keywords) & others == set()
+    def holds(pack: Any, version: str, test: testpacks.Test) -> object:
+        nodes = tree(test, version)
+        keywords = {node.arg for node in ast.walk(nodes) if isinstance(node, ast.keyword)}
+        others = macros(pack, version) - {test.macro}
+        return not (names(nodes, ast.Store) | imported(nodes) | keywords) & others
+
+    assert_every(holds)
 
 
 @pytest.mark.parametrize("version", testpacks.VERSIONS)
@@ -203,39 +221,39 @@ NAMES = (
 )
 
 
-@pytest.mark.parametrize("name", [*NAMES, None])
-def test_whatever_a_node_is_called_it_is_one_string_in_a_procedure(name: str | None) -> None:
-    written = literal(name)
-
-    assert ast.literal_eval(written) == name
-    assert written.isprintable()
+def test_whatever_a_node_is_called_it_is_one_string_in_a_procedure() -> None:
+    for name in (*NAMES, None):
+        written = literal(name)
+        assert ast.literal_eval(written) == name
+        assert written.isprintable()
 
 
 def test_a_plain_name_is_written_as_black_writes_it() -> None:
     assert literal("aria") == '"aria"'
 
 
-@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("version", testpacks.VERSIONS)
-def test_a_procedure_calls_the_node_whatever_its_name(version: str, name: str) -> None:
-    (call,) = (
-        node
-        for node in ast.walk(ast.parse(testpacks.FIRST.procedure(version, name)))
-        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "fetch_images"
-    )
+def test_a_procedure_calls_the_node_whatever_its_name(version: str) -> None:
+    called = []
+    for name in NAMES:
+        nodes = ast.walk(ast.parse(testpacks.FIRST.procedure(version, name)))
+        calls = [node for node in nodes if isinstance(node, ast.Call)]
+        (call,) = (c for c in calls if getattr(c.func, "id", "") == "fetch_images")
+        called.append(ast.literal_eval(call.args[0]))
 
-    assert ast.literal_eval(call.args[0]) == name
+    assert called == list(NAMES)
 
 
 def test_without_a_node_the_default_one_is_called() -> None:
     assert "fetch_images(None, " in testpacks.FIRST.procedure("4.0")
 
 
-@every_text
-def test_whatever_fetches_calls_the_node(pack: Any, version: str, test: testpacks.Test) -> None:
-    fetches = "fetch_" in test.procedure(version)
+def test_whatever_fetches_calls_the_node() -> None:
+    def holds(pack: Any, version: str, test: testpacks.Test) -> object:
+        fetches = "fetch_" in test.procedure(version)
+        return (test.procedure(version, "other") != test.procedure(version, "aria")) == fetches
 
-    assert (test.procedure(version, "other") != test.procedure(version, "aria")) == fetches
+    assert_every(holds)
 
 
 @every_list
