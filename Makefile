@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo test lint matrix faults bench clean
+.PHONY: help demo test lint matrix messages faults bench clean
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile
@@ -13,7 +13,7 @@ demo: .venv/.demo  ## Run the app against a simulated ARIA, on SQLite
 
 test: .venv/.dev lint  ## Check the style and types, and run the tests
 	@.ci/packages dcmqrscp:dcmtk Orthanc:orthanc initdb:postgresql \
-		chromium:chromium chromedriver:chromium-driver
+		chromium:chromium chromedriver:chromium-driver xgettext:gettext
 	@$(BIN)/python -m pytest --numprocesses 4 --dist worksteal
 
 lint: .venv/.dev  ## Check the style, types and layers only
@@ -25,8 +25,13 @@ lint: .venv/.dev  ## Check the style, types and layers only
 
 matrix: .venv/.dev  ## Run the tests on every Python and Django found here
 	@.ci/packages dcmqrscp:dcmtk Orthanc:orthanc initdb:postgresql \
-		chromium:chromium chromedriver:chromium-driver
+		chromium:chromium chromedriver:chromium-driver xgettext:gettext
 	@.ci/matrix
+
+messages: .venv/.dev  ## Write the marked texts into the catalogues for translators
+	@.ci/packages xgettext:gettext
+	@cd qatrack_aria && env -u DJANGO_SETTINGS_MODULE ../$(BIN)/python -m django \
+		makemessages --all --no-location --no-wrap
 
 faults: .venv/.dev  ## Try every fault of a peer at every message of a retrieval
 	@$(BIN)/python -m tools.faults
