@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from qatrack_aria.composite import fetch_status as fetch_status
     from qatrack_aria.composite import images_from as images_from
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = ["fetch_images", "fetch_status", "images_from"]
 
