@@ -103,7 +103,7 @@ def values_of(results):
 
 
 def test_the_winston_lutz_pack_finds_the_ball_of_the_phantom(
-    aria, imported, physicist, full_size, tell
+    aria, imported, physicist, full_size, print_at_end
 ):
     values = values_of(physicist.composite(imported("winston_lutz"), FILLED))
     assert "8 images of plan 'WL'" in values["wl_status"]
@@ -116,11 +116,11 @@ def test_the_winston_lutz_pack_finds_the_ball_of_the_phantom(
     assert values["wl_acquired"].startswith(f"{LATEST:%Y-%m-%d %H:}")
     assert uids_in(values["wl_analysis"]["images"]) == uids_of(full_size["WL"][1])
     assert sent(aria) == uids_of(full_size["WL"][1])
-    tell(f"Winston-Lutz pack: maximum {values['wl_max']:.2f} mm, {values['wl_status']}")
+    print_at_end(f"Winston-Lutz pack: maximum {values['wl_max']:.2f} mm, {values['wl_status']}")
 
 
 def test_the_picket_fence_pack_finds_the_leaves_that_stand_aside(
-    aria, imported, physicist, full_size, tell
+    aria, imported, physicist, full_size, print_at_end
 ):
     filled = {**FILLED, "rtplanname": "PF", "pf_mlc": "Millennium"}
     values = values_of(physicist.composite(imported("picket_fence"), filled))
@@ -131,7 +131,9 @@ def test_the_picket_fence_pack_finds_the_leaves_that_stand_aside(
     assert 0 <= values["pf_median_error"] < 0.1
     assert 90 < values["pf_passing"] <= 100
     assert sent(aria) == uids_of(full_size["PF"][1])
-    tell(f"Picket fence pack: maximum {values['pf_max_error']:.2f} mm, {values['pf_status']}")
+    print_at_end(
+        f"Picket fence pack: maximum {values['pf_max_error']:.2f} mm, {values['pf_status']}"
+    )
 
 
 def test_the_images_pack_hands_over_and_attaches_the_images(
