@@ -21,9 +21,9 @@ from qatrack_aria.dicom.finder import Finder
 from qatrack_aria.dicom.identifier import identifier
 from qatrack_aria.errors import AriaError, PlanNotFoundError
 from qatrack_aria.models import AriaNode
-from qatrack_aria.retrieval import selection
 from qatrack_aria.retrieval.date_windows import EVER, Days
 from qatrack_aria.retrieval.lock import hold_destination
+from qatrack_aria.retrieval.matching import match_plan_reference
 from qatrack_aria.retrieval.request import parse_patient_id
 from qatrack_aria.storage.archive import Archive
 
@@ -199,8 +199,11 @@ def _images(finder: Finder, plan_uid: str, days: Days) -> tuple[list[ImageRef], 
 
 def _of_plan(images: Sequence[ImageRef], plan_uid: str) -> list[ImageRef]:
     uids = frozenset([plan_uid])
-    meant = [i for i in images if selection.match_plan_reference(i, uids).matches is not False]
-    return list({image.sop_uid: image for image in meant}.values())
+    return list(
+        {
+            i.sop_uid: i for i in images if match_plan_reference(i, uids).matches is not False
+        }.values()
+    )
 
 
 def _lies_in(image: ImageRef, days: Days) -> bool:

@@ -197,7 +197,7 @@ def account_of(**changes: Any) -> dict[str, Any]:
     }
     request = changes.pop("request", Request.parse("QA_TB1", "WL"))
     peer = Peer("aria", "VMSDBD", "10.0.0.5", 104, "QATRACK", "", 11112)
-    return report.of_workflow(peer, request, **{**values, **changes})
+    return report.build_report(peer, request, **{**values, **changes})
 
 
 def reasons(told: dict[str, Any]) -> dict[str, int]:
