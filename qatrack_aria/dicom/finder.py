@@ -26,11 +26,12 @@ from typing import (
 from pydicom.dataset import Dataset
 
 from qatrack_aria.dicom.association import Session
-from qatrack_aria.dicom.attributes import ImageRef, PlanRef, image_ref, plan_ref, text
+from qatrack_aria.dicom.attributes import ImageRef, PlanRef, image_ref, plan_ref
 from qatrack_aria.dicom.c_find import QueryRecord, find
 from qatrack_aria.dicom.identifier import identifier
 from qatrack_aria.dicom.peer import PATIENT_ROOT
 from qatrack_aria.dicom.uids import PLAN_CLASSES, valid_uid
+from qatrack_aria.dicom.values import text
 from qatrack_aria.errors import QueryError
 from qatrack_aria.phrases import phrase
 

@@ -13,9 +13,10 @@ from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.filereader import data_element_generator
 
-from qatrack_aria.dicom.attributes import READ, text
+from qatrack_aria.dicom.attributes import READ
 from qatrack_aria.dicom.character_sets import decode_texts
 from qatrack_aria.dicom.uids import RT_IMAGE_STORAGE
+from qatrack_aria.dicom.values import text
 
 UNDEFINED_LENGTH = 0xFFFFFFFF
 PIXEL_DATA = b"\xe0\x7f\x10\x00"

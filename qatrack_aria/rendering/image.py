@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pydicom
 from pydicom.dataset import Dataset
 
-from qatrack_aria.dicom.attributes import text
+from qatrack_aria.dicom.values import text
 from qatrack_aria.rendering.canvas import MEDIUM, library
 
 if TYPE_CHECKING:

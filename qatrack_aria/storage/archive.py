@@ -37,10 +37,10 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filewriter import write_file_meta_info
 from pydicom.uid import UID
 
-from qatrack_aria.dicom.attributes import text
 from qatrack_aria.dicom.part10 import UnreadableError, read_file
 from qatrack_aria.dicom.storage_scp import ReceivedInstance, UnacceptableInstance
 from qatrack_aria.dicom.uids import valid_uid
+from qatrack_aria.dicom.values import text
 from qatrack_aria.errors import ArchiveError
 from qatrack_aria.phrases import phrase
 from qatrack_aria.storage.filesystem import (
