@@ -145,7 +145,7 @@ class Workflow:
             plans=self._plans,
             listed=self._listed.values(),
             chosen=self.chosen,
-            asked=self._finder.asked,
+            asked=self._finder.queries,
             attempts=self._delivery.attempts,
             refused=self.inbox.refused,
         )
@@ -165,7 +165,7 @@ class Workflow:
         plans = [plan for plan in listed if selection.match_plan(plan, self.request)]
         if not plans:
             raise PlanNotFoundError(
-                messages.no_plan(self.peer, self.request, listed, self._finder.asked)
+                messages.no_plan(self.peer, self.request, listed, self._finder.queries)
             )
         self._plans = plans
         require_uids(plans)
@@ -181,7 +181,7 @@ class Workflow:
         apart = self._finder.relational and len(plan_uids) == 1
         windows = date_windows.windows(self.request) if apart else [EVER]
         for days in windows:
-            if days != EVER and not self._finder.tells_days:
+            if days != EVER and not self._finder.supports_date_keys:
                 continue
             self._complete = []
             widest = days in windows[-2:]

@@ -10,7 +10,7 @@ from filelock import FileLock
 
 from qatrack_aria import fetch_images, images_from
 from qatrack_aria.conf import conf
-from qatrack_aria.dicom import finder as finding
+from qatrack_aria.dicom import queries
 from qatrack_aria.errors import (
     AmbiguousPlanError,
     AriaError,
@@ -221,8 +221,8 @@ def test_a_query_that_is_never_answered_is_told(serve, monkeypatch):
             simulator.__exit__(None, None, None)
         return real(session, identifier, read)
 
-    real = finding.find
-    monkeypatch.setattr(finding, "find", find)
+    real = queries.find
+    monkeypatch.setattr(queries, "find", find)
     told = story_of_failure(NodeUnreachableError)
     assert told["queries"][1]["problem"] == {"code": "unanswered"}
     assert told["plans"]
