@@ -9,10 +9,10 @@ from typing import Collection, Sequence
 
 from qatrack_aria.dicom.attributes import ImageRef, PlanRef
 from qatrack_aria.dicom.c_find import QueryRecord
+from qatrack_aria.dicom.inbox import Inbox
 from qatrack_aria.dicom.peer import Peer
 from qatrack_aria.dicom.retrieve import RetrieveAttempt
 from qatrack_aria.dicom.statuses import SUCCESS
-from qatrack_aria.dicom.storage_scp import Inbox
 from qatrack_aria.dicom.transports import transport_of
 from qatrack_aria.retrieval.request import Request
 from qatrack_aria.retrieval.selection import (

@@ -85,7 +85,7 @@ def _transfer(attempt: RetrieveAttempt) -> dict[str, Any]:
     return {
         "service": attempt.service,
         "level": attempt.level,
-        "asked": attempt.asked,
+        "asked": attempt.requested,
         "arrived": attempt.arrived,
         "status": attempt.status,
         "completed": attempt.completed,

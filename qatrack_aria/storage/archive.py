@@ -37,8 +37,8 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filewriter import write_file_meta_info
 from pydicom.uid import UID
 
+from qatrack_aria.dicom.inbox import ReceivedInstance, UnacceptableInstance
 from qatrack_aria.dicom.part10 import UnreadableError, read_file
-from qatrack_aria.dicom.storage_scp import ReceivedInstance, UnacceptableInstance
 from qatrack_aria.dicom.uids import valid_uid
 from qatrack_aria.dicom.values import text
 from qatrack_aria.errors import ArchiveError

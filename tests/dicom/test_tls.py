@@ -14,7 +14,8 @@ import trustme
 from django.core.exceptions import ValidationError
 
 from qatrack_aria import fetch_images
-from qatrack_aria.dicom.storage_scp import Inbox, StorageScp
+from qatrack_aria.dicom.inbox import Inbox
+from qatrack_aria.dicom.storage_scp import StorageScp
 from qatrack_aria.errors import (
     AssociationRejectedError,
     ConfigurationError,

@@ -14,7 +14,7 @@ import pydicom
 import pytest
 from pydicom.dataset import Dataset
 
-from qatrack_aria.dicom.storage_scp import ReceivedInstance, UnacceptableInstance
+from qatrack_aria.dicom.inbox import ReceivedInstance, UnacceptableInstance
 from qatrack_aria.dicom.uids import VARIAN_PLAN_CLASSES
 from qatrack_aria.errors import ArchiveError
 from qatrack_aria.storage import archive as archive_module

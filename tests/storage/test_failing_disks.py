@@ -12,7 +12,7 @@ from typing import Any, Iterator
 
 import pytest
 
-from qatrack_aria.dicom.storage_scp import FILED_AT_ONCE
+from qatrack_aria.dicom.inbox import FILED_AT_ONCE
 from qatrack_aria.errors import ArchiveError
 from tests.helpers.aria import uids
 from tests.storage.conftest import as_nobody, give_to_nobody
