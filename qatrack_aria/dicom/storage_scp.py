@@ -13,9 +13,10 @@ from typing import Any, Collection
 from pynetdicom import AE, evt
 
 from qatrack_aria.dicom import pynetdicom_patches, tls
-from qatrack_aria.dicom.association import MAX_PDU, storage_contexts
 from qatrack_aria.dicom.inbox import Inbox
+from qatrack_aria.dicom.limits import MAX_PDU
 from qatrack_aria.dicom.peer import Peer
+from qatrack_aria.dicom.presentation_contexts import storage_contexts
 from qatrack_aria.dicom.resolve import addresses
 from qatrack_aria.dicom.scp_server import MAX_ASSOCIATIONS, BoundedServer
 from qatrack_aria.errors import ReceiverError
@@ -45,8 +46,8 @@ class _Server(BoundedServer):
         self.inbox.record_rejection(phrase("connection", address=address, why=why))
 
     def not_encrypted(self, address: str, error: OSError) -> None:
-        trouble = tls.explain(error)
-        why = trouble.what if trouble else "does not finish the handshake"
+        problem = tls.explain(error)
+        why = problem.what if problem else "does not finish the handshake"
         self.connection_rejected(address, f"{why} (TLS)")
 
     def handle_error(self, request: Any, client_address: Any) -> None:

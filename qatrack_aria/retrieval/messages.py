@@ -82,7 +82,7 @@ def incomplete(
     refused = f"; rejected: {inbox.refused[0]}" if inbox.refused else ""
     nothing_came = not inbox.arrived and not inbox.any_instance_refused
     said_success = any(attempt.status == SUCCESS for attempt in attempts)
-    cure = transport_of(peer).cure_for_silence(peer) if nothing_came and said_success else ""
+    cure = transport_of(peer).advice_if_none_arrive(peer) if nothing_came and said_success else ""
     cure = cure or "what has arrived is kept: ask again"
     return (
         f"Transfer: {len(missing)} of {wanted} {what} did not arrive from {peer}, the first "

@@ -13,8 +13,8 @@ import pytest
 from pynetdicom.dul import DULServiceProvider
 
 from qatrack_aria.dicom import scp_server, storage_scp
-from qatrack_aria.dicom.association import MAX_PDU
 from qatrack_aria.dicom.inbox import MAX_REFUSALS
+from qatrack_aria.dicom.limits import MAX_PDU
 from qatrack_aria.phrases import phrase
 from tests.dicom.test_storage_scp import store
 from tests.helpers import wire
