@@ -129,7 +129,8 @@ class Session:
             root = self.peer.query_model.title()
             raise AssociationRejectedError(
                 f"Association: {self.peer} accepts the association but does not offer {service} "
-                f"in the {root} Root model: choose another query model or retrieve method for this node."
+                f"in the {root} Root model: choose another query model or retrieve method for this "
+                "node."
             )
         return model
 
