@@ -232,7 +232,7 @@ def test_the_most_frequent_reasons_are_named_and_the_others_counted() -> None:
 
     told = reasons(account_of(request=request, listed=others))
     assert len(told) == 20
-    assert told["for more reasons"] == 22
+    assert told["for other reasons"] == 22
     assert sum(told.values()) == 60
 
 
