@@ -1,4 +1,4 @@
-"""What may be typed into the fields of a node, checked where it is typed."""
+"""Validators of a node's fields."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ def validate_ae_title(value: str) -> None:
 
 
 def validate_host(value: str) -> None:
-    """Check that something can be a host name, an IPv4 or an IPv6 address.
+    """Check a host name, an IPv4 or an IPv6 address.
 
     Raises
     ------
     ValidationError
-        It holds something that none of them has, such as a port or a scheme.
+        It is none of them, or has something else with it, such as a port or a scheme.
     """
     if re.search(r"[\s/\\\[\]@]", value) or "://" in value:
         raise ValidationError(
@@ -53,22 +53,22 @@ def validate_host(value: str) -> None:
     if value.count(":") == 1:
         raise ValidationError("Give the port in its own field, not with the host.", code="port")
     if ":" in value:
-        # %eth0 names the interface; Python before 3.9 does not know that.
+        # %eth0 names the interface; Python before 3.9 does not accept that.
         validate_ipv6_address(re.sub(r"\A([^%]+)%\w+\Z", r"\1", value))
     elif re.fullmatch(r"[0-9.]+", value):
         validate_ipv4_address(value)
     elif not re.fullmatch(r"\w([\w-]{0,61}\w)?(\.\w([\w-]{0,61}\w)?)*\.?", value):
-        raise ValidationError("This is no host name and no IPv4 address.", code="host")
+        raise ValidationError("This is neither a host name nor an IPv4 address.", code="host")
 
 
 def validate_full_path(value: str) -> None:
-    """Check that a path means the same file for the web server as for the command line."""
+    """Check that a path is absolute, and so the same for the web server and the command line."""
     if not os.path.isabs(value):
         raise ValidationError("Give the full path.", code="relative")
 
 
 def validate_hosts(value: str) -> None:
-    """Check a list of hosts, one a line."""
+    """Check a list of hosts, one per line."""
     for line in lines(value):
         validate_host(line)
 
@@ -83,5 +83,5 @@ SECONDS = (MinValueValidator(0.1), MaxValueValidator(3600))
 
 
 def lines(value: str) -> list[str]:
-    """The entries of a list that is typed one a line."""
+    """Return the entries of a list that has one per line."""
     return [line.strip() for line in value.splitlines() if line.strip()]

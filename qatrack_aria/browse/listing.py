@@ -14,11 +14,12 @@ from typing import Any, Iterator, Sequence
 from qatrack_aria.browse.groups import CompositeCode, ImageGroup, codes, group_images, name_plan
 from qatrack_aria.conf import conf
 from qatrack_aria.dicom.association import Session
-from qatrack_aria.dicom.attributes import ImageRef, PlanRef, text
+from qatrack_aria.dicom.attributes import ImageRef, PlanRef
 from qatrack_aria.dicom.c_find import find
 from qatrack_aria.dicom.deadline import Deadline
 from qatrack_aria.dicom.finder import Finder
 from qatrack_aria.dicom.identifier import identifier
+from qatrack_aria.dicom.values import text
 from qatrack_aria.errors import AriaError, PlanNotFoundError
 from qatrack_aria.models import AriaNode
 from qatrack_aria.retrieval.date_windows import EVER, Days

@@ -16,9 +16,10 @@ from qatrack_aria.dicom import tls
 from qatrack_aria.dicom.association import Session
 from qatrack_aria.dicom.attributes import ImageRef
 from qatrack_aria.dicom.deadline import Deadline
+from qatrack_aria.dicom.inbox import Inbox
 from qatrack_aria.dicom.peer import Peer
 from qatrack_aria.dicom.resolve import connection_failure, resolve, unreachable_error
-from qatrack_aria.dicom.storage_scp import Inbox, StorageScp
+from qatrack_aria.dicom.storage_scp import StorageScp
 from qatrack_aria.dicom.transports import transport_of
 from qatrack_aria.errors import (
     AriaError,

@@ -9,10 +9,10 @@ from typing import Collection, Sequence
 
 from qatrack_aria.dicom.attributes import ImageRef, PlanRef
 from qatrack_aria.dicom.c_find import QueryRecord
+from qatrack_aria.dicom.inbox import Inbox
 from qatrack_aria.dicom.peer import Peer
 from qatrack_aria.dicom.retrieve import RetrieveAttempt
 from qatrack_aria.dicom.statuses import SUCCESS
-from qatrack_aria.dicom.storage_scp import Inbox
 from qatrack_aria.dicom.transports import transport_of
 from qatrack_aria.retrieval.matching import (
     exclusion_reasons,
@@ -27,7 +27,7 @@ MANY = 12  # labels are listed up to this number
 
 
 def no_plan(
-    peer: Peer, request: Request, listed: Sequence[PlanRef], asked: Sequence[QueryRecord]
+    peer: Peer, request: Request, listed: Sequence[PlanRef], queries: Sequence[QueryRecord]
 ) -> str:
     """Say why none of the plans that the node lists matches."""
     wanted = f"plan '{request.plan}'"
@@ -48,12 +48,12 @@ def no_plan(
     elif unlabelled:
         seen = f"it lists {unlabelled} plans without telling their labels"
         cure = "only fetching can tell: ask without --list"
-    elif any(query.other_patients for query in asked) and not request.patient_id.isascii():
-        other_patients = max(query.other_patients for query in asked)
+    elif any(query.other_patients for query in queries) and not request.patient_id.isascii():
+        other_patients = max(query.other_patients for query in queries)
         seen = f"{other_patients} answers are of another patient ID"
         cure = "the node's character set may be another than the server answers in"
     else:
-        seen = f"it lists no RT Plan ({'; '.join(str(query) for query in asked[-3:])})"
+        seen = f"it lists no RT Plan ({'; '.join(str(query) for query in queries[-3:])})"
         cure = "check the patient ID; ARIA answers nothing for a while at times: ask again"
     return f"Plan: {peer} has no {wanted} of {patient}: {seen}; {cure}."
 
@@ -82,7 +82,7 @@ def incomplete(
     refused = f"; rejected: {inbox.refused[0]}" if inbox.refused else ""
     nothing_came = not inbox.arrived and not inbox.any_instance_refused
     said_success = any(attempt.status == SUCCESS for attempt in attempts)
-    cure = transport_of(peer).cure_for_silence(peer) if nothing_came and said_success else ""
+    cure = transport_of(peer).advice_if_none_arrive(peer) if nothing_came and said_success else ""
     cure = cure or "what has arrived is kept: ask again"
     return (
         f"Transfer: {len(missing)} of {wanted} {what} did not arrive from {peer}, the first "

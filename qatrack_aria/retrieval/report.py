@@ -27,7 +27,7 @@ def build_report(
     plans: Sequence[PlanRef],
     listed: Collection[ImageRef],
     chosen: Sequence[ImageRef],
-    asked: Sequence[QueryRecord],
+    queries: Sequence[QueryRecord],
     attempts: Sequence[RetrieveAttempt],
     refused: Sequence[Phrase],
 ) -> dict[str, Any]:
@@ -41,7 +41,7 @@ def build_report(
         The plans that match.
     listed, chosen : collection of ImageRef
         The images that the node listed last, and those of them that match.
-    asked, attempts : sequence of QueryRecord, sequence of RetrieveAttempt
+    queries, attempts : sequence of QueryRecord, sequence of RetrieveAttempt
         The queries and the transfers.
     refused : sequence of Phrase
         Why our port rejected something.
@@ -54,8 +54,8 @@ def build_report(
         "acquired": _acquired(chosen),
         "machine": _short(", ".join(sorted({m for i in chosen for m in i.machines or ()}))),
         "left_out": _counted(_reasons(listed, chosen, request, plan_uids)),
-        "queries": [_query(query) for query in _ends(asked)],
-        "queries_in_all": len(asked),
+        "queries": [_query(query) for query in _ends(queries)],
+        "queries_in_all": len(queries),
         "transfers": [_transfer(attempt) for attempt in _ends(attempts)],
         "transfers_in_all": len(attempts),
         "refused": _counted(refused),
@@ -85,7 +85,7 @@ def _transfer(attempt: RetrieveAttempt) -> dict[str, Any]:
     return {
         "service": attempt.service,
         "level": attempt.level,
-        "asked": attempt.asked,
+        "asked": attempt.requested,
         "arrived": attempt.arrived,
         "status": attempt.status,
         "completed": attempt.completed,

@@ -15,9 +15,10 @@ from pydicom.dataset import Dataset
 from qatrack_aria.dicom.association import Session
 from qatrack_aria.dicom.attributes import ImageRef, PlanRef, image_ref, plan_ref
 from qatrack_aria.dicom.deadline import Deadline
+from qatrack_aria.dicom.inbox import Inbox, ReceivedInstance
 from qatrack_aria.dicom.peer import Peer
 from qatrack_aria.dicom.retrieve import Instance, Progress, RetrieveAttempt, Retriever, SeriesKey
-from qatrack_aria.dicom.storage_scp import Inbox, ReceivedInstance, StorageScp
+from qatrack_aria.dicom.storage_scp import StorageScp
 from qatrack_aria.dicom.transports import transport_of
 from qatrack_aria.dicom.uids import valid_uid
 from qatrack_aria.errors import ArchiveError, IncompleteRetrievalError, QueryError
@@ -63,13 +64,13 @@ class Transfer:
         self._timeline = timeline
         self.inbox = Inbox(self._file)
         transport = transport_of(peer)
-        on_store = self.inbox.take if transport.uses_association else None
+        on_store = self.inbox.handle_c_store if transport.uses_association else None
         self._needs_port = transport.uses_port
         self._stack = contextlib.ExitStack()
         self.session = self._stack.enter_context(
             Session(peer, deadline, on_store, connecting=partial(timeline.step, ASSOCIATE))
         )
-        self._mover = Retriever(self.session, self.inbox, progress)
+        self._retriever = Retriever(self.session, self.inbox, progress)
         self._storage_scp: StorageScp | None = None
         self._requested: dict[str, Any] = {}  # the requested instances as listed
         self._filed: dict[str, Any] = {}  # the filed ones by their headers
@@ -77,7 +78,7 @@ class Transfer:
     @property
     def attempts(self) -> Sequence[RetrieveAttempt]:
         """Every C-MOVE or C-GET made so far."""
-        return self._mover.attempts
+        return self._retriever.attempts
 
     def close(self) -> None:
         """Close our port, and release the association."""
@@ -127,7 +128,7 @@ class Transfer:
         wanted = [Instance(ref.study_uid, ref.series_uid, ref.sop_uid) for ref in refs]
         if self._needs_port and self._storage_scp is None:
             self._storage_scp = self._stack.enter_context(StorageScp(self._peer, self.inbox))
-        missing = self._mover.bring(self._patient_id, wanted, whole)
+        missing = self._retriever.retrieve(self._patient_id, wanted, whole)
         if missing:
             raise IncompleteRetrievalError(
                 messages.incomplete(
@@ -135,7 +136,7 @@ class Transfer:
                     "images" if isinstance(refs[0], ImageRef) else "plans",
                     len(wanted),
                     missing,
-                    self._mover.attempts,
+                    self._retriever.attempts,
                     self.inbox,
                 ),
                 missing,

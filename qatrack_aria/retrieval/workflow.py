@@ -143,7 +143,7 @@ class Workflow:
             plans=self._plans,
             listed=self._listed.values(),
             chosen=self.chosen,
-            asked=self._finder.asked,
+            queries=self._finder.queries,
             attempts=self._transfer.attempts,
             refused=self.inbox.refused,
         )
@@ -162,7 +162,7 @@ class Workflow:
         plans = [plan for plan in listed if match_plan(plan, self.request)]
         if not plans:
             raise PlanNotFoundError(
-                messages.no_plan(self.peer, self.request, listed, self._finder.asked)
+                messages.no_plan(self.peer, self.request, listed, self._finder.queries)
             )
         self._plans, self._plan_uids = plans, frozenset(plan.sop_uid for plan in plans)
         require_uids(plans)
@@ -178,7 +178,7 @@ class Workflow:
         by_day = self._finder.relational and len(self._plan_uids) == 1
         windows = date_windows.windows(self.request) if by_day else [EVER]
         for days in windows:
-            if days != EVER and not self._finder.tells_days:
+            if days != EVER and not self._finder.supports_date_keys:
                 continue
             self._complete = []
             self._listed = self._list_images(days, widest=days in windows[-2:])
