@@ -10,7 +10,8 @@ from qatrack_aria.errors import AriaError
 from qatrack_aria.models import Retrieval
 from qatrack_aria.qatrack.context import CallContext, clinic_day, read_context
 from qatrack_aria.retrieval.imageset import ImageSet
-from qatrack_aria.retrieval.service import Caller, fetch, reopen
+from qatrack_aria.retrieval.job import Caller
+from qatrack_aria.retrieval.service import fetch, reopen
 
 logger = logging.getLogger("qatrack_aria")
 

@@ -1,6 +1,6 @@
-"""The settings, read when they are needed, so that tests and a late ``local_settings`` count.
+"""The settings, read when they are needed, so that later changes count.
 
-Each is looked for as ``QATRACK_ARIA_<NAME>`` in Django's settings, then in the environment.
+Each is looked up as ``QATRACK_ARIA_<NAME>`` in Django's settings, then in the environment.
 """
 
 from __future__ import annotations
@@ -24,24 +24,24 @@ class Settings:
     def ARCHIVE(self) -> Path:
         """Folder of the received images; default: ``aria-archive`` beside QATrack+'s own data.
 
-        Never inside ``MEDIA_ROOT`` or ``STATIC_ROOT``, which the web server gives to anyone.
+        Never inside ``MEDIA_ROOT`` or ``STATIC_ROOT``, which the web server publishes.
         """
         given = self._get("ARCHIVE", environ.Env.str)
         if given:
-            # Unlike Path.expanduser, this leaves a home that nobody has as it is: no full path.
+            # Unlike Path.expanduser, this leaves an unknown home unchanged, and so a relative path.
             path = Path(os.path.expanduser(str(given)))
             if not path.is_absolute():
                 raise ConfigurationError(
-                    f"{PREFIX}ARCHIVE is '{given}', a relative path, which would mean another "
-                    "folder for the web server than for the command line: give the full path."
+                    f"{PREFIX}ARCHIVE is '{given}', a relative path, which is another folder "
+                    "for the web server than for the command line: give the full path."
                 )
         else:
             path = self._data_root() / "aria-archive"
         for name in ("MEDIA_ROOT", "STATIC_ROOT"):
             if _lies_in(path, getattr(settings, name, None)):
                 raise ConfigurationError(
-                    f"{PREFIX}ARCHIVE is {path}, inside {name}, which the web server gives to "
-                    "anyone who asks: choose a folder outside of it."
+                    f"{PREFIX}ARCHIVE is {path}, inside {name}, which the web server "
+                    "publishes: choose a folder outside of it."
                 )
         return path
 
@@ -92,13 +92,13 @@ class Settings:
         if base:
             return Path(str(base)).resolve()
         raise ConfigurationError(
-            f"No place for the archive: set {PREFIX}ARCHIVE to the full path of a folder, in "
-            "local_settings.py or in the environment."
+            f"There is no default folder for the archive: set {PREFIX}ARCHIVE to the full "
+            "path of a folder, in local_settings.py or in the environment."
         )
 
 
 def _lies_in(path: Path, folder: Any) -> bool:
-    """Whether it does, by the names that are given or by where links lead."""
+    """Return whether `path` lies in `folder`, as they are written or after links are resolved."""
     if not folder:
         return False
     return any(

@@ -1,8 +1,8 @@
 """The named failures.
 
 Every failure is an :class:`AriaError`. Its message is one line that says which step failed, what
-was asked, what came back and what to do: QATrack+ shows a user nothing but the last exception's
-message. Its ``outcome`` is what a record and an exit code say of it.
+was requested, what came back and what to do: QATrack+ shows a user only the message of the last
+exception. Its ``outcome`` gives the code in a record and the exit code of a command.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from qatrack_aria.phrases import gettext_noop as _
 
 
 class Outcome(enum.Enum):
-    """What became of a retrieval.
+    """The outcome of a retrieval.
 
     Attributes
     ----------
     value : str
-        The code that records keep and ``--json`` prints.
+        The code in records and in the output of ``--json``.
     label : str
-        For people; translated when it is shown.
+        The text on pages, translated when it is shown.
     exit_code : int
-        That of the commands; 1 is Python's own for anything unexpected.
+        The exit code of the commands; Python itself uses 1 for unexpected errors.
     may_succeed_later : bool
-        Whether the same call may succeed later without anybody changing anything.
+        Whether the same call may succeed later without any change.
     """
 
     RUNNING = "running", _("running, or killed"), 1
@@ -57,12 +57,12 @@ class Outcome(enum.Enum):
 
     @classmethod
     def of(cls, code: str) -> Outcome:
-        """Return the outcome of that code; raises ``KeyError`` if there is none."""
+        """Return the outcome with that code; raises ``KeyError`` if there is none."""
         return {outcome.value: outcome for outcome in cls}[code]
 
 
 class AriaError(Exception):
-    """Any failure of this app; the message is meant to be read by a physicist."""
+    """Any failure of this app, with a message for physicists."""
 
     outcome = Outcome.FAILED
 
@@ -71,17 +71,17 @@ class AriaError(Exception):
 
 
 class RequestError(AriaError):
-    """The request makes no sense as it stands: nothing was sent."""
+    """The request is not valid; nothing was sent."""
 
     outcome = Outcome.USAGE
 
 
 class WaitingError(RequestError):
-    """The patient or the plan is not filled in yet: nobody has done anything wrong."""
+    """The patient or the plan is not filled in yet, which is no mistake."""
 
 
 class UnknownNodeError(RequestError):
-    """No node of that name is configured."""
+    """There is no node with that name."""
 
 
 class InactiveNodeError(RequestError):
@@ -89,7 +89,7 @@ class InactiveNodeError(RequestError):
 
 
 class PatientNotAllowedError(RequestError):
-    """The node does not list this patient ID among those it may fetch."""
+    """The node does not list this patient ID among its allowed ones."""
 
     outcome = Outcome.REFUSED
 
@@ -104,7 +104,7 @@ class ConfigurationError(AriaError):
 
 
 class ArchiveError(AriaError):
-    """The disk did not take, or did not give, a file."""
+    """A file cannot be written to disk, or read from it."""
 
     outcome = Outcome.LOCAL
 
@@ -116,38 +116,38 @@ class ReceiverError(AriaError):
 
 
 class BusyError(AriaError):
-    """Another retrieval holds the destination for longer than we may wait."""
+    """Another retrieval uses the destination for longer than we may wait."""
 
     outcome = Outcome.BUSY
 
 
-# --- talking to the node ----------------------------------------------------------------------
+# --- the node's answers -----------------------------------------------------------------------
 
 
 class NodeUnreachableError(AriaError):
-    """No answer: the name does not resolve, nothing listens, or the conversation broke off."""
+    """No answer: the name does not resolve, nothing listens, or the association broke off."""
 
     outcome = Outcome.UNREACHABLE
 
 
 class AssociationRejectedError(AriaError):
-    """The node is there and will not talk to us, or not in the way that is needed."""
+    """The node answers but rejects the association, or does not offer a needed service."""
 
     outcome = Outcome.REFUSED
 
 
 class NodeBusyError(AssociationRejectedError):
-    """The node has no room for another association for now."""
+    """The node accepts no more associations for now."""
 
     outcome = Outcome.BUSY
 
 
 class TlsError(AssociationRejectedError):
-    """One side does not believe the other's certificate, or there is no TLS there."""
+    """One side does not accept the other's certificate, or the port does not speak TLS."""
 
 
 class QueryError(AriaError):
-    """A C-FIND ended in a failure, in every form in which it could be asked."""
+    """A C-FIND failed in every form that was tried."""
 
     outcome = Outcome.REFUSED
 
@@ -156,7 +156,7 @@ class QueryError(AriaError):
 
 
 class NothingFoundError(AriaError):
-    """The node answered, and what was asked for is not there (or not yet)."""
+    """The node answered, and has nothing that matches (or not yet)."""
 
     outcome = Outcome.NOT_FOUND
 
@@ -166,17 +166,17 @@ class PlanNotFoundError(NothingFoundError):
 
 
 class ImagesNotFoundError(NothingFoundError):
-    """The plan is there; no image of it is what was asked for."""
+    """The plan exists, but none of its images matches the request."""
 
 
 class AmbiguousError(AriaError):
-    """More than one thing answers to the request, and choosing would be guessing."""
+    """More than one plan or set of images matches, and choosing would be guessing."""
 
     outcome = Outcome.AMBIGUOUS
 
 
 class AmbiguousPlanError(AmbiguousError):
-    """Several RT Plans of the patient carry the label."""
+    """Several RT Plans of the patient have the label."""
 
 
 class AmbiguousImagesError(AmbiguousError):
@@ -184,12 +184,12 @@ class AmbiguousImagesError(AmbiguousError):
 
 
 class IncompleteRetrievalError(AriaError):
-    """Images that were found did not all arrive: nothing is handed over.
+    """Not all images that were found have arrived; there is no partial set.
 
     Attributes
     ----------
     missing : tuple of str
-        SOP Instance UIDs of those that did not.
+        SOP Instance UIDs of those that have not.
     """
 
     outcome = Outcome.INCOMPLETE
@@ -200,4 +200,4 @@ class IncompleteRetrievalError(AriaError):
 
 
 class TooFewImagesError(IncompleteRetrievalError):
-    """Fewer images are there than ``count`` asked for."""
+    """There are fewer images than ``count`` requires."""

@@ -1,7 +1,7 @@
-"""The words of what records keep as codes: reasons, remarks, steps, and ends of transfers.
+"""The texts of the codes in records: reasons, remarks, steps, and ends of transfers.
 
-A :class:`Phrase` is text that remembers its code and its details. Messages and log lines use it as
-text. A record keeps its code and details, and a page makes the text anew, in its own language.
+A :class:`Phrase` is text with its code and details. Messages and log lines use the text. A record
+keeps the code and the details, from which a page makes the text in its own language.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from qatrack_aria.text import printable
 
 
 def gettext_noop(text: str) -> str:
-    """Mark text that is translated when it is shown; Django's ``makemessages`` looks for it."""
+    """Mark text for Django's ``makemessages``; it is translated when it is shown."""
     return text
 
 
 _ = gettext_noop
 
-#: Text by code; what stands in braces are the details.
+#: Text by code, with the details in braces.
 TEMPLATES = {
     # Why an image does not match.
     "other_patient": _("of another patient"),
@@ -34,7 +34,7 @@ TEMPLATES = {
     "other_type": _("{image_type}"),
     "not_newest_day": _("not of the newest day"),
     "not_newest_series": _("not of the newest series"),
-    "more_reasons": _("for more reasons"),
+    "more_reasons": _("for other reasons"),
     # The steps of a retrieval.
     "lock": _("waiting for other retrievals"),
     "associate": _("opening the association"),
@@ -47,12 +47,12 @@ TEMPLATES = {
     "prune": _("removing old sets"),
     # Remarks on a retrieval.
     "shared": _("Another retrieval fetched the same images while this one waited."),
-    # Why a query did not end well.
+    # Why the answers to a query are not complete.
     "status": _("status {status}"),
     "limit": _("cut off at the server's limit (status 0xB001)"),
     "unreadable": _("{number} of them unreadable"),
-    "unanswered": _("never answered to the end"),
-    "endless": _("and no end of them"),
+    "unanswered": _("not answered completely"),
+    "endless": _("and more"),
     # How a C-MOVE or C-GET ended without a final response.
     "silent": _("silent for {seconds} s"),
     "out_of_time": _("out of time ({seconds} s in total)"),
@@ -61,11 +61,11 @@ TEMPLATES = {
     "interrupted": _("interrupted"),
     # Why our port rejected an instance or a connection.
     "unrequested": _("an instance that was not requested"),
-    "not_taken": _("the disk did not take it"),
+    "not_taken": _("the disk did not accept it"),
     "unchecked": _("an instance that cannot be checked"),
     "no_class": _("an instance without a SOP class or a transfer syntax"),
     "damaged": _("an image that arrived damaged: {error}"),
-    "other_instance": _("an instance whose own SOP Instance UID is not the announced one"),
+    "other_instance": _("an instance whose SOP Instance UID is not that of its C-STORE request"),
     "instance_of_other_patient": _("an instance of another patient"),
     "connection": _("a connection from {address}, which {why}"),
     "call_while_busy": _("a call while {number} others are active"),
@@ -77,14 +77,14 @@ TEMPLATES = {
 
 
 class Phrase(str):
-    """Text made of a code and details.
+    """A text with its code and details.
 
     Attributes
     ----------
     code : str
         One of :data:`TEMPLATES`.
     details : mapping of str to (str or number)
-        What its text holds besides.
+        The values in its text.
     """
 
     code: str
@@ -92,25 +92,25 @@ class Phrase(str):
 
     @property
     def as_json(self) -> dict[str, Any]:
-        """The code and the details, for a record."""
+        """The code and details, for a record."""
         return {"code": self.code, **self.details}
 
 
 def phrase(code: str, **details: Any) -> Phrase:
-    """Make a phrase; details that are text are made one printable line."""
+    """Make a phrase; each detail that is text becomes one printable line."""
     safe = {k: printable(v, 300) if isinstance(v, str) else v for k, v in details.items()}
-    made = Phrase(TEMPLATES[code].format(**safe))
-    made.code, made.details = code, safe
-    return made
+    result = Phrase(TEMPLATES[code].format(**safe))
+    result.code, result.details = code, safe
+    return result
 
 
 def read_phrase(kept: Any, translate: Callable[[str], str] = str) -> str:
-    """Return the text of what a record kept of a phrase; harmless whatever it is.
+    """Return the text of a phrase in a record, printable whatever the record contains.
 
     Parameters
     ----------
     kept : Any
-        What :attr:`Phrase.as_json` gave, or just a code.
+        The value of :attr:`Phrase.as_json`, or just a code.
     translate : callable
         Takes a template and returns it in another language.
     """

@@ -1,28 +1,28 @@
-"""Words for messages: any value as one short, printable line, numbers of things, reasons.
+"""Text for messages: any value as one short, printable line, counts, reasons of errors.
 
-Used by all layers; imports nothing of them.
+All layers use this module; it imports none of them.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-#: Characters of a value of most attributes that are read (LO and UI, PS3.5 table 6.2-1).
+#: The longest value of most attributes, in characters (LO and UI, PS3.5 table 6.2-1).
 MAX_LENGTH = 64
 
 
 def printable(text: str, longest: int = MAX_LENGTH) -> str:
     """Return text from outside as one short line that can be shown and logged.
 
-    What is altered here is nothing that anybody can ask for: a request holds neither a backslash
-    nor more characters than a value of DICOM may have.
+    A changed value never matches a request, which contains neither a backslash nor more characters
+    than a DICOM value may have.
 
     Parameters
     ----------
     text : str
-        Whatever was received.
+        The received text.
     longest : int
-        Characters to keep; an ellipsis follows where there were more.
+        Characters to keep; an ellipsis replaces the others.
     """
     if not text.isprintable():
         text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text[: longest + 1])
@@ -30,13 +30,13 @@ def printable(text: str, longest: int = MAX_LENGTH) -> str:
 
 
 def short_repr(value: Any) -> str:
-    """Return a value as Python writes it, in one short line, whatever it is."""
+    """Return ``repr(value)`` of any value, shortened to one line."""
     text = safe_repr(value)
     return text if len(text) <= 70 else text[:60] + "…" + text[-1]
 
 
 def safe_repr(value: Any) -> str:
-    """Return ``repr(value)``, or its type where that fails: lists too deep, numbers too long."""
+    """Return ``repr(value)``, or its type if that fails: lists too deep, numbers too long."""
     try:
         return repr(value)
     except Exception:
@@ -44,18 +44,18 @@ def safe_repr(value: Any) -> str:
 
 
 def storable(text: str) -> str:
-    """Return text that every database takes.
+    """Return text that every database accepts.
 
-    PostgreSQL refuses NUL, and no encoding has half a surrogate.
+    PostgreSQL refuses NUL, and no encoding has single surrogates.
     """
     return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
 
 
 def plural(number: int, noun: str) -> str:
-    """Return a number of things, such as "1 image" or "8 images"."""
+    """Return a count with its noun, such as "1 image" or "8 images"."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def error_reason(error: BaseException) -> str:
-    """Return what the system says of an error, such as "No space left on device"."""
+    """Return the system's text for an error, such as "No space left on device"."""
     return str(getattr(error, "strerror", None) or error)

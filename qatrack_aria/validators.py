@@ -1,4 +1,4 @@
-"""What may be typed into the fields of a node, checked where it is typed."""
+"""Validators of a node's fields."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from django.core.validators import (
     validate_ipv4_address,
     validate_ipv6_address,
 )
+from django.utils.translation import gettext_lazy as _
 
 
 def validate_ae_title(value: str) -> None:
@@ -21,61 +22,64 @@ def validate_ae_title(value: str) -> None:
     Raises
     ------
     ValidationError
-        Not 1 to 16 ASCII characters without backslash and control characters, or only spaces.
+        It does not have 1 to 16 ASCII characters without backslash and control characters, or it
+        consists of spaces only.
     """
     if not value.strip(" "):
-        raise ValidationError("An AE title cannot consist of spaces only.", code="blank")
+        raise ValidationError(_("An AE title cannot consist of spaces only."), code="blank")
     if value != value.strip(" "):
         raise ValidationError(
-            "Spaces before or after an AE title do not count: leave them out.", code="padded"
+            _("Spaces before or after an AE title are not significant: remove them."), code="padded"
         )
     if not re.fullmatch(r"[\x20-\x5b\x5d-\x7e]{1,16}", value):
         raise ValidationError(
-            "An AE title has 1 to 16 plain characters, without backslash, accents or control "
-            "characters.",
+            _(
+                "An AE title has 1 to 16 ASCII characters, without backslash and control "
+                "characters."
+            ),
             code="characters",
         )
 
 
 def validate_host(value: str) -> None:
-    """Check that something can be a host name, an IPv4 or an IPv6 address.
+    """Check a host name, an IPv4 or an IPv6 address.
 
     Raises
     ------
     ValidationError
-        It holds something that none of them has, such as a port or a scheme.
+        It is none of them, or has something else with it, such as a port or a scheme.
     """
     if re.search(r"[\s/\\\[\]@]", value) or "://" in value:
         raise ValidationError(
-            "Give a name or an address alone, without spaces, brackets, http:// or slashes.",
+            _("Enter only a name or an address, without spaces, brackets, http:// or slashes."),
             code="host",
         )
     if value.count(":") == 1:
-        raise ValidationError("Give the port in its own field, not with the host.", code="port")
+        raise ValidationError(_("Enter the port in its own field, not with the host."), code="port")
     if ":" in value:
-        # %eth0 names the interface; Python before 3.9 does not know that.
+        # %eth0 names the interface; Python before 3.9 does not accept that.
         validate_ipv6_address(re.sub(r"\A([^%]+)%\w+\Z", r"\1", value))
     elif re.fullmatch(r"[0-9.]+", value):
         validate_ipv4_address(value)
     elif not re.fullmatch(r"\w([\w-]{0,61}\w)?(\.\w([\w-]{0,61}\w)?)*\.?", value):
-        raise ValidationError("This is no host name and no IPv4 address.", code="host")
+        raise ValidationError(_("This is neither a host name nor an IPv4 address."), code="host")
 
 
 def validate_full_path(value: str) -> None:
-    """Check that a path means the same file for the web server as for the command line."""
+    """Check that a path is absolute, and so the same for the web server and the command line."""
     if not os.path.isabs(value):
-        raise ValidationError("Give the full path.", code="relative")
+        raise ValidationError(_("Enter the full path."), code="relative")
 
 
 def validate_hosts(value: str) -> None:
-    """Check a list of hosts, one a line."""
+    """Check a list of hosts, one per line."""
     for line in lines(value):
         validate_host(line)
 
 
 validate_name = RegexValidator(
     r"\A[A-Za-z][A-Za-z0-9_-]*\Z",
-    "A name that is used in code: letters, digits, - and _, beginning with a letter.",
+    _("Use letters, digits, - and _ only, beginning with a letter."),
 )
 PORT = (MinValueValidator(1), MaxValueValidator(65535))
 CLOCK = (MinValueValidator(0), MaxValueValidator(3600))
@@ -83,5 +87,5 @@ SECONDS = (MinValueValidator(0.1), MaxValueValidator(3600))
 
 
 def lines(value: str) -> list[str]:
-    """The entries of a list that is typed one a line."""
+    """Return the entries of a list that has one per line."""
     return [line.strip() for line in value.splitlines() if line.strip()]

@@ -71,8 +71,8 @@ def test_qatrack_starts_without_dicom(code: str) -> None:
 
 
 def test_the_dicom_floor_needs_no_django() -> None:
-    floor = sorted((ROOT / "qatrack_aria" / "dicom").glob("*.py"))
-    names = [f"qatrack_aria.dicom.{path.stem}" for path in floor if path.stem != "__init__"]
+    modules = sorted((ROOT / "qatrack_aria" / "dicom").glob("*.py"))
+    names = [f"qatrack_aria.dicom.{path.stem}" for path in modules if path.stem != "__init__"]
 
     assert len(names) > 3
     assert loaded(f"import {', '.join(names)}", ["django"]) == []

@@ -149,7 +149,8 @@ def _days(day: str, period: str) -> tuple[dt.date | None, dt.date | None]:
 
 def _fetch(node: AriaNode, request: HttpRequest) -> HttpResponse:
     """Fetch what a button says, and go to the images; or back, and say why not."""
-    from qatrack_aria.retrieval.service import Caller, fetch
+    from qatrack_aria.retrieval.job import Caller
+    from qatrack_aria.retrieval.service import fetch
 
     posted = request.POST
     asked = {o.name: o.from_form(posted[o.name]) for o in OPTIONS if posted.get(o.name)}

@@ -17,8 +17,9 @@ from pydicom.dataset import Dataset
 
 from qatrack_aria import rendering
 from qatrack_aria.conf import conf
-from qatrack_aria.dicom.attributes import image_ref, text
+from qatrack_aria.dicom.attributes import image_ref
 from qatrack_aria.dicom.character_sets import decode_texts
+from qatrack_aria.dicom.values import text
 from qatrack_aria.errors import ArchiveError, PatientNotAllowedError
 from qatrack_aria.models import Retrieval
 from qatrack_aria.rendering.canvas import require_libraries

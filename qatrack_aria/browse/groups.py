@@ -16,6 +16,12 @@ from qatrack_aria.dicom.attributes import ImageRef, PlanRef
 from qatrack_aria.errors import AmbiguousImagesError, RequestError
 from qatrack_aria.models import AriaNode
 from qatrack_aria.retrieval import selection
+from qatrack_aria.retrieval.matching import (
+    match_image,
+    match_plan,
+    match_plan_reference,
+    short_image_type,
+)
 from qatrack_aria.retrieval.options import IMAGE_TYPES
 from qatrack_aria.retrieval.request import Request
 from qatrack_aria.testpacks.call import write_call
@@ -81,7 +87,7 @@ class ImageGroup:
     def image_type(self) -> Sequence[str]:
         """The values of the image type, shortened; none if the node does not return it."""
         values = self.images[0].image_type
-        return selection.short_image_type(values).split("\\") if values else ()
+        return short_image_type(values).split("\\") if values else ()
 
     @property
     def machine(self) -> str:
@@ -128,7 +134,7 @@ def name_plan(
             node.require_writable("plan label", request.plan)
         except RequestError:
             continue
-        if [one for one in listed if selection.match_plan(one, request) is not False] == [plan]:
+        if [one for one in listed if match_plan(one, request) is not False] == [plan]:
             return plan_name
     return None
 
@@ -163,7 +169,7 @@ def group_images(
 
 
 def _group(images: list[ImageRef], uids: frozenset[str], plan_name: PlanName | None) -> ImageGroup:
-    of_plan = all(selection.match_plan_reference(image, uids).matches for image in images)
+    of_plan = all(match_plan_reference(image, uids).matches for image in images)
     if plan_name is None:
         return ImageGroup(images, of_plan, None, NAMELESS)
     like = images[0]
@@ -180,7 +186,7 @@ def _group(images: list[ImageRef], uids: frozenset[str], plan_name: PlanName | N
         )
     except RequestError as error:
         return ImageGroup(images, of_plan, None, str(error))
-    if all(selection.match_image(image, request, uids).matches for image in images):
+    if all(match_image(image, request, uids).matches for image in images):
         request = dataclasses.replace(request, count=len(images))
     return ImageGroup(images, of_plan, request)
 
@@ -200,9 +206,7 @@ def codes(
     for image_type in types if plan_name else []:
         request = _newest(images, uids, patient_id, {**(plan_name or {}), "image_type": image_type})
         if request is not None:
-            written.append(
-                CompositeCode(selection.short_image_type(image_type), write_call(node, request))
-            )
+            written.append(CompositeCode(short_image_type(image_type), write_call(node, request)))
     return written
 
 

@@ -14,16 +14,17 @@ from typing import Any, Iterator, Sequence
 from qatrack_aria.browse.groups import CompositeCode, ImageGroup, codes, group_images, name_plan
 from qatrack_aria.conf import conf
 from qatrack_aria.dicom.association import Session
-from qatrack_aria.dicom.attributes import ImageRef, PlanRef, text
+from qatrack_aria.dicom.attributes import ImageRef, PlanRef
 from qatrack_aria.dicom.c_find import find
 from qatrack_aria.dicom.deadline import Deadline
 from qatrack_aria.dicom.finder import Finder
 from qatrack_aria.dicom.identifier import identifier
+from qatrack_aria.dicom.values import text
 from qatrack_aria.errors import AriaError, PlanNotFoundError
 from qatrack_aria.models import AriaNode
-from qatrack_aria.retrieval import selection
 from qatrack_aria.retrieval.date_windows import EVER, Days
 from qatrack_aria.retrieval.lock import hold_destination
+from qatrack_aria.retrieval.matching import match_plan_reference
 from qatrack_aria.retrieval.request import parse_patient_id
 from qatrack_aria.storage.archive import Archive
 
@@ -199,8 +200,11 @@ def _images(finder: Finder, plan_uid: str, days: Days) -> tuple[list[ImageRef], 
 
 def _of_plan(images: Sequence[ImageRef], plan_uid: str) -> list[ImageRef]:
     uids = frozenset([plan_uid])
-    meant = [i for i in images if selection.match_plan_reference(i, uids).matches is not False]
-    return list({image.sop_uid: image for image in meant}.values())
+    return list(
+        {
+            i.sop_uid: i for i in images if match_plan_reference(i, uids).matches is not False
+        }.values()
+    )
 
 
 def _lies_in(image: ImageRef, days: Days) -> bool:

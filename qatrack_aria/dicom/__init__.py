@@ -1,1 +1,1 @@
-"""DICOM: queries, retrieval, our storage SCP, attributes, files. Imports nothing of Django."""
+"""DICOM: queries, retrieval, our storage SCP, attributes, files. Does not import Django."""

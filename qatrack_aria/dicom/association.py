@@ -1,4 +1,4 @@
-"""One association with a node: opened with every wait bounded, and named when it fails."""
+"""The association with a node, with bounded waits and named failures."""
 
 from __future__ import annotations
 
@@ -13,19 +13,17 @@ from pynetdicom.sop_class import Verification
 
 from qatrack_aria.dicom import pynetdicom_patches, tls
 from qatrack_aria.dicom.deadline import Deadline
-from qatrack_aria.dicom.limits import limit_association
-from qatrack_aria.dicom.peer import PATIENT_ROOT, STUDY_ROOT, Peer
+from qatrack_aria.dicom.limits import MAX_PDU, limit_association
+from qatrack_aria.dicom.peer import Peer
+from qatrack_aria.dicom.presentation_contexts import (
+    FIND_MODELS,
+    STORAGE_CLASSES,
+    storage_contexts,
+)
 from qatrack_aria.dicom.rejection import rejection_error
 from qatrack_aria.dicom.resolve import connection_failure, resolve, unreachable_error
 from qatrack_aria.dicom.tls import TlsProblem
 from qatrack_aria.dicom.transports import transport_of
-from qatrack_aria.dicom.uids import (
-    CT_IMAGE_STORAGE,
-    PLAN_CLASSES,
-    RT_IMAGE_STORAGE,
-    SPATIAL_REGISTRATION_STORAGE,
-    VARIAN_PLAN_CLASSES,
-)
 from qatrack_aria.errors import (
     AssociationRejectedError,
     NodeBusyError,
@@ -33,56 +31,30 @@ from qatrack_aria.errors import (
 )
 from qatrack_aria.text import error_reason
 
-#: SOP Class UID of C-FIND for each query model of a node (PS3.4 C.6).
-FIND_MODELS = {
-    STUDY_ROOT: "1.2.840.10008.5.1.4.1.2.2.1",
-    PATIENT_ROOT: "1.2.840.10008.5.1.4.1.2.1.1",
-}
-
-#: What may be sent to us. All in the uncompressed transfer syntaxes, which every peer must offer.
-STORAGE_CLASSES = (
-    RT_IMAGE_STORAGE,
-    *PLAN_CLASSES,
-    CT_IMAGE_STORAGE,
-    SPATIAL_REGISTRATION_STORAGE,
-)
-TRANSFER_SYNTAXES = ("1.2.840.10008.1.2.1", "1.2.840.10008.1.2")
-
-#: Larger than any image's usual PDU: fewer pieces to put together (measured; 16382 is the default).
-MAX_PDU = 131072
-
-#: Seconds before a node that was too busy to associate is called again.
+#: Seconds before another attempt to associate with a node that was too busy.
 BUSY_PAUSES = (1.0, 3.0)
-
-for _number, _uid in enumerate(VARIAN_PLAN_CLASSES):
-    pynetdicom_patches.register_private_storage(_uid, f"VarianRTPlanStorage{_number}")
-
-
-def storage_contexts() -> list[PresentationContext]:
-    """The presentation contexts of everything that may be sent to us."""
-    return [build_context(uid, list(TRANSFER_SYNTAXES)) for uid in STORAGE_CLASSES]
 
 
 class Session:
-    """A conversation with one node: the association, opened at first need and again if it breaks.
+    """The association with one node, opened when it is needed, and again after it broke off.
 
     Parameters
     ----------
     peer : Peer
         The node.
     deadline : Deadline
-        No wait goes beyond it.
+        The limit of every wait.
     on_store : callable, optional
-        Takes the C-STORE event of a C-GET and returns its status.
+        Handles the C-STORE event of a C-GET, and returns the status of the response.
     verification : bool
-        Ask for C-ECHO too.
+        Offer C-ECHO too.
     connecting : callable, optional
         Returns a context manager in which the association is opened, for instance a timer.
 
     Raises
     ------
     NodeUnreachableError, AssociationRejectedError
-        By whatever needs the association.
+        From everything that needs the association.
     """
 
     def __init__(
@@ -120,7 +92,7 @@ class Session:
         return self._association
 
     def next_message_id(self) -> int:
-        """The message ID for the next request, the only one whose responses are taken then."""
+        """Return the ID of the next message; from then on only its responses are accepted."""
         self._message_id = self._message_id % 0xFFFF + 1
         pynetdicom_patches.keep_responses(self.association, self._message_id)
         return self._message_id
@@ -139,19 +111,26 @@ class Session:
             association.join(2.0)
 
     def abort(self) -> None:
-        """Break off at once."""
+        """Abort the association at once."""
         association, self._association = self._association, None
         if association is not None:
             pynetdicom_patches.abort(association)
 
     def context(self, service: str) -> Any:
-        """Return the SOP class of C-FIND, or of the node's way of retrieving, if it is offered."""
+        """Return the SOP class of C-FIND, or of the node's retrieve method.
+
+        Raises
+        ------
+        AssociationRejectedError
+            The node does not offer it.
+        """
         model = self._model(service)
         if model not in [cx.abstract_syntax for cx in self.association.accepted_contexts]:
             root = self.peer.query_model.title()
             raise AssociationRejectedError(
-                f"Association: {self.peer} takes our calls but does not offer {service} in the "
-                f"{root} Root model: choose another query model or retrieve method for this node."
+                f"Association: {self.peer} accepts the association but does not offer {service} "
+                f"in the {root} Root model: choose another query model or retrieve method for this "
+                "node."
             )
         return model
 
@@ -160,7 +139,7 @@ class Session:
         return models[self.peer.query_model]
 
     def echo(self) -> int | None:
-        """One C-ECHO (PS3.7 9.1.5).
+        """Send one C-ECHO (PS3.7 9.1.5).
 
         Returns
         -------
@@ -170,7 +149,7 @@ class Session:
         Raises
         ------
         NodeUnreachableError
-            No answer.
+            There was no response.
         """
         message_id = self.next_message_id()
         association = self.association
@@ -180,35 +159,35 @@ class Session:
         began = time.monotonic()
         try:
             status = association.send_c_echo(message_id)
-        except RuntimeError:  # it was broken off just now
-            raise self.lost("C-ECHO", 0) from None
+        except RuntimeError:  # the association has just ended
+            raise self.no_response_error("C-ECHO", 0) from None
         if "Status" not in status:
-            raise self.lost("C-ECHO", time.monotonic() - began)
+            raise self.no_response_error("C-ECHO", time.monotonic() - began)
         return int(status.Status)
 
-    def lost(self, during: str, waited: float) -> NodeUnreachableError:
-        """The error for a conversation that ended in the midst.
+    def no_response_error(self, during: str, waited: float) -> NodeUnreachableError:
+        """Return the error for a response that did not come.
 
         Parameters
         ----------
         during : str
             The step.
         waited : float
-            Seconds since the node was last heard of.
+            Seconds since the last response.
         """
         if self.deadline.expired:
-            what = f"did not finish within the {self.deadline.seconds:g} s allowed in total"
+            what = f"did not finish within the total of {self.deadline.seconds:g} s"
             cure = "raise the node's deadline, or ask again"
         elif waited >= self.peer.response_timeout:
             what = f"was silent for {self.peer.response_timeout:g} s"
-            cure = "ask again; if it stays so, ask whoever runs it"
+            cure = "ask again; if that does not help, ask whoever runs it"
         else:
             what = "broke off the association"
-            cure = "ask again; if it stays so, ask whoever runs it to look into its log"
+            cure = "ask again; if that does not help, ask whoever runs it to check its log"
         return NodeUnreachableError(f"{during}: {self.peer} {what}: {cure}.")
 
     def _open(self) -> Association:
-        """Associate; and once or twice more where the node is only too busy."""
+        """Associate; if the node is only too busy, try again after each pause."""
         for pause in BUSY_PAUSES:
             try:
                 return self._associate()
@@ -224,31 +203,31 @@ class Session:
         for address in targets:
             try:
                 association, connected = self._request(address)
-            except OSError as error:  # no socket of that family: a machine without IPv6
+            except OSError as error:  # no socket of that family, as on a machine without IPv6
                 reasons.append(f"{address}: {error_reason(error)}")
                 continue
             if association.is_established:
                 return association
-            trouble = self._no_tls(address, association)
-            if trouble is not None:
-                raise trouble.error(self.peer)
+            problem = self._tls_problem(address, association)
+            if problem is not None:
+                raise problem.error(self.peer)
             if connected:
                 raise rejection_error(self.peer, association)
-            reasons.append(f"{address}: {self._why_not(address)}")
+            reasons.append(f"{address}: {self._connection_failure(address)}")
         raise unreachable_error(self.peer, reasons)
 
     def _request(self, address: str) -> tuple[Association, bool]:
         connected: list[Any] = []
         ae = pynetdicom_patches.application_entity(self.peer.local_ae_title, address)
-        # pynetdicom's own default, none, waits for as long as the system does: over two minutes.
+        # pynetdicom's default, None, leaves it to the system, which waits for over two minutes.
         ae.connection_timeout = self.deadline.at_most(self.peer.connect_timeout)
         ae.acse_timeout = self.deadline.at_most(self.peer.response_timeout)
         ae.dimse_timeout = self.deadline.at_most(self.peer.response_timeout)
-        ae.network_timeout = None  # a quiet association is no failure; every wait has its own end
+        ae.network_timeout = None  # silence is no failure; each wait has its own limit
         handlers: list[Any] = [
             *pynetdicom_patches.NO_DELAY,
             (evt.EVT_CONN_OPEN, pynetdicom_patches.end_in_time),
-            (evt.EVT_CONN_OPEN, limit_association, [MAX_PDU]),
+            (evt.EVT_CONN_OPEN, limit_association),
             (evt.EVT_CONN_OPEN, lambda event: connected.append(event.address)),
         ]
         contexts, roles = self._contexts()
@@ -266,7 +245,7 @@ class Session:
         )
         pynetdicom_patches.keep_responses(association)
         if not association.is_established:
-            association.kill()  # after an answer that is no DICOM, its connection is still open
+            association.kill()  # after an answer that is not DICOM the connection is still open
         return association, bool(connected)
 
     def _tls_args(self) -> tuple[Any, str] | None:
@@ -274,8 +253,8 @@ class Session:
             return None
         return tls.client_context(self.peer.tls), self.peer.remote_host
 
-    def _no_tls(self, address: str, association: Association) -> TlsProblem | None:
-        """Why there is no TLS, if that is what the association failed for."""
+    def _tls_problem(self, address: str, association: Association) -> TlsProblem | None:
+        """Return the TLS problem that made the association fail, if it was one."""
         answered = association.acceptor.primitive is not None
         if self.peer.tls is None or answered or self.deadline.expired:
             return None
@@ -293,11 +272,11 @@ class Session:
         roles = [build_role(uid, scp_role=True) for uid in STORAGE_CLASSES]
         return contexts + storage_contexts(), roles
 
-    def _why_not(self, address: str) -> str:
-        """Ask the system once more, briefly: pynetdicom only logs why a connection failed."""
+    def _connection_failure(self, address: str) -> str:
+        """Return why a connection failed, by trying again: pynetdicom only logs the reason."""
         if self.deadline.expired:
             return "no time left"
         why = connection_failure(address, self.peer.remote_port, self.deadline.at_most(1.0))
         if why == "no answer":
             return f"{why} within {self.peer.connect_timeout:g} s"
-        return why or "connected only at the second try"
+        return why or "connected at the second attempt only"

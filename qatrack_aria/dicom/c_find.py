@@ -1,4 +1,4 @@
-"""One C-FIND: what was asked, what came back, and whether that is all."""
+"""One C-FIND, and whether its list of answers is complete."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from qatrack_aria.errors import QueryError
 from qatrack_aria.phrases import Phrase, phrase
 
 LIMIT_REACHED = 0xB001
-#: Answers to one query. A QA patient of ten years, 5,000 series of 10 images, has half as many.
+#: Answers to one query. Ten years of a QA patient, 5,000 series of 10 images, are half as many.
 MAX_ANSWERS = 100_000
 
 Answer = TypeVar("Answer")
 
 
 class QueryRecord(NamedTuple):
-    """A query that was made, for the messages."""
+    """A query that was sent, for messages and records."""
 
     level: str
     keys: dict[str, str]
     answers: int
     problem: Phrase | None = None
-    other_patients: int = 0  # answers that are of another patient ID
+    other_patients: int = 0  # answers with another Patient ID
 
     def __str__(self) -> str:
         keys = ", ".join(f"{name}={value}" for name, value in self.keys.items())
@@ -36,32 +36,32 @@ class QueryRecord(NamedTuple):
 
 
 def find(
-    session: Session, asked: Dataset, read: Callable[[Dataset], Answer]
+    session: Session, query: Dataset, read: Callable[[Dataset], Answer]
 ) -> tuple[list[Answer], Phrase | None]:
-    """One C-FIND (PS3.4 C.4.1).
+    """Send one C-FIND (PS3.4 C.4.1).
 
     Parameters
     ----------
     session : Session
-        With the node.
-    asked : Dataset
+        The association with the node.
+    query : Dataset
         The identifier to send.
     read : callable
-        Takes what is needed out of each answer as it comes: a data set is twenty times as large.
+        Reads what is needed from each answer as it arrives: a data set is twenty times as large.
 
     Returns
     -------
     tuple of (list, Phrase or None)
-        What was read of the answers, and what was wrong with the whole, if anything: a failure
-        status, a list cut at the server's limit (0xB001), or an answer that cannot be decoded.
-        A list with a hole in it is worth no more than none.
+        What was read from the answers, and why they are not complete, if so: a failure status, a
+        list cut at the server's limit (0xB001), or an answer that cannot be decoded. An incomplete
+        list must not be used.
 
     Raises
     ------
     NodeUnreachableError
-        The association broke, or no answer came in time.
+        The association ended, or a response did not come in time.
     QueryError
-        More than :data:`MAX_ANSWERS` came, with no end in sight.
+        There are more than :data:`MAX_ANSWERS`.
     """
     model = session.context("C-FIND")
     message_id = session.next_message_id()
@@ -69,39 +69,38 @@ def find(
     association.dimse_timeout = session.deadline.at_most(session.peer.response_timeout)
     answers: list[Answer] = []
     unreadable = 0
-    heard = time.monotonic()
+    last_response = time.monotonic()
     try:
-        responses = association.send_c_find(asked, model, message_id)
-    except RuntimeError:  # it was broken off just now
-        raise session.lost("C-FIND", 0) from None
+        responses = association.send_c_find(query, model, message_id)
+    except RuntimeError:  # the association has just ended
+        raise session.no_response_error("C-FIND", 0) from None
     for status, answer in responses:
         code = status.get("Status")
         if code is None or session.deadline.expired:
             session.abort()
             break
-        heard = time.monotonic()
+        last_response = time.monotonic()
         if code not in PENDING:
             return answers, _problem(int(code), unreadable)
         if len(answers) + unreadable >= MAX_ANSWERS:
             session.abort()
-            raise _endless(session, asked)
+            raise _too_many_answers(session, query)
         if answer is None:
             unreadable += 1
         else:
             decode_texts(answer, session.peer.character_set)
             answers.append(read(answer))
-    raise session.lost("C-FIND", time.monotonic() - heard)
+    raise session.no_response_error("C-FIND", time.monotonic() - last_response)
 
 
-def _endless(session: Session, asked: Dataset) -> QueryError:
-    keys = {element.keyword: str(element.value) for element in asked if element.value}
+def _too_many_answers(session: Session, query: Dataset) -> QueryError:
+    keys = {element.keyword: str(element.value) for element in query if element.value}
     keys.pop("SpecificCharacterSet", None)
     level = keys.pop("QueryRetrieveLevel")
-    query = QueryRecord(level, keys, MAX_ANSWERS, phrase("endless"))
+    record = QueryRecord(level, keys, MAX_ANSWERS, phrase("endless"))
     return QueryError(
-        f"C-FIND: {session.peer} lists more than anybody can have asked for ({query}), so we broke "
-        "off: it may list all that it holds, whatever is asked. Whoever runs it must look into "
-        "its log."
+        f"C-FIND: {session.peer} lists more than any query can match ({record}), so we aborted: it "
+        "may list all that it holds, whatever the keys. Whoever runs it must check its log."
     )
 
 

@@ -1,7 +1,7 @@
-"""Character sets of what is asked and answered (Specific Character Set, PS3.3 C.12.1.1.2).
+"""Character sets of queries and answers (Specific Character Set, PS3.3 C.12.1.1.2).
 
-A letter that a set does not have would be sent as ``?``, which is a wildcard, and would find the
-plans of others. So it is an error before anything is sent.
+A letter outside the character set would be sent as ``?``, a wildcard that finds other patients'
+plans. So it is an error before anything is sent.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-#: Value representations that are written in the character set (PS3.5 6.1.2.3).
+#: Value representations that the character set applies to (PS3.5 6.1.2.3).
 TEXTS = ("LO", "LT", "PN", "SH", "ST", "UC", "UT")
 
-#: Value representations whose values are strings that no conversion alters.
+#: Value representations whose values are strings that no conversion changes.
 STRINGS = frozenset(("AE", "CS", "DA", "LO", "SH", "TM", "UI"))
 
-#: What fills a value up to an even length (PS3.5 6.2).
+#: Padding of a value to an even length (PS3.5 6.2).
 PADDING = " \0"
-#: What begins another set within a text (ISO 2022).
+#: Begins another character set within a text (ISO 2022).
 ESCAPE = "\x1b"
-#: Terms for plain ASCII.
+#: Defined terms for plain ASCII.
 DEFAULT = ("", "ISO_IR 6", "ISO 2022 IR 6")
 
-#: Defined terms, and what they are called; the first is DICOM's own way of today.
+#: Defined terms and their labels; the first is the most general.
 CHOICES = (
     ("ISO_IR 192", "Unicode (ISO_IR 192)"),
     ("ISO_IR 100", "Western Europe (ISO_IR 100)"),
@@ -46,27 +46,26 @@ CHOICES = (
 
 
 def can_encode(text: str, character_set: str) -> bool:
-    """Whether all of a text can be written in a character set.
+    """Return whether a text can be encoded in a character set.
 
     Parameters
     ----------
     text : str
-        What is to be sent.
+        The text to send.
     character_set : str
         Specific Character Set; several are separated by a backslash.
     """
     encodings = _encodings(character_set)
-    return all(any(_holds(letter, encoding) for encoding in encodings) for letter in text)
+    return all(any(_encodes(letter, encoding) for encoding in encodings) for letter in text)
 
 
 def decode_texts(ds: Dataset, character_set: str) -> None:
-    """Make a data set from outside one that can be gone through, with texts that can be read.
+    """Decode the texts of a received data set, and remove values that cannot be converted.
 
-    Values that cannot be converted are left out. Where the data set does not say what its texts
-    are written in, they are by the standard plain ASCII; what is not, pydicom has read byte by
-    byte, and is read again. Bytes that the character set does not allow are left so. What needs
-    none of that stays as it was read (:func:`plain_text`): converting it is most of the work of
-    a long list of answers.
+    A data set without a Specific Character Set should be plain ASCII. Where it is not, pydicom has
+    decoded it byte by byte; it is decoded again with the character set given here, unless its bytes
+    are not valid in that. Plain values are not converted (:func:`plain_text`): that would be most
+    of the work for a long list of answers.
 
     Parameters
     ----------
@@ -79,44 +78,44 @@ def decode_texts(ds: Dataset, character_set: str) -> None:
     for tag in others:
         try:
             ds[tag]
-        except Exception:  # pydicom raises of every kind on garbage
+        except Exception:  # malformed data make pydicom raise errors of any type
             del ds[tag]
     if not ds.get("SpecificCharacterSet"):
         for tag in others:
             if tag in ds:
-                _assume(ds[tag], character_set)
+                _decode_as(ds[tag], character_set)
 
 
 def plain_text(ds: Dataset, tag: Any) -> str | None:
-    """The text of an element that is the same in every character set, as it was read.
+    """Return the value of an element if it is the same in every character set, as it was read.
 
     Parameters
     ----------
     ds : Dataset
         An answer, or the header of a file.
     tag : BaseTag
-        Of a top-level element.
+        The tag of a top-level element.
 
     Returns
     -------
     str or None
-        All values with the backslashes between them; ``None`` where there is none, or where
-        pydicom has to convert it.
+        All values, separated by backslashes; ``None`` if there is none, or if pydicom has to
+        convert it.
     """
     try:
         element = ds.get_item(tag)
-    except Exception:  # pydicom converts what is empty, and raises of every kind
+    except Exception:  # pydicom converts an empty value, with errors of any type
         return None
     value = getattr(element, "value", None)
     if not isinstance(value, bytes) or not value.isascii():
         return None
     text = value.decode("ascii").rstrip(PADDING)
-    kind = getattr(element, "VR", None) or _usual_kind(tag)
-    return text if text and text.isprintable() and kind in STRINGS else None
+    vr = getattr(element, "VR", None) or _dictionary_vr(tag)
+    return text if text and text.isprintable() and vr in STRINGS else None
 
 
-def _usual_kind(tag: Any) -> str:
-    """The value representation of an attribute; those of implicit VR do not tell it."""
+def _dictionary_vr(tag: Any) -> str:
+    """Return the value representation of an attribute by the dictionary, for implicit VR."""
     from pydicom.datadict import dictionary_VR
 
     try:
@@ -125,10 +124,10 @@ def _usual_kind(tag: Any) -> str:
         return ""
 
 
-def _assume(element: Any, character_set: str) -> None:
+def _decode_as(element: Any, character_set: str) -> None:
     text = element.value
     if element.VR in TEXTS and isinstance(text, str) and not _plain(text):
-        element.value = _reread(text, character_set)
+        element.value = _decode_again(text, character_set)
 
 
 def _plain(text: str) -> bool:
@@ -140,18 +139,18 @@ def _encodings(character_set: str) -> list[str]:
 
     terms = character_set.split("\\")
     encodings = charset.convert_encodings(terms)
-    # pydicom writes the default repertoire in ISO 8859-1, of which it has only the first half.
+    # pydicom encodes the default repertoire in ISO 8859-1, only half of which belongs to it.
     return ["ascii" if term in DEFAULT else e for term, e in zip(terms, encodings)]
 
 
-def _holds(letter: str, encoding: str) -> bool:
+def _encodes(letter: str, encoding: str) -> bool:
     try:
         return bool(letter.encode(encoding))
     except (UnicodeError, LookupError):
         return False
 
 
-def _reread(text: str, character_set: str) -> str:
+def _decode_again(text: str, character_set: str) -> str:
     from pydicom import charset
 
     with warnings.catch_warnings():

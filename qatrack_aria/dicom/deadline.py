@@ -1,4 +1,4 @@
-"""The one time by which a retrieval must have ended."""
+"""The time by which a retrieval must have ended."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import time
 
 
 class Deadline:
-    """Counts down from the moment it is made.
+    """Counts down from its creation.
 
     Parameters
     ----------
     seconds : float
         Time allowed in total, in seconds.
     spent : float
-        Seconds of it that have gone by already.
+        Seconds of it that have elapsed already.
     """
 
     def __init__(self, seconds: float, spent: float = 0.0) -> None:
@@ -22,7 +22,7 @@ class Deadline:
 
     @property
     def elapsed(self) -> float:
-        """Seconds that have gone by."""
+        """Seconds that have elapsed."""
         return time.monotonic() - self._started
 
     @property
@@ -32,9 +32,9 @@ class Deadline:
 
     @property
     def expired(self) -> bool:
-        """Whether nothing is left."""
+        """Whether no time is left."""
         return self.remaining <= 0
 
     def at_most(self, seconds: float) -> float:
-        """A wait of so many seconds, cut to what is left (and never 0, which means "for ever")."""
+        """Return `seconds`, or what is left if less; never 0, which would mean no limit."""
         return max(0.001, min(seconds, self.remaining))

@@ -1,4 +1,4 @@
-"""What C-FIND, C-MOVE and C-GET have in common: the identifier, and the statuses on the way."""
+"""The identifier and the pending statuses of C-FIND, C-MOVE and C-GET."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PENDING = (0xFF00, 0xFF01)
 def identifier(
     level: str, keys: Mapping[str, Any], returned: Iterable[str] = (), character_set: str = ""
 ) -> Dataset:
-    """The identifier of a request.
+    """Make the identifier of a request.
 
     Parameters
     ----------
@@ -24,14 +24,14 @@ def identifier(
     keys : mapping of str to str
         Keywords and the values to match.
     returned : iterable of str
-        Keywords whose values are to be told.
+        Keywords of the attributes to return.
     character_set : str
-        Specific Character Set of the values; told where they need it.
+        Specific Character Set of the values; sent only if a value is not plain ASCII.
 
     Raises
     ------
     ValueError
-        A value cannot be written in it: it would go out with a wildcard.
+        A value cannot be encoded in it: the letter would be sent as a wildcard.
     """
     plain = all(str(value).isascii() for value in keys.values())
     if not plain and not all(can_encode(str(v), character_set) for v in keys.values()):

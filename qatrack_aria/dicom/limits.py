@@ -1,7 +1,7 @@
-"""How much a peer may send before it is cut off, whoever has called whom.
+"""Limits on what a peer may send, on associations that it or we have requested.
 
-pynetdicom takes memory for whatever length a PDU claims, and puts a data set together out of as
-many pieces as come.
+pynetdicom allocates memory for whatever length a PDU claims, and assembles a data set from any
+number of fragments.
 """
 
 from __future__ import annotations
@@ -12,29 +12,32 @@ from pynetdicom import evt
 
 from qatrack_aria.dicom.pynetdicom_patches import read_by, socket_of, unfiled_bytes
 
-#: Bytes that have been sent and not yet been filed: 80 images of a TrueBeam.
+#: Bytes of a PDU. More than the usual one of an image: fewer fragments to assemble (measured; the
+#: default is 16382).
+MAX_PDU = 131072
+#: Bytes that have been sent and are not filed yet: 80 images of a TrueBeam.
 MAX_UNFILED = 256 * 2**20
 
 
 def receive(sock: Any, size: int) -> bytearray:
-    """Return so many bytes, or fewer if the peer has closed the connection."""
+    """Read `size` bytes, or fewer if the peer has closed the connection."""
     data = bytearray(size)
     got = 0
     with memoryview(data) as view:
         while got < size:
             try:
-                piece = sock.recv_into(view[got:])
+                received = sock.recv_into(view[got:])
             except OSError:
                 if not got:
                     raise
-                break  # what came before a reset did come
-            if not piece:
+                break  # what arrived before a reset counts
+            if not received:
                 break
-            got += piece
+            got += received
     return data[:got] if got < size else data
 
 
-def limit_association(event: evt.Event, max_pdu: int) -> None:
+def limit_association(event: evt.Event) -> None:
     """Limit what a peer may send on an association that we have requested (EVT_CONN_OPEN).
 
     A peer that exceeds a limit is disconnected.
@@ -42,7 +45,7 @@ def limit_association(event: evt.Event, max_pdu: int) -> None:
     association: Any = event.assoc
 
     def read(size: int) -> bytearray:
-        if size > max_pdu or unfiled_bytes(association) > MAX_UNFILED:
+        if size > MAX_PDU or unfiled_bytes(association) > MAX_UNFILED:
             raise ConnectionError("more than is allowed")
         return receive(socket_of(association), size)
 

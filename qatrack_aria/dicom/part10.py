@@ -1,4 +1,4 @@
-"""Reading an instance from disk, and making sure that all of it is there."""
+"""Instances on disk (PS3.10): reading their headers, checking that they are whole."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.filereader import data_element_generator
 
-from qatrack_aria.dicom.attributes import READ, text
+from qatrack_aria.dicom.attributes import READ
 from qatrack_aria.dicom.character_sets import decode_texts
 from qatrack_aria.dicom.uids import RT_IMAGE_STORAGE
+from qatrack_aria.dicom.values import text
 
 UNDEFINED_LENGTH = 0xFFFFFFFF
+PIXEL_DATA_TAG = 0x7FE00010
 PIXEL_DATA = b"\xe0\x7f\x10\x00"
 #: Sequences that describe a member of staff (PS3.3 section 10.1).
 PEOPLE = {
@@ -29,7 +31,6 @@ PEOPLE = {
     "ReferringPhysicianIdentificationSequence",
     "VerifyingObserverIdentificationCodeSequence",
 }
-PIXEL_DATA_TAG = 0x7FE00010
 
 
 class UnreadableError(Exception):
@@ -37,26 +38,26 @@ class UnreadableError(Exception):
 
 
 def read_file(path: Path, character_set: str = "ISO_IR 192") -> Dataset:
-    """Read the header of an instance and make sure that all of its pixels are there.
+    """Read the header of an instance, and check that its pixel data are complete.
 
     Parameters
     ----------
     path : Path
         A DICOM file (PS3.10).
     character_set : str
-        Specific Character Set of a file that does not say.
+        Specific Character Set of a file that names none.
 
     Returns
     -------
     Dataset
-        What :mod:`qatrack_aria.dicom.attributes` reads.
+        The attributes that :mod:`qatrack_aria.dicom.attributes` reads.
 
     Raises
     ------
     UnreadableError
-        The file cannot be read, or ends early; the message says how.
+        The file is not DICOM, or not complete; the message says why.
     OSError
-        The disk did not give it.
+        The disk did not return it.
     """
     with open(path, "rb") as file:
         try:
@@ -64,10 +65,10 @@ def read_file(path: Path, character_set: str = "ISO_IR 192") -> Dataset:
             _check_whole(file, ds)
         except UnreadableError:
             raise
-        except Exception as error:  # pydicom raises of every kind on garbage
+        except Exception as error:  # malformed data make pydicom raise errors of any type
             if isinstance(error, OSError) and error.errno:
-                raise  # the disk's own; pydicom's have no number
-            # Its words may be those of the file: a patient's name.
+                raise  # an error of the disk; those of pydicom have no number
+            # pydicom's message may quote the file, such as a patient's name.
             raise UnreadableError(
                 f"it is not readable as DICOM ({type(error).__name__})"
             ) from error
@@ -78,23 +79,23 @@ def read_file(path: Path, character_set: str = "ISO_IR 192") -> Dataset:
 
 
 def without_staff(path: Path) -> bytes:
-    """An instance as a file (PS3.10) that names nobody but the patient.
+    """Return an instance as a file (PS3.10) without the names of staff.
 
-    Consoles write the logins of their users into Operators' Name and its like. The pixels stay as
-    they are.
+    Consoles write the logins of their users into attributes such as Operators' Name. The pixel
+    data are not changed.
     """
     ds = pydicom.dcmread(path)
-    _forget_staff(ds)
+    _remove_staff(ds)
     file = io.BytesIO()
     ds.save_as(file)
     return file.getvalue()
 
 
-def _forget_staff(ds: Dataset) -> None:
+def _remove_staff(ds: Dataset) -> None:
     for tag in list(ds.keys()):
         try:
             element = ds[tag]
-        except Exception:  # as above; it cannot be written either
+        except Exception:  # as above; it could not be written either
             del ds[tag]
             continue
         if element.keyword in PEOPLE:
@@ -103,7 +104,7 @@ def _forget_staff(ds: Dataset) -> None:
             element.value = ""
         elif element.VR == "SQ":
             for item in element.value:
-                _forget_staff(item)
+                _remove_staff(item)
 
 
 def _check_whole(file: BinaryIO, ds: Dataset) -> None:
@@ -117,13 +118,13 @@ def _check_whole(file: BinaryIO, ds: Dataset) -> None:
 
 
 def _is_rt_image(ds: Dataset) -> bool:
-    # The file meta information, too: a file may end before the data set tells.
+    # The file meta information too: a file may end before the data set's SOP Class UID.
     classes = (text(ds, "SOPClassUID"), text(ds.file_meta, "MediaStorageSOPClassUID"))
     return RT_IMAGE_STORAGE in classes
 
 
 def _check_end(file: BinaryIO, ds: Dataset) -> None:
-    # pydicom takes a last value that is cut short for a whole one.
+    # pydicom accepts a last value that is cut short.
     if not len(ds):
         raise UnreadableError("it has no data set")
     last = ds.get_item(max(ds.keys()))
@@ -134,7 +135,7 @@ def _check_end(file: BinaryIO, ds: Dataset) -> None:
 
 
 def _pixel_bytes(ds: Dataset) -> int:
-    """Bytes of uncompressed pixel data that the header promises, 0 where it promises none."""
+    """Return the number of bytes of pixel data by the header; 0 if it describes no pixels."""
     if "Rows" not in ds or "Columns" not in ds:
         return 0
     syntax = ds.file_meta.TransferSyntaxUID
@@ -147,7 +148,7 @@ def _pixel_bytes(ds: Dataset) -> int:
 
 
 def _check_pixels(file: BinaryIO, ds: Dataset, wanted: int) -> None:
-    # pydicom stops with the file at the pixel data's tag.
+    # pydicom leaves the file at the tag of the pixel data.
     start = file.tell()
     head = file.read(12)
     if head[:4] != PIXEL_DATA:
@@ -159,26 +160,26 @@ def _check_pixels(file: BinaryIO, ds: Dataset, wanted: int) -> None:
     else:
         raise UnreadableError("it ends inside the pixel data")
     end = file.seek(0, os.SEEK_END)
-    there = end - value_at
+    available = end - value_at
     if ds.file_meta.TransferSyntaxUID.is_compressed:
-        length = wanted = 1  # of undefined length; only that something is there can be seen here
-    if there < length or length < wanted:
+        length = wanted = 1  # of undefined length: only check that there is any
+    if available < length or length < wanted:
         raise UnreadableError(
-            f"it has {max(0, min(there, length))} bytes of pixel data where {wanted} belong"
+            f"it has {max(0, min(available, length))} bytes of pixel data where {wanted} belong"
         )
     if not ds.file_meta.TransferSyntaxUID.is_compressed:
         _check_rest(file, ds, value_at + length, end)
 
 
 def _check_rest(file: BinaryIO, ds: Dataset, at: int, end: int) -> None:
-    # Where a piece of the pixels came twice, they are shifted, and the last of them follow here.
+    # If a fragment arrived twice, the pixels are shifted, and the last of them follow here.
     file.seek(at)
     last = PIXEL_DATA_TAG
     try:
         implicit = ds.file_meta.TransferSyntaxUID.is_implicit_VR
         for element in data_element_generator(file, implicit, True):
             if not isinstance(element, RawDataElement):
-                return  # a sequence that tells its own end
+                return  # a sequence, whose length is its own
             if element.tag <= last:
                 break
             last, at = element.tag, element.value_tell + element.length

@@ -1,4 +1,4 @@
-"""Whom we talk to, and how; the words for it are DICOM's."""
+"""The configuration of one node, in DICOM's words."""
 
 from __future__ import annotations
 
@@ -12,17 +12,16 @@ PATIENT_ROOT = "PATIENT"
 
 @dataclass(frozen=True)
 class Tls:
-    """The files of one node, all in PEM.
+    """The TLS files of one node, all in PEM.
 
     Attributes
     ----------
     ca_file : str
-        Certificates of the authorities to believe; empty for those that the system believes.
+        Certificates of the trusted authorities; empty for those that the system trusts.
     certificate_file, key_file : str
-        Our certificate, with those between it and the authority, and its key; the key may be in
-        the same file.
+        Our certificate, with the intermediate ones, and its key; the key may be in the same file.
     check_host : bool
-        Whether the node's certificate must name the host that we call.
+        Whether the node's certificate must name the host.
     """
 
     ca_file: str = ""
@@ -33,11 +32,11 @@ class Tls:
 
 @dataclass(frozen=True)
 class Peer:
-    """Who is called, how, and how long each wait may be.
+    """A node's addresses and titles, its query and retrieve methods, and the limit of each wait.
 
-    Hosts are names or IPv4 or IPv6 addresses, times are seconds. `character_set` is the Specific
-    Character Set of what we ask, `stable_answers` how often a list that may be growing must come
-    out the same again.
+    Hosts are names or IPv4 or IPv6 addresses, times are in seconds. `character_set` is the Specific
+    Character Set of our queries, `stable_answers` the number of identical answers in a row that
+    confirm a list that may be growing.
     """
 
     name: str
@@ -63,6 +62,6 @@ class Peer:
 
     @property
     def where(self) -> str:
-        """Host and port as one writes them."""
+        """Host and port, an IPv6 address in brackets."""
         host = f"[{self.remote_host}]" if ":" in self.remote_host else self.remote_host
         return f"{host}:{self.remote_port}"

@@ -1,6 +1,6 @@
-"""All that depends on private parts of pynetdicom, or on its version (2.0 to 3).
+"""All code that depends on private parts of pynetdicom, or on its version (2.0 to 3).
 
-No other module touches them, and ``tests/dicom/test_pynetdicom_patches.py`` names each of them.
+No other module uses them, and ``tests/dicom/test_pynetdicom_patches.py`` names each of them.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from pynetdicom.transport import (
     ThreadedAssociationServer,
 )
 
-#: Seconds that the last words to a peer may take: sending an A-ABORT takes about 0.1.
+#: Seconds to end an association: sending an A-ABORT takes about 0.1.
 ABORT_TIMEOUT = 1.0
 
-#: Seconds between two looks whether a connection is still there that an answer is to come by.
-LOOK = 0.2
+#: Seconds between two checks whether the connection that a response will use still exists.
+CHECK_INTERVAL = 0.2
 
 _QUICK_ACK = getattr(socket, "TCP_QUICKACK", None)  # Linux
 _HAS_IPV6 = int(pynetdicom.__version__.split(".")[0]) >= 3
@@ -47,10 +47,9 @@ _logging_before: tuple[bool, bool, int] = (True, True, logging.NOTSET)
 def private_logging() -> Iterator[None]:
     """Keep patients and staff out of pynetdicom's log while one of our associations is open.
 
-    At level INFO pynetdicom logs whole identifiers. And where nobody has set its level, its
-    errors, which ours repeat in plain words, would go to standard error. Both are as they were
-    when the last association of ours has ended: other users of pynetdicom in the same process
-    keep their configuration.
+    At level INFO pynetdicom logs whole identifiers. Where no level is set, its errors, which ours
+    repeat in plain words, would go to standard error. Both settings are restored when our last
+    association has ended, for other users of pynetdicom in the same process.
     """
     global _logging_users, _logging_before
     logger = logging.getLogger("pynetdicom")
@@ -80,7 +79,7 @@ def private_logging() -> Iterator[None]:
 def register_private_storage(uid: str, keyword: str) -> None:
     """Make pynetdicom treat a private SOP class as one of Storage.
 
-    Without it a C-STORE of that class is accepted in the negotiation and then refused.
+    Without it, pynetdicom accepts the class in the negotiation and then refuses each C-STORE.
     """
     if uid in sop_class._STORAGE_CLASSES.values():
         return
@@ -91,11 +90,11 @@ def register_private_storage(uid: str, keyword: str) -> None:
         sop_class._STORAGE_CLASSES[keyword] = uid
 
 
-# --- calling ----------------------------------------------------------------------------------
+# --- requesting -------------------------------------------------------------------------------
 
 
 class _IPv6Socket(AssociationSocket):
-    """The socket of a requestor that calls an IPv6 address."""
+    """The socket of a requestor, for an IPv6 address."""
 
     def _create_socket(self, address: Any = ("", 0)) -> socket.socket:
         sock = socket.socket(socket.AF_INET6, socket.SOCK_STREAM)
@@ -106,7 +105,7 @@ class _IPv6Socket(AssociationSocket):
 
 
 class _IPv6Entity(ApplicationEntity):
-    """pynetdicom before 3 makes IPv4 sockets only; the rest of it does not mind the family."""
+    """An application entity with IPv6 sockets; pynetdicom before 3 makes IPv4 ones only."""
 
     def _create_socket(self, assoc: Any, address: Any, tls_args: Any) -> AssociationSocket:
         sock = _IPv6Socket(assoc, address=address)
@@ -115,26 +114,26 @@ class _IPv6Entity(ApplicationEntity):
 
 
 def application_entity(ae_title: str, address: str) -> ApplicationEntity:
-    """An application entity that can call `address`, an IPv4 or an IPv6 one."""
+    """Return an application entity that can connect to `address`, IPv4 or IPv6."""
     if ":" in address and not _HAS_IPV6:
         return _IPv6Entity(ae_title=ae_title)
     return ApplicationEntity(ae_title=ae_title)
 
 
 def keep_responses(association: Association, message_id: int | None = None) -> None:
-    """Leave each response to who waits for it; for associations that we requested.
+    """Keep responses for the thread that waits for them, on an association that we requested.
 
-    pynetdicom (2.0 to 3.0) pauses a requestor's reactor while it waits for a response. Under load
-    that reactor may just have passed its stop, and takes the response away as "unexpected". And
-    it asks no response to which request it belongs: where a peer goes on after a final response,
-    its answers would be taken for those to the next, and a list with a hole in it for a whole one.
+    pynetdicom (2.0 to 3.0) pauses a requestor's reactor while a thread waits for a response. Under
+    load the reactor may just have passed that point, and discards the response as "unexpected".
+    Nor does pynetdicom check to which request a response belongs. If a peer went on after a final
+    response, its answers would count for the next request, and an incomplete list as complete.
 
     Parameters
     ----------
     association : Association
-        As soon as it is there.
+        An association that has just been requested.
     message_id : int, optional
-        From now on only responses to this request are taken.
+        From now on, accept only responses to this request.
     """
     end_waits_with_connection(association)
     dimse: Any = association.dimse
@@ -157,9 +156,9 @@ def keep_responses(association: Association, message_id: int | None = None) -> N
 def end_waits_with_connection(association: Association) -> None:
     """End each wait for a message, or for a release, when the connection has ended.
 
-    pynetdicom (2.0 to 3.0) reports that end once. A thread that has been woken by it may ask again
-    before the association is marked as over; and the reactor may take the report away from a
-    thread that has just begun to wait for a release. Either would then wait for its whole timeout.
+    pynetdicom (2.0 to 3.0) reports that end once. A thread that it wakes may wait again before the
+    association is marked as ended; and the reactor may consume the report before a thread that
+    has just begun to wait for a release. Either would wait for its whole timeout.
     """
     dimse, dul = association.dimse, association.dul
     get_at_once, receive_pdu = type(dimse).get_msg, type(dul).receive_pdu
@@ -189,12 +188,12 @@ def end_waits_with_connection(association: Association) -> None:
 def _while_connected(
     association: Association, take: Callable[[float], Any], timeout: float | None
 ) -> Any:
-    """What can be taken within a time; None if that is up, or the connection has ended."""
+    """Return what `take` returns within `timeout`; None after that, or when the connection ends."""
     until = _end(timeout)
     while True:
         left = until - time.monotonic()
         is_over = left <= 0 or not association.dul.is_alive()
-        taken = take(0 if is_over else min(left, LOOK))
+        taken = take(0 if is_over else min(left, CHECK_INTERVAL))
         if taken is not None or is_over:
             return taken
 
@@ -204,21 +203,21 @@ def _end(timeout: float | None) -> float:
 
 
 def abort(association: Association) -> None:
-    """Abort, and wake the thread that waits for a response, as a lost connection would."""
+    """Abort, and wake the thread that waits for a response, as a broken connection would."""
     association.abort()
     if association.is_alive() and association is not threading.current_thread():
-        association.join(ABORT_TIMEOUT)  # or it might undo both of the next
-    # That thread may be just about to ask, and then waits for the reactor, now gone, to pause.
+        association.join(ABORT_TIMEOUT)  # or its thread might undo the next two steps
+    # A thread about to wait for a response would wait for the reactor, now gone, to pause.
     association._is_paused = True
     association.dimse.msg_queue.put((None, None))
 
 
 def set_no_delay(event: evt.Event) -> None:
-    """Send small messages at once, and acknowledge what comes at once; for :data:`NO_DELAY`.
+    """Send and acknowledge small messages at once; for :data:`NO_DELAY`.
 
     Nagle's algorithm on one side and delayed acknowledgements on the other cost 40 ms a message
-    (measured). We end the first for what we send, and the second for a peer that has not ended the
-    first. Linux falls back to delaying whenever something is sent; elsewhere it cannot be asked.
+    (measured). We disable both, the second for a peer that has not disabled the first. Linux
+    enables the delay again whenever data are sent; other systems have no such option.
     """
     connection: Any = event.assoc.dul.socket
     if connection is None or connection.socket is None:
@@ -229,36 +228,36 @@ def set_no_delay(event: evt.Event) -> None:
             connection.socket.setsockopt(socket.IPPROTO_TCP, _QUICK_ACK, 1)
 
 
-#: Handlers for every association, called or calling.
+#: Handlers for every association, as requestor or acceptor.
 NO_DELAY = ((evt.EVT_CONN_OPEN, set_no_delay), (evt.EVT_DATA_SENT, set_no_delay))
 
 
 def end_in_time(event: evt.Event) -> None:
-    """Have the association end, and its socket closed, whatever the peer does (EVT_CONN_OPEN).
+    """Make the association end, and close its socket, whatever the peer does (EVT_CONN_OPEN).
 
-    pynetdicom ends an association by waiting for its thread that reads PDUs. Where a peer has
-    fallen silent in the midst of one, that thread reads for ever; and where it has reset the
-    connection, pynetdicom 3 leaves the socket open.
+    To end an association, pynetdicom waits for the thread that reads PDUs. If the peer has fallen
+    silent within a PDU, that thread reads for ever; if it has reset the connection, pynetdicom 3
+    leaves the socket open.
     """
     association: Any = event.assoc
     connection = association.dul.socket.socket
     kill = association.kill
 
     def kill_in_time() -> None:
-        at_last = threading.Timer(ABORT_TIMEOUT, cut, [connection])
-        at_last.start()
+        timer = threading.Timer(ABORT_TIMEOUT, shut_down, [connection])
+        timer.start()
         try:
             kill()
         finally:
-            at_last.cancel()
-            at_last.join()
+            timer.cancel()
+            timer.join()
             connection.close()
 
     association.kill = kill_in_time
 
 
-def cut(connection: socket.socket) -> None:
-    """Hang up; whoever reads from the connection finds its end."""
+def shut_down(connection: socket.socket) -> None:
+    """Shut down a connection; a thread that reads from it finds its end."""
     with contextlib.suppress(OSError):  # it is closed already
         connection.shutdown(socket.SHUT_RDWR)
 
@@ -267,53 +266,54 @@ def cut(connection: socket.socket) -> None:
 
 
 def unfiled_bytes(association: Any) -> int:
-    """Return the number of bytes that an association has received and that nobody has taken."""
+    """Return the number of bytes that an association has received and not yet processed."""
     dimse = association.dimse
-    begun = dimse.message
+    incomplete = dimse.message
     with dimse.msg_queue.mutex:
-        whole = [message for _, message in dimse.msg_queue.queue]
-    # What a C-STORE brings, or an answer.
-    sets = [getattr(message, kind, None) for message in whole for kind in ("DataSet", "Identifier")]
+        complete = [message for _, message in dimse.msg_queue.queue]
+    sets = [  # of C-STORE requests, and of answers
+        getattr(message, kind, None) for message in complete for kind in ("DataSet", "Identifier")
+    ]
     size = sum(data.getbuffer().nbytes for data in sets if data is not None)
-    if begun is not None:
-        size += begun.data_set.tell() + begun.encoded_command_set.tell()
+    if incomplete is not None:
+        size += incomplete.data_set.tell() + incomplete.encoded_command_set.tell()
     return int(size)
 
 
 def socket_of(association: Any) -> Any:
-    """Return the socket of an association, ``None`` once it has been closed."""
+    """Return the socket of an association; ``None`` once it is closed."""
     connection = association.dul.socket
     return None if connection is None else connection.socket
 
 
 def read_by(association: Any, read: Callable[[int], bytearray]) -> None:
-    """Have an association read from its socket by `read`, which takes the number of bytes.
+    """Make an association read from its socket by `read`, which takes the number of bytes.
 
-    pynetdicom takes memory for whatever length a PDU claims, and reads 4096 bytes at a time, which
-    is a third of a receiver's work.
+    pynetdicom allocates memory for whatever length a PDU claims, and reads 4096 bytes at a time,
+    which is a third of a receiver's work.
     """
     association.dul.socket.recv = read
 
 
 def decode_by(association: Any, decode: Callable[[Any, bytearray], Any]) -> None:
-    """Have an association decode PDUs by `decode`, which takes pynetdicom's decoder and the PDU."""
+    """Make an association decode PDUs by `decode`, which takes pynetdicom's decoder and the PDU."""
     dul = association.dul
     dul._decode_pdu = functools.partial(decode, dul._decode_pdu)
 
 
 def threads_of(association: Any) -> list[Any]:
-    """Return the threads of an association: its own, and the one that reads."""
+    """Return the threads of an association: its own, and the one that reads PDUs."""
     return [association, association.dul]
 
 
 def run_by(association: Any, run: Callable[[Any], None], read: Callable[[Any], None]) -> None:
-    """Run an association's threads by `run` and `read`, which take what pynetdicom would run."""
+    """Make an association's threads run `run` and `read`, which take what pynetdicom would run."""
     association.run = functools.partial(run, association.run)
     association.dul.run = functools.partial(read, association.dul.run)
 
 
 def stop_waiting(association: Any) -> None:
-    """Wake an association that waits for an A-ASSOCIATE: ``None`` is what a timeout gives."""
+    """Wake an association that waits for an A-ASSOCIATE-RQ, as a timeout would."""
     association.dul.to_user_queue.put(None)
 
 
@@ -326,7 +326,7 @@ def handler_class(prepare: Callable[[Any, Association], None]) -> type[RequestHa
     Parameters
     ----------
     prepare : callable
-        Takes the server and the association of a client that has just connected.
+        Called with the server and the association of a client that has just connected.
     """
 
     class Handler(RequestHandler):
@@ -339,17 +339,17 @@ def handler_class(prepare: Callable[[Any, Association], None]) -> type[RequestHa
 
 
 def serve_by(association: Any, serves: Any, serve: Callable[[Any, int], None]) -> None:
-    """Have an association answer requests by `serve` instead of pynetdicom's service classes.
+    """Make an association answer requests by `serve` instead of pynetdicom's service classes.
 
-    Those let a handler choose little: C-MOVE reports every sub-operation, only some final statuses
-    pass, and 0xB001 is followed by a second final response.
+    Those restrict a handler: C-MOVE reports every sub-operation, only some final statuses are
+    sent, and 0xB001 is followed by a second final response.
 
     Parameters
     ----------
     association : Association
-        That of an acceptor.
+        The association of an acceptor.
     serves : callable
-        Takes a request; whether `serve` answers it. pynetdicom answers all others.
+        Takes a request, and returns whether `serve` answers it; pynetdicom answers all others.
     serve : callable
         Takes a request primitive and the ID of its presentation context.
     """
@@ -370,7 +370,7 @@ def serve_by(association: Any, serves: Any, serve: Callable[[Any, int], None]) -
 
 
 def is_cancelled(association: Any, message_id: int) -> bool:
-    """Tell whether the peer has sent a C-CANCEL for a request."""
+    """Return whether the peer has sent a C-CANCEL for a request."""
     return message_id in association.dimse.cancel_req
 
 
@@ -379,8 +379,8 @@ def send_response(association: Any, response: Any, context_id: int) -> None:
     association.dimse.send_msg(response, context_id)
 
 
-def hang_up(association: Any) -> None:
-    """End a connection on which no association was requested."""
+def close_unassociated(association: Any) -> None:
+    """Close a connection on which no association was requested."""
     if association.dul.socket is not None:
         association.dul.socket.close()
         stop_waiting(association)
@@ -398,13 +398,13 @@ def reject(association: Any, result: int, source: int, reason: int) -> None:
 def listener_class(
     base: type[ThreadedAssociationServer], host: str
 ) -> type[ThreadedAssociationServer]:
-    """`base`, able to listen on `host` (an address; empty for all IPv4 addresses)."""
+    """Return `base`, able to listen on `host` (an address; empty for all IPv4 addresses)."""
     if ":" in host and not _HAS_IPV6:
         return type(base.__name__, (base,), {"address_family": socket.AF_INET6})
     return base
 
 
 def peer_address(client_address: tuple[Any, ...] | None) -> str:
-    """The bare address of a TCP peer, an IPv4 one also where it came in mapped into IPv6."""
+    """Return the address of a TCP peer, as IPv4 also where it is mapped into IPv6."""
     address = str(client_address[0]) if client_address else ""
     return address[7:] if address.startswith("::ffff:") else address

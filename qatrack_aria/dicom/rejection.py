@@ -1,7 +1,4 @@
-"""Why a node will not talk to us: the answer to an A-ASSOCIATE-RQ in plain words.
-
-The reasons are those of PS3.8 table 9-21.
-"""
+"""The error for an association that a node rejects, with its reason in words (PS3.8 table 9-21)."""
 
 from __future__ import annotations
 
@@ -21,7 +18,7 @@ if TYPE_CHECKING:
 
 ACCEPTED = 0  # the result of an A-ASSOCIATE-AC (PS3.8 table 9-17)
 
-#: (source, reason), in words and with the likely cure.
+#: (source, reason) in words, and what to do about it.
 REJECTIONS = {
     (1, 3): (
         "because it does not know that AE title",
@@ -32,49 +29,49 @@ REJECTIONS = {
         "because it is not the AE title we called",
         "correct the node's remote AE title",
     ),
-    (1, 1): ("without giving a reason", "ask whoever runs it to look into its association log"),
-    (2, 1): ("without giving a reason", "ask whoever runs it to look into its association log"),
+    (1, 1): ("without giving a reason", "ask whoever runs it to check its association log"),
+    (2, 1): ("without giving a reason", "ask whoever runs it to check its association log"),
     (2, 2): ("because it speaks another protocol version", "ask whoever runs it"),
     (3, 1): ("because it is too busy for now", "ask again in a minute"),
     (3, 2): ("because its limit of associations is reached", "ask again in a minute"),
 }
-#: Those that may be gone a moment later.
+#: Reasons that may be gone a moment later.
 BUSY = ((3, 1), (3, 2))
 
 
 def rejection_error(peer: Peer, association: Association) -> AriaError:
-    """The error for an association that was connected and is not established.
+    """Return the error for an association that was connected but is not established.
 
     Parameters
     ----------
     peer : Peer
-        Whom we called.
+        The node.
     association : Association
-        What came of it.
+        The association.
 
     Returns
     -------
     AriaError
-        An :class:`AssociationRejectedError`, or a :class:`NodeUnreachableError` if it did not
-        answer at all.
+        An :class:`AssociationRejectedError`, or a :class:`NodeUnreachableError` if there was no
+        answer.
     """
     answer = association.acceptor.primitive
     if answer is not None and answer.result == ACCEPTED:
         root = peer.query_model.title()
         return AssociationRejectedError(
-            f"Association: {peer} takes our calls but offers nothing of what is needed "
-            f"({root} Root C-FIND and {peer.retrieve_method}): choose another query "
-            "model or retrieve method for this node."
+            f"Association: {peer} accepts the association but offers neither {root} Root C-FIND "
+            f"nor {peer.retrieve_method}: choose another query model or retrieve method for this "
+            "node."
         )
     if answer is None or not association.is_rejected:
         perhaps_tls = "" if peer.tls else ", and one without TLS"
         return NodeUnreachableError(
-            f"Association: {peer} is connected and then does not answer, or hangs up: is "
+            f"Association: {peer} accepts the connection but does not answer, or closes it: is "
             f"this port a DICOM service{perhaps_tls}? Check the port; ask again if it "
             "was only busy."
         )
     reason = answer.result_source, answer.diagnostic
-    why, cure = REJECTIONS.get(reason, ("without a reason that we know", "ask whoever runs it"))
+    why, cure = REJECTIONS.get(reason, ("for an unknown reason", "ask whoever runs it"))
     kind = NodeBusyError if reason in BUSY else AssociationRejectedError
     return kind(
         f"Association: {peer} rejected our call as '{peer.local_ae_title}' {why} "

@@ -1,4 +1,4 @@
-"""From a host's name to what can be called, and why a call does not come through."""
+"""Host names to addresses, and the reason why a connection fails."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from qatrack_aria.text import error_reason
 if TYPE_CHECKING:
     from qatrack_aria.dicom.peer import Peer
 
-#: Seconds for a name to resolve, where the caller has no other limit.
-PATIENCE = 5.0
+#: Seconds to resolve a name, by default.
+RESOLVE_TIMEOUT = 5.0
 
 
-def addresses(host: str, port: int, wait: float = PATIENCE) -> list[str]:
-    """The IPv4 and IPv6 addresses of a host, in the order to try them.
+def addresses(host: str, port: int, wait: float = RESOLVE_TIMEOUT) -> list[str]:
+    """Return the IPv4 and IPv6 addresses of a host, in the order to try them.
 
-    The system asks name servers for as long as it likes, half a minute where none answers, and
-    cannot be stopped: so it is asked in a thread that is left to itself in the end.
+    The system queries name servers without a limit of ours, half a minute where none answers, and
+    cannot be interrupted. So it does so in a thread, which is abandoned after `wait`.
 
     Parameters
     ----------
     host : str
         A name or an address.
     port : int
-        The port to be called.
+        The port.
     wait : float
-        Seconds that it may take.
+        Seconds to wait.
 
     Raises
     ------
@@ -55,7 +55,7 @@ def addresses(host: str, port: int, wait: float = PATIENCE) -> list[str]:
 
 
 def resolve(peer: Peer, wait: float) -> list[str]:
-    """The addresses of a node, as :func:`addresses` finds them within so many seconds.
+    """Return the addresses of a node, found by :func:`addresses` within `wait` seconds.
 
     Raises
     ------
@@ -73,7 +73,7 @@ def resolve(peer: Peer, wait: float) -> list[str]:
 
 
 def unreachable_error(peer: Peer, reasons: Sequence[str]) -> NodeUnreachableError:
-    """The error for a node of which no address takes a connection; `reasons` tell of each."""
+    """Return the error for a node no address of which accepts a connection, each with a reason."""
     return NodeUnreachableError(
         f"Connection: nothing answers for {peer} ({'; '.join(reasons)}): check host and "
         "port, that the service runs, and the firewalls between."
@@ -81,7 +81,7 @@ def unreachable_error(peer: Peer, reasons: Sequence[str]) -> NodeUnreachableErro
 
 
 def connection_failure(address: str, port: int, wait: float) -> str:
-    """Why nothing can be reached there, in words; empty if something can.
+    """Return in words why a connection fails; empty if it does not.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ def connection_failure(address: str, port: int, wait: float) -> str:
     port : int
         The port.
     wait : float
-        Seconds to wait for an answer.
+        Seconds to wait for it.
     """
     try:
         socket.create_connection((address, port), timeout=wait).close()

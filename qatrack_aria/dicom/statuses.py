@@ -1,4 +1,7 @@
-"""The final statuses of C-MOVE and C-GET in words. Pages use it too: it loads no DICOM library."""
+"""The final statuses of C-MOVE and C-GET in words.
+
+Pages use this module too: it imports neither pydicom nor pynetdicom.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ SUCCESS = 0x0000
 WARNING = 0xB000
 UNKNOWN_DESTINATION = 0xA801
 
-#: What the final statuses mean (PS3.4 C.4.2.1.5), and what cures them.
+#: The meaning of the final statuses (PS3.4 C.4.2.1.5), and what to do about them.
 STATUSES = {
     0x0000: "Success",
     0xB000: "some sub-operations failed",
@@ -30,7 +33,7 @@ def describe_end(
     status : int or None
         The final status, if there was one.
     completed, failed : int or None
-        The sub-operations that the node counts.
+        The numbers of sub-operations that the node reports.
     broken : str
         Why the wait for the final status was broken off.
     """

@@ -1,7 +1,6 @@
-"""Our own storage SCP: it lives as long as one retrieval and takes what that one expects.
+"""Our own storage SCP: it listens as long as one retrieval lasts, for the instances of that one.
 
-Two parts: the :class:`Inbox` decides what becomes of each C-STORE, whether it comes to our port
-(C-MOVE) or back on the association we opened (C-GET); the :class:`StorageScp` is the port.
+What becomes of each C-STORE is decided by the :class:`~qatrack_aria.dicom.inbox.Inbox`.
 """
 
 from __future__ import annotations
@@ -9,194 +8,29 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
-from typing import Any, Callable, Collection, NamedTuple, Optional
+from typing import Any, Collection
 
 from pynetdicom import AE, evt
 
 from qatrack_aria.dicom import pynetdicom_patches, tls
-from qatrack_aria.dicom.association import MAX_PDU, storage_contexts
+from qatrack_aria.dicom.inbox import Inbox
+from qatrack_aria.dicom.limits import MAX_PDU
 from qatrack_aria.dicom.peer import Peer
+from qatrack_aria.dicom.presentation_contexts import storage_contexts
 from qatrack_aria.dicom.resolve import addresses
 from qatrack_aria.dicom.scp_server import MAX_ASSOCIATIONS, BoundedServer
-from qatrack_aria.errors import ArchiveError, AriaError, ReceiverError
-from qatrack_aria.phrases import Phrase, phrase
+from qatrack_aria.errors import ReceiverError
+from qatrack_aria.phrases import phrase
 from qatrack_aria.text import error_reason, printable
 
 logger = logging.getLogger(__name__)
 
-# Statuses of a C-STORE response (PS3.4 B.2.3 and PS3.7 C).
-SUCCESS = 0x0000
-NOT_AUTHORIZED = 0x0124
-OUT_OF_RESOURCES = 0xA700
-DOES_NOT_MATCH = 0xA900
-
-PATIENCE = 5.0  # s: far above what aborted associations need to end
-POLL = 0.01  # s: socketserver looks this often whether it shall stop; it can wait on nothing else
-FILED_AT_ONCE = 2  # instances: one that the disk still works on, and the next, which comes
-NOT_TAKEN = phrase("not_taken")
-REMEMBERED = 1000  # refusals; a peer that goes on and on must not fill the memory
-
-
-class ReceivedInstance(NamedTuple):
-    """One instance as it came from the wire; nothing of it is checked yet."""
-
-    sop_uid: str
-    sop_class: str
-    transfer_syntax: str
-    data: bytes
-
-
-class UnacceptableInstance(Exception):
-    """An instance that is not what was requested.
-
-    Attributes
-    ----------
-    reason : Phrase
-        Why.
-    """
-
-    def __init__(self, reason: Phrase) -> None:
-        super().__init__(str(reason))
-        self.reason = reason
-
-
-#: Takes what came, and returns what is left to be done for it to be filed, if anything: that may
-#: be done while the next one comes. Raises UnacceptableInstance or ArchiveError, as does what it
-#: returns.
-Keep = Callable[[ReceivedInstance], Optional[Callable[[], None]]]
-
-
-class Inbox:
-    """What is expected, what has arrived, and what was rejected.
-
-    Parameters
-    ----------
-    keep : callable
-        See :data:`Keep`.
-
-    Attributes
-    ----------
-    changed : threading.Condition
-        Notified whenever anything below changes.
-    arrived : dict of str to int
-        SOP Instance UID and size in bytes of what is filed.
-    filing : int
-        Instances that came, were found right, and are about to be filed.
-    refused : list of Phrase
-        Why others were rejected, C-STOREs before connections; :data:`REMEMBERED` at most.
-    refusals : int
-        How many were rejected, also those that are not remembered.
-    any_instance_refused : bool
-        Whether a C-STORE was among them.
-    failure : AriaError or None
-        The first failure of this machine, after which waiting is in vain.
-    """
-
-    def __init__(self, keep: Keep) -> None:
-        self.changed = threading.Condition()
-        self.arrived: dict[str, int] = {}
-        self.filing = 0
-        self.refused: list[Phrase] = []
-        self.refusals = 0
-        self.any_instance_refused = False
-        self.failure: AriaError | None = None
-        self._keep = keep
-        self._expected: set[str] = set()
-        self._taken: set[str] = set()
-        self._looking = threading.Lock()
-
-    def expect(self, uids: Collection[str]) -> None:
-        """From now on these SOP Instance UIDs are taken too."""
-        with self.changed:
-            self._expected.update(uids)
-
-    def missing(self, uids: Collection[str]) -> list[str]:
-        """Those that have not arrived."""
-        with self.changed:
-            return [uid for uid in uids if uid not in self.arrived]
-
-    def take(self, event: evt.Event) -> int:
-        """Answer one C-STORE request.
-
-        Returns
-        -------
-        int
-            The status of the response.
-        """
-        request = event.request
-        uid = str(request.AffectedSOPInstanceUID or "")
-        with self.changed:
-            expected, here = uid in self._expected, uid in self._taken
-        if not expected:
-            return self._refuse(phrase("unrequested"), NOT_AUTHORIZED)
-        if here:
-            return SUCCESS  # sent twice
-        incoming = ReceivedInstance(
-            uid,
-            str(request.AffectedSOPClassUID or ""),
-            str(event.context.transfer_syntax),
-            request.DataSet.getvalue() if request.DataSet else b"",
-        )
-        try:
-            with self._looking:
-                file = self._keep(incoming)
-        except UnacceptableInstance as error:
-            return self._refuse(error.reason, DOES_NOT_MATCH)
-        except ArchiveError as error:
-            self._failed(error)
-            return self._refuse(NOT_TAKEN, OUT_OF_RESOURCES)
-        except Exception as error:  # pydicom raises of every kind on what a peer can think of
-            logger.warning("receiver: an instance cannot be checked: %s", type(error).__name__)
-            return self._refuse(phrase("unchecked"), DOES_NOT_MATCH)
-        with self.changed:
-            self._taken.add(uid)
-            self.filing += 1
-            self.changed.notify_all()
-        size = len(incoming.data)
-        threading.Thread(target=self._file, args=(uid, size, file), daemon=True).start()
-        with self.changed:
-            self.changed.wait_for(lambda: self.filing < FILED_AT_ONCE)
-            failed = self.failure is not None
-        return self._refuse(NOT_TAKEN, OUT_OF_RESOURCES) if failed else SUCCESS
-
-    def _file(self, uid: str, size: int, file: Callable[[], None] | None) -> None:
-        try:
-            if file is not None:
-                file()
-            logger.debug("C-STORE of %s: %d bytes are filed", uid, size)
-            with self.changed:
-                self.arrived[uid] = size
-        except ArchiveError as error:
-            self._failed(error)
-        finally:
-            with self.changed:
-                self.filing -= 1
-                self.changed.notify_all()
-
-    def _failed(self, error: AriaError) -> None:
-        with self.changed:
-            self.failure = self.failure or error
-
-    def reject(self, reason: Phrase) -> None:
-        """Note a connection that was rejected."""
-        self._note(reason, len(self.refused))
-
-    def _refuse(self, reason: Phrase, status: int) -> int:
-        self.any_instance_refused = True
-        self._note(reason, 0)  # what is wrong with our images matters more than who else called
-        return status
-
-    def _note(self, reason: Phrase, place: int) -> None:
-        logger.debug("rejected: %s", reason)
-        with self.changed:
-            self.refused.insert(place, reason)
-            del self.refused[REMEMBERED:]
-            self.refusals += 1
-            self.changed.notify_all()
+END_TIMEOUT = 5.0  # s: far above what aborted associations need to end
+POLL = 0.01  # s: how often socketserver checks whether to stop; it cannot wait for an event
 
 
 class _Server(BoundedServer):
-    """Lets in only the addresses of the node."""
+    """Accepts connections from the addresses of the node only."""
 
     allowed: Collection[str] = ()
     inbox: Inbox
@@ -209,11 +43,11 @@ class _Server(BoundedServer):
         return False
 
     def connection_rejected(self, address: str, why: str) -> None:
-        self.inbox.reject(phrase("connection", address=address, why=why))
+        self.inbox.record_rejection(phrase("connection", address=address, why=why))
 
     def not_encrypted(self, address: str, error: OSError) -> None:
-        trouble = tls.explain(error)
-        why = trouble.what if trouble else "does not finish the handshake"
+        problem = tls.explain(error)
+        why = problem.what if problem else "does not finish the handshake"
         self.connection_rejected(address, f"{why} (TLS)")
 
     def handle_error(self, request: Any, client_address: Any) -> None:
@@ -226,14 +60,14 @@ class StorageScp:
     Parameters
     ----------
     peer : Peer
-        Gives our AE title, address and port, and who may call.
+        Our AE title, address and port, and the node that may call.
     inbox : Inbox
-        Decides about each C-STORE.
+        Answers each C-STORE.
 
     Raises
     ------
     ReceiverError
-        On entering: the port cannot be had.
+        On entering: we cannot listen on the port.
     """
 
     def __init__(self, peer: Peer, inbox: Inbox) -> None:
@@ -259,7 +93,7 @@ class StorageScp:
                     *pynetdicom_patches.NO_DELAY,
                     (evt.EVT_CONN_OPEN, pynetdicom_patches.end_in_time),
                     (evt.EVT_REJECTED, self._rejected),
-                    (evt.EVT_C_STORE, self.inbox.take),
+                    (evt.EVT_C_STORE, self.inbox.handle_c_store),
                 ],
                 server_class=pynetdicom_patches.listener_class(_Server, host),
             )
@@ -288,7 +122,7 @@ class StorageScp:
         with self._logging:
             self._server.shutdown()
             self._thread.join()
-            self._server.end_associations(PATIENCE)
+            self._server.end_associations(END_TIMEOUT)
 
     def _allowed(self) -> set[str]:
         found: set[str] = set()
@@ -301,17 +135,17 @@ class StorageScp:
 
     def _rejected(self, event: evt.Event) -> None:
         request = event.assoc.requestor.primitive
-        titles = (printable(str(request.calling_ae_title)), printable(str(request.called_ae_title)))
+        calling = printable(str(request.calling_ae_title))
+        called = printable(str(request.called_ae_title))
         expected = (self.peer.remote_ae_title, self.peer.local_ae_title)
-        if titles == expected:
-            self.inbox.reject(phrase("call_while_busy", number=MAX_ASSOCIATIONS))
-            return
-        self.inbox.reject(
-            phrase(
+        if (calling, called) == expected:
+            reason = phrase("call_while_busy", number=MAX_ASSOCIATIONS)
+        else:
+            reason = phrase(
                 "call",
-                calling=titles[0],
-                called=titles[1],
+                calling=calling,
+                called=called,
                 expected_calling=expected[0],
                 expected_called=expected[1],
             )
-        )
+        self.inbox.record_rejection(reason)

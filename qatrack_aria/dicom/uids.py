@@ -1,4 +1,4 @@
-"""SOP classes, and what is a UID; imports neither pydicom nor pynetdicom."""
+"""SOP classes and the form of UIDs; imports neither pydicom nor pynetdicom."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ RT_PLAN_STORAGE = "1.2.840.10008.5.1.4.1.1.481.5"
 RT_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.481.1"
 CT_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.2"
 SPATIAL_REGISTRATION_STORAGE = "1.2.840.10008.5.1.4.1.1.66.1"
-#: Halcyon's plans are of private classes (seen in several clients of ARIA).
+#: Plans of a Halcyon have private classes (seen in several clients of ARIA).
 VARIAN_PLAN_CLASSES = (
     "1.2.246.352.70.1.70",
     "1.2.246.352.70.1.71",
@@ -18,9 +18,9 @@ PLAN_CLASSES = (RT_PLAN_STORAGE, *VARIAN_PLAN_CLASSES)
 
 
 def valid_uid(value: object) -> bool:
-    """Whether `value` is a UID (PS3.5 section 9), and so safe in a file name.
+    """Return whether `value` is a UID (PS3.5 section 9), and so safe in a file name.
 
-    Leading zeros in a component are let pass: they are wrong, seen in the field, and harmless.
+    Leading zeros in a component are accepted: they are wrong, but occur, and are harmless.
     """
     return (
         isinstance(value, str)

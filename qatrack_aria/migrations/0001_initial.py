@@ -31,7 +31,7 @@ class Migration(migrations.Migration):
                         validators=[
                             django.core.validators.RegexValidator(
                                 "\\A[A-Za-z][A-Za-z0-9_-]*\\Z",
-                                "A name that is used in code: letters, digits, - and _, beginning with a letter.",
+                                "Use letters, digits, - and _ only, beginning with a letter.",
                             )
                         ],
                         verbose_name="name",
@@ -86,7 +86,7 @@ class Migration(migrations.Migration):
                     "extra_hosts",
                     models.TextField(
                         blank=True,
-                        help_text="Other machines that may send images of the service to us, one a line; usually none.",
+                        help_text="Other hosts from which the service may send images, one per line; usually none.",
                         validators=[qatrack_aria.validators.validate_hosts],
                         verbose_name="extra hosts",
                     ),
@@ -127,7 +127,7 @@ class Migration(migrations.Migration):
                     models.CharField(
                         choices=[("C-MOVE", "C-MOVE"), ("C-GET", "C-GET")],
                         default="C-MOVE",
-                        help_text="C-MOVE for ARIA. C-GET needs no port of ours, if the service supports it.",
+                        help_text="C-MOVE for ARIA. C-GET, if the service supports it, needs no local port.",
                         max_length=6,
                         verbose_name="retrieve method",
                     ),
@@ -137,7 +137,7 @@ class Migration(migrations.Migration):
                     models.CharField(
                         choices=[("STUDY", "Study Root"), ("PATIENT", "Patient Root")],
                         default="STUDY",
-                        help_text="Study Root for ARIA; Patient Root for servers that have no other.",
+                        help_text="Study Root for ARIA; Patient Root for servers that support no other.",
                         max_length=7,
                         verbose_name="query model",
                     ),
@@ -146,7 +146,7 @@ class Migration(migrations.Migration):
                     "allowed_patients",
                     models.TextField(
                         blank=True,
-                        help_text="IDs of the patients that may be fetched, one pattern a line; * stands for any characters, ? for one. Empty allows none: any user of QATrack+ can send requests.",
+                        help_text="Patient IDs whose images may be fetched, one pattern per line; * stands for any characters, ? for one. Empty allows none: any user of QATrack+ can send requests.",
                         verbose_name="allowed patients",
                     ),
                 ),
@@ -154,7 +154,7 @@ class Migration(migrations.Migration):
                     "use_tls",
                     models.BooleanField(
                         default=False,
-                        help_text="Encrypt both directions, and let both sides verify each other. The service must do the same on the port above.",
+                        help_text="Encrypt both directions and verify the certificates of both sides. The service must do the same on the port above.",
                         verbose_name="TLS",
                     ),
                 ),
@@ -217,7 +217,7 @@ class Migration(migrations.Migration):
                             ("GB18030", "Chinese (GB18030)"),
                         ],
                         default="ISO_IR 192",
-                        help_text="Of patient IDs and plan labels in our queries, and of answers that do not name theirs. Unaccented letters are the same in all.",
+                        help_text="Used for patient IDs and plan labels in queries, and for answers that do not specify one. Unaccented letters are the same in all.",
                         max_length=64,
                         verbose_name="character set",
                     ),
@@ -226,7 +226,7 @@ class Migration(migrations.Migration):
                     "stable_answers",
                     models.PositiveSmallIntegerField(
                         default=1,
-                        help_text="How often the list of images must be the same again while the newest image is younger than ten minutes: the session may still be running. Not used if count= is met.",
+                        help_text="How many times the list of images must be repeated without change while the newest image is younger than ten minutes: the session may still be running. Not used if count= is met.",
                         validators=[django.core.validators.MaxValueValidator(10)],
                         verbose_name="stable answers",
                     ),
@@ -271,7 +271,7 @@ class Migration(migrations.Migration):
                     "grace",
                     models.FloatField(
                         default=5,
-                        help_text="Seconds in which images may still arrive after the service has reported the end.",
+                        help_text="Seconds to wait for late images after the service has reported the end of the transfer.",
                         validators=[
                             django.core.validators.MinValueValidator(0.1),
                             django.core.validators.MaxValueValidator(3600),
@@ -319,7 +319,7 @@ class Migration(migrations.Migration):
                     "notes",
                     models.TextField(
                         blank=True,
-                        help_text="Who runs the service, whom to call.",
+                        help_text="Who runs the service, and whom to contact.",
                         verbose_name="notes",
                     ),
                 ),
@@ -422,7 +422,7 @@ class Migration(migrations.Migration):
                     "timeline",
                     models.TextField(
                         default="{}",
-                        help_text="The steps and what came of them (JSON).",
+                        help_text="The steps and their results (JSON).",
                         verbose_name="timeline",
                     ),
                 ),

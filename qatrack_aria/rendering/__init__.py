@@ -1,10 +1,9 @@
-"""Pictures of RT Images for people: single ones, and all of a set on one contact sheet.
+"""Pictures of RT Images: single ones, and all of a set on one contact sheet.
 
-They are for seeing at a glance whether these are the right images; nobody should measure in them.
-More radiation is brighter: so pylinac draws it, whose pictures stand beside ours in a report, and
-so does a plain viewer with a portal imager's usual sign (1, MONOCHROME2). ``inverted`` gives the
-look of film. numpy and Pillow are imported when a picture is drawn: the rest of the app does
-without them.
+They show at a glance whether these are the right images; they are not for measurements. More
+radiation is brighter, as in pylinac, whose pictures are beside ours in a report, and in a viewer
+that follows the usual sign of a portal imager (1, MONOCHROME2). ``inverted`` looks like film. numpy
+and Pillow are imported when a picture is drawn: the rest of the app does not need them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What Pillow needs to write on a picture."""
+"""Text on pictures, and the import of numpy and Pillow."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ WHITE, PALE, MEDIUM, BLACK = 255, 232, 128, 0
 
 
 class TextWriter:
-    """Writes in the one font that comes with Pillow."""
+    """Writes on a picture in the font that comes with Pillow."""
 
     def __init__(self, image: Image) -> None:
         self._draw = library("PIL.ImageDraw").Draw(image)
         self._font = _font()
 
     def write(self, x: int, y: int, lines: Sequence[str], width: int) -> None:
-        """Write lines below each other, each cut off where it gets too wide."""
+        """Write lines below each other, each cut off at `width` pixels."""
         for number, line in enumerate(lines):
             line = plain(line)
             while self._length(line) > width:
                 line = line[:-1]
             self._draw.text((x, y + number * LINE), line, font=self._font, fill=BLACK)
 
-    def wrapped(self, paragraph: str, width: int) -> list[str]:
-        """The lines of a paragraph, broken between words."""
+    def wrap(self, paragraph: str, width: int) -> list[str]:
+        """Return the lines of a paragraph, broken between words."""
         lines: list[str] = []
         for word in plain(paragraph).split():
             if lines and self._length(f"{lines[-1]} {word}") <= width:
@@ -54,19 +54,19 @@ def _font() -> Any:
 
 
 def plain(line: str) -> str:
-    """The line in ASCII, which is all that the font has: letters lose their accents."""
+    """Return a line in ASCII, as the font has no other letters: accents are dropped."""
     parts = unicodedata.normalize("NFKD", line[:500])
     letters = (part for part in parts if not unicodedata.combining(part))
     return "".join(part if " " <= part <= "~" else "?" for part in letters)
 
 
 def blank(size: tuple[int, int], grey: int) -> Any:
-    """A picture of one grey; width and height in pixels."""
+    """Return a picture of one grey; `size` is width and height in pixels."""
     return library("PIL.Image").new("L", size, grey)
 
 
 def library(name: str) -> Any:
-    """A module of numpy or Pillow; raises :class:`ConfigurationError` where they are missing."""
+    """Import a module of numpy or Pillow; raises :class:`ConfigurationError` if it is missing."""
     try:
         return importlib.import_module(name)
     except ImportError as error:
@@ -77,6 +77,6 @@ def library(name: str) -> Any:
 
 
 def require_libraries() -> None:
-    """Say early what cannot be drawn later; raises as :func:`library` does."""
+    """Check that pictures can be drawn; raises as :func:`library` does."""
     for name in ("numpy", "PIL"):
         library(name)

@@ -1,4 +1,4 @@
-"""All images of a set on one contact sheet, with what their headers say."""
+"""All images of a set on one contact sheet, with captions from their headers."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from pydicom.dataset import Dataset
 
 from qatrack_aria.dicom.attributes import ImageRef, image_ref
 from qatrack_aria.rendering.canvas import LINE, PALE, WHITE, TextWriter, blank
-from qatrack_aria.rendering.image import NoPictureError, drawn, number, read
+from qatrack_aria.rendering.image import NoPictureError, draw, number, read
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-#: Images on one sheet; of more, the first are shown. A sheet then has 22 million pixels.
-MOST = 1000
-#: The edge of a tile, in pixels; under the smallest there is just room for a date and time.
+#: Images on one sheet; further ones are left out. A sheet then has 22 million pixels.
+MAX_IMAGES = 1000
+#: The edge of a tile in pixels; a date and time just fits under the smallest.
 SMALLEST_TILE, LARGEST_TILE = 120, 512
-#: The width of a sheet as long as its tiles are neither smallest nor largest.
+#: The width of a sheet in pixels, unless its tiles are the smallest or largest.
 SHEET_WIDTH = 1600
-#: A sheet of one image is still wide enough for its heading.
+#: The least width of a sheet: the heading needs it if there is one image only.
 NARROWEST_SHEET = 640
 GAP, MARGIN = 8, 4
 CAPTION_LINES = 3
@@ -30,7 +30,7 @@ LEGEND = "G gantry, C collimator, T couch, in degrees. Each picture has a grey s
 
 
 def draw_thumbnail(file: str | Path, edge: int, *, inverted: bool = False) -> Image:
-    """Draw one image into a square; one that cannot be shown says so there.
+    """Draw one image in a square, or the reason why it cannot be shown.
 
     Parameters
     ----------
@@ -39,12 +39,12 @@ def draw_thumbnail(file: str | Path, edge: int, *, inverted: bool = False) -> Im
     edge : int
         The side of the square in pixels.
     inverted : bool
-        More radiation is darker, as on film.
+        Whether more radiation is darker, as on film.
 
     Returns
     -------
     PIL.Image.Image
-        In 256 greys.
+        The picture in 256 greys.
 
     Raises
     ------
@@ -62,29 +62,29 @@ def draw_contact_sheet(
 ) -> Image:
     """Draw all images on one sheet, in the order given.
 
-    Under each stand its number, energy, machine, angles, date and time. A file that cannot be
-    shown gets a tile that says why. Only one image at a time is in memory.
+    The captions have number, energy, machine, angles, date and time. The tile of a file that cannot
+    be shown gives the reason. Only one image at a time is in memory.
 
     Parameters
     ----------
     files : sequence of str or Path
-        DICOM files; of more than `MOST` the first are shown, and the sheet says so.
+        DICOM files. Only the first `MAX_IMAGES` are shown, and the sheet says so.
     heading : str
-        What stands above them.
+        Text above the images.
     inverted : bool
-        More radiation is darker, as on film.
+        Whether more radiation is darker, as on film.
 
     Returns
     -------
     PIL.Image.Image
-        In 256 greys; the same for the same files, heading and version of Pillow.
+        The sheet in 256 greys; the same for the same files, heading and version of Pillow.
 
     Raises
     ------
     ConfigurationError
         numpy or Pillow is missing.
     """
-    shown = files[:MOST]
+    shown = files[:MAX_IMAGES]
     rows, columns, edge = _grid(len(shown))
     width = max(NARROWEST_SHEET, GAP + columns * (edge + GAP))
     heading_lines = _heading_lines(heading, len(files), inverted, width - 2 * GAP)
@@ -109,7 +109,7 @@ def draw_contact_sheet(
 
 
 def _grid(count: int) -> tuple[int, int, int]:
-    """Rows, columns and the edge of a tile: a sheet somewhat wider than high, no row half empty."""
+    """Return rows, columns and the edge of a tile, for a sheet somewhat wider than high."""
     rows = math.ceil(count / max(1, math.ceil(math.sqrt(1.6 * count))))
     columns = math.ceil(count / max(1, rows))
     edge = SHEET_WIDTH // max(1, columns) - GAP
@@ -118,16 +118,16 @@ def _grid(count: int) -> tuple[int, int, int]:
 
 def _heading_lines(heading: str, count: int, inverted: bool, width: int) -> list[str]:
     radiation = "darker" if inverted else "brighter"
-    paragraphs = [heading, f"{LEGEND}; more radiation is {radiation}, where the file tells."]
-    if count > MOST:
-        paragraphs.insert(1, f"Only the first {MOST} of {count} images are shown.")
+    paragraphs = [heading, f"{LEGEND}; more radiation is {radiation}, if the file defines it."]
+    if count > MAX_IMAGES:
+        paragraphs.insert(1, f"Only the first {MAX_IMAGES} of {count} images are shown.")
     pen = TextWriter(blank((1, 1), WHITE))
-    return [line for paragraph in paragraphs for line in pen.wrapped(paragraph, width)]
+    return [line for paragraph in paragraphs for line in pen.wrap(paragraph, width)]
 
 
 def _caption(place: int, ds: Dataset) -> list[str]:
     image = image_ref(ds, from_file=True)
-    told = [str(place), energy(image), image.machine]
+    parts = [str(place), energy(image), image.machine]
     angles = [
         f"{letter}{degrees(ds, keyword)}"
         for letter, keyword in (
@@ -137,24 +137,24 @@ def _caption(place: int, ds: Dataset) -> list[str]:
         )
     ]
     taken = f"{image.acquired:%Y-%m-%d %H:%M:%S}" if image.acquired else "no date"
-    return ["  ".join(filter(None, told)), "  ".join(angles), taken]
+    return ["  ".join(filter(None, parts)), "  ".join(angles), taken]
 
 
 def energy(image: ImageRef) -> str:
-    """The beam of an image, for people: its energy, or MV or kV alone; empty if nothing tells."""
+    """Return the energy of an image such as "6 MV", or MV or kV alone; empty if unknown."""
     if image.peak_kv is None or not 0 < image.peak_kv < 100_000:
         return {"MU": "MV", "MINUTE": "kV"}.get(image.dose_unit or "", "")
     return f"{image.peak_kv / 1000:.3g} MV" if image.peak_kv >= 1000 else f"{image.peak_kv:.3g} kV"
 
 
 def degrees(ds: Dataset, keyword: str) -> str:
-    """A whole number of degrees; encoders are noisy, and 359.9867 is 0."""
+    """Return an angle in whole degrees; encoders are noisy, and 359.9867 is 0."""
     angle = number(ds, keyword)
     return "?" if angle is None else str(round(angle) % 360)
 
 
 def _tile(ds: Dataset, edge: int, inverted: bool) -> Image:
-    image = drawn(ds, edge, inverted)
+    image = draw(ds, edge, inverted)
     tile = blank((edge, edge), PALE)
     tile.paste(image, ((edge - image.width) // 2, (edge - image.height) // 2))
     return tile
@@ -163,5 +163,5 @@ def _tile(ds: Dataset, edge: int, inverted: bool) -> Image:
 def _empty_tile(edge: int, reason: NoPictureError) -> Image:
     tile = blank((edge, edge), PALE)
     pen = TextWriter(tile)
-    pen.write(GAP, GAP, pen.wrapped(f"no picture: {reason}", edge - 2 * GAP), edge - 2 * GAP)
+    pen.write(GAP, GAP, pen.wrap(f"no picture: {reason}", edge - 2 * GAP), edge - 2 * GAP)
     return tile

@@ -1,4 +1,4 @@
-"""One image, drawn for people: windowed by its own values, and nothing to measure in."""
+"""Pictures of single images, windowed by their own values; not for measurements."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from typing import TYPE_CHECKING, Any
 import pydicom
 from pydicom.dataset import Dataset
 
-from qatrack_aria.dicom.attributes import text
+from qatrack_aria.dicom.values import text
 from qatrack_aria.rendering.canvas import MEDIUM, library
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-#: Per cent of the pixels that the window leaves out at either end. The usual 1 would lose a small
-#: field among the outliers: a cone of 5 mm covers 0.02 % of a TrueBeam's imager.
+#: Percentage of the pixels outside the window at either end. The usual 1 would exclude a small
+#: field: a cone of 5 mm covers 0.02 % of a TrueBeam's imager.
 OUTLIERS = 0.01
-#: The longer side of the reduced image in which the window is looked for, whatever the size shown.
+#: The longer side of the reduced image by which the window is chosen, whatever the size shown.
 REDUCED = 512
-#: Pixels of an image; imagers have two million. Fewer than a hostile header can promise.
+#: Pixels of an image; imagers have two million. A malicious header may claim more.
 LARGEST_IMAGE = 5000 * 5000
 
 
 class NoPictureError(Exception):
-    """A file that cannot be shown; the message says why, in a few words."""
+    """A file that cannot be shown; the message is the reason in a few words."""
 
 
 def draw_image(file: str | Path, longest: int | None = None, *, inverted: bool = False) -> Image:
@@ -37,75 +37,75 @@ def draw_image(file: str | Path, longest: int | None = None, *, inverted: bool =
     file : str or Path
         A DICOM file.
     longest : int, optional
-        The longer side of the picture in pixels; every pixel of the image if not given.
+        The longer side of the picture in pixels; by default that of the image.
     inverted : bool
-        More radiation is darker, as on film.
+        Whether more radiation is darker, as on film.
 
     Returns
     -------
     PIL.Image.Image
-        In 256 greys.
+        The picture in 256 greys.
 
     Raises
     ------
     NoPictureError
-        It cannot be shown.
+        The file cannot be shown.
     ConfigurationError
         numpy or Pillow is missing.
     """
-    return drawn(read(file), longest, inverted)
+    return draw(read(file), longest, inverted)
 
 
 def read(file: str | Path) -> Dataset:
-    """Read a file; raises :class:`NoPictureError` if it is no whole DICOM file."""
+    """Read a file; raises :class:`NoPictureError` if it is not a complete DICOM file."""
     try:
         return pydicom.dcmread(file)
     except OSError as error:
         if error.errno:
             raise NoPictureError(f"the file cannot be read ({error.strerror})") from error
         raise NoPictureError("the file ends early") from error
-    except Exception as error:  # pydicom raises of every kind on garbage
+    except Exception as error:  # malformed data make pydicom raise errors of any type
         raise NoPictureError("the file is not DICOM") from error
 
 
-def drawn(ds: Dataset, longest: int | None, inverted: bool) -> Image:
-    """The image in 256 greys, its longer side as given; raises :class:`NoPictureError`."""
+def draw(ds: Dataset, longest: int | None, inverted: bool) -> Image:
+    """Draw a data set in 256 greys; see :func:`draw_image`."""
     np, pil = library("numpy"), library("PIL.Image")
     values = pil.fromarray(_pixels(ds))
     low, high = _window(values)
-    width, height = _fitting(values.size, longest or max(values.size))
-    if width < values.width:  # reduced by averages: a picket of one pixel does not get lost
+    width, height = _scale(values.size, longest or max(values.size))
+    if width < values.width:  # by averages: a picket of one pixel does not get lost
         values = values.resize((width, height), pil.BOX)
     if high > low:
         greys = np.clip((np.asarray(values) - low) * (255 / (high - low)), 0, 255)
-    else:  # nothing to see: an image without any contrast
+    else:  # an image without any contrast
         greys = np.full((values.height, values.width), MEDIUM)
     if _more_is_brighter(ds) == inverted:
         greys = 255 - greys
     picture = pil.fromarray(np.rint(greys).astype(np.uint8))
-    # Enlarged pixel by pixel: nothing is drawn that was not measured.
+    # Enlarged without interpolation: only measured values are drawn.
     if picture.size == (width, height):
         return picture
     return picture.resize((width, height), pil.NEAREST)
 
 
-def _fitting(size: tuple[int, int], longest: int) -> tuple[int, int]:
-    """Width and height of the same shape with that longer side."""
+def _scale(size: tuple[int, int], longest: int) -> tuple[int, int]:
+    """Return width and height in the same ratio, with that longer side."""
     width, height = size
     scale = longest / max(width, height)
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
 def _pixels(ds: Dataset) -> Any:
-    """The pixel values as they are stored, in two dimensions and as 32 bit floats.
+    """Return the stored pixel values as a two-dimensional array of 32 bit floats.
 
-    The rescale slope and intercept would not change a picture that is windowed by its own values.
+    Rescale slope and intercept would not change a picture that is windowed by its own values.
     """
     np = library("numpy")
     _require_one_grey_frame(ds)
     try:
         values = ds.pixel_array
-    except Exception as error:  # whatever a decoder makes of it
+    except Exception as error:  # errors of a decoder may be of any type
         if _is_compressed(ds):
             raise NoPictureError("compressed, and no decoder here can read it") from error
         raise NoPictureError("the pixel data do not fit the header") from error
@@ -130,28 +130,28 @@ def _require_one_grey_frame(ds: Dataset) -> None:
 def _is_compressed(ds: Dataset) -> bool:
     try:
         return bool(ds.file_meta.TransferSyntaxUID.is_compressed)
-    except (AttributeError, ValueError):  # none told, or one that nobody knows
+    except (AttributeError, ValueError):  # absent, or unknown to pydicom
         return False
 
 
 def _window(values: Any) -> tuple[float, float]:
-    """The pixel values that become the ends of the grey scale.
+    """Return the pixel values at the ends of the grey scale.
 
-    A median takes away single dead pixels and lines, the percentiles what clusters are left.
+    A median removes single dead pixels and lines, the percentiles remove clusters.
     """
     np, pil, filters = library("numpy"), library("PIL.Image"), library("PIL.ImageFilter")
     if max(values.size) > REDUCED:
-        values = values.resize(_fitting(values.size, REDUCED), pil.BOX)
+        values = values.resize(_scale(values.size, REDUCED), pil.BOX)
     smooth = np.asarray(values.filter(filters.MedianFilter(3)))
     low, high = np.percentile(smooth, [OUTLIERS, 100 - OUTLIERS])
     return float(low), float(high)
 
 
 def _more_is_brighter(ds: Dataset) -> bool:
-    """Whether higher stored values are to be shown brighter, to have radiation bright.
+    """Return whether higher stored values must be brighter, so that radiation is bright.
 
-    The sign is about stored values. Where it is missing (old and other makers' images), nothing
-    tells what is radiation, and the image is shown as its file asks for.
+    The sign refers to stored values. Where it is missing (images of old imagers and other vendors)
+    it is not known what is radiation, and the image is shown as its file requires.
     """
     sign = number(ds, "PixelIntensityRelationshipSign")
     if sign in (1, -1):
@@ -161,7 +161,7 @@ def _more_is_brighter(ds: Dataset) -> bool:
 
 
 def number(ds: Dataset, keyword: str) -> float | None:
-    """The first value of an attribute as a number, if it is one."""
+    """Return the first value of an attribute as a number, if it is one."""
     try:
         value = float(text(ds, keyword) or "")
     except ValueError:
@@ -170,7 +170,7 @@ def number(ds: Dataset, keyword: str) -> float | None:
 
 
 def as_png(image: Image) -> bytes:
-    """The picture as the bytes of a PNG file."""
+    """Return a picture as the bytes of a PNG file."""
     buffer = io.BytesIO()
     image.save(buffer, "PNG")
     return buffer.getvalue()

@@ -1,8 +1,8 @@
-"""What was answered lately: asking the same again, by any process, costs nothing.
+"""Keep the last answers on disk, so that a repeated request costs nothing in any process.
 
-QATrack+ computes all composites of a list at every changed field, and nothing of it is cached.
-So an answer is kept on disk for a minute, and a failure for a few seconds, long enough that three
-composites of one list do not wait three times.
+QATrack+ computes all composites of a list at every changed field and caches none of them. So images
+are kept for a minute, and a failure for a few seconds: long enough that three composites of one
+list do not wait three times.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ FAILURE_AGE = 5.0  # s
 
 @dataclasses.dataclass(frozen=True)
 class Answer:
-    """What was answered: images or a failure, and the row of :class:`Retrieval` it left."""
+    """Images or a failure, and the row of their :class:`Retrieval`."""
 
     images: ImageSet | None
     failure: AriaError | None
@@ -35,24 +35,24 @@ class Answer:
 
 
 class AnswerCache:
-    """The last answer to one question.
+    """The last answer to one request.
 
     Parameters
     ----------
     archive : Archive
-        The answers lie in it, so that all processes share them.
+        Holds the answers, so that all processes share them.
     *asked : Any
-        The question, in JSON's types and dataclasses. It holds the node as it is configured:
-        after a change nothing is remembered.
+        The request, in JSON's types and dataclasses. It includes the node's configuration: a change
+        of that ends the use of earlier answers.
     """
 
     def __init__(self, archive: Archive, *asked: Any) -> None:
-        question = json.dumps(asked, sort_keys=True, default=dataclasses.asdict)
-        name = hashlib.sha256(question.encode()).hexdigest()[:32]
+        request = json.dumps(asked, sort_keys=True, default=dataclasses.asdict)
+        name = hashlib.sha256(request.encode()).hexdigest()[:32]
         self._path = archive.answers / f"{name}.json"
 
     def get(self, max_age: float) -> Answer | None:
-        """The last answer, if it is no older than `max_age` seconds and its files are there."""
+        """Return the last answer if it is younger than `max_age` seconds and its files exist."""
         try:
             note = json.loads(self._path.read_text(encoding="utf-8"))
             age = time.time() - note["at"]
@@ -64,24 +64,24 @@ class AnswerCache:
                 return None
             images = ImageSet.from_json(note["set"])
             if _sizes(images) != note["sizes"]:
-                return None  # a power cut may have emptied a copy
+                return None  # a power failure may have emptied a copy
             return Answer(images, None, note["row"])
         except (OSError, ValueError, KeyError, TypeError):
-            return None  # nothing, or nothing of use: then it is asked for again
+            return None  # absent or unusable: the node is queried again
 
     def put(self, images: ImageSet, row: int | None) -> None:
-        """Remember an answer."""
-        with contextlib.suppress(OSError):  # its files are gone already
+        """Keep an answer."""
+        with contextlib.suppress(OSError):  # its files have been removed
             self._write({"set": images.to_json(), "sizes": _sizes(images), "row": row})
 
     def put_failure(self, failure: AriaError, row: int | None) -> None:
-        """Remember that it was in vain."""
+        """Keep a failure."""
         missing = list(getattr(failure, "missing", ()))
         note = {"error": type(failure).__name__, "message": str(failure), "missing": missing}
         self._write({**note, "row": row})
 
     def _write(self, note: dict[str, Any]) -> None:
-        # To remember is a courtesy: a full disk has been, or will be, told by others.
+        # The cache is optional: a full disk is reported where files must be written.
         with contextlib.suppress(OSError), partial_file(self._path.parent) as partial:
             partial.write_text(json.dumps({"at": time.time(), **note}), encoding="utf-8")
             os.replace(partial, self._path)
@@ -99,7 +99,7 @@ def _sizes(images: ImageSet) -> list[int]:
 
 
 def remove_expired(archive: Archive) -> None:
-    """Remove the answers that nobody can recall any more."""
+    """Remove the answers that are too old to be repeated."""
     limit = time.time() - MAX_AGE
     with contextlib.suppress(OSError):  # tidying up never fails a fetch
         for path in list(archive.answers.iterdir()):

@@ -1,7 +1,7 @@
-"""Does a node work? One step after the other, each with what it found or what to change.
+"""Test the connection to a node step by step; each step says what it found or what to change.
 
-The steps are those that a retrieval takes, in its order, from the settings to an image that really
-arrives. The first that fails ends it: what comes after it cannot work.
+The steps are those of a retrieval, in its order, from the settings to an image that arrives. The
+first step that fails ends the test, since the following ones cannot work.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from qatrack_aria.dicom import tls
 from qatrack_aria.dicom.association import Session
 from qatrack_aria.dicom.attributes import ImageRef
 from qatrack_aria.dicom.deadline import Deadline
+from qatrack_aria.dicom.inbox import Inbox
 from qatrack_aria.dicom.peer import Peer
 from qatrack_aria.dicom.resolve import connection_failure, resolve, unreachable_error
-from qatrack_aria.dicom.storage_scp import Inbox, StorageScp
+from qatrack_aria.dicom.storage_scp import StorageScp
 from qatrack_aria.dicom.transports import transport_of
 from qatrack_aria.errors import (
     AriaError,
@@ -38,20 +39,20 @@ WHO = "a check of the connection"
 
 @dataclasses.dataclass(frozen=True)
 class TestStep:
-    """One step.
+    """One step of the test.
 
     Attributes
     ----------
     name : str
-        What is tried.
+        What is tested.
     passed : bool
         Whether it works.
     seconds : float
-        How long it took.
+        Its duration.
     message : str
-        What was found; or what failed, what it means and what to change.
+        The result; or what failed, what that means and what to change.
     failure : AriaError or None
-        What failed.
+        The error of a step that failed.
     """
 
     name: str
@@ -62,21 +63,21 @@ class TestStep:
 
     @property
     def milliseconds(self) -> int:
-        """How long it took, for people."""
+        """Its duration, rounded for display."""
         return round(self.seconds * 1000)
 
 
 class ConnectionTest:
-    """The steps for one node.
+    """The connection test of one node.
 
     Parameters
     ----------
     node : AriaNode
-        As it is saved, or as somebody is about to save it.
+        The node; it need not be saved.
     patient_id, plan : str, optional
-        With both, the plan and its images are looked for, and one image is brought.
+        With both, the plan and its images are searched, and one image is retrieved.
     seconds : float, optional
-        Time allowed in all; default: the node's for commands.
+        Time allowed in total; default: the node's for commands.
     """
 
     def __init__(
@@ -93,7 +94,7 @@ class ConnectionTest:
         self._stack = contextlib.ExitStack()
 
     def run(self) -> Iterator[TestStep]:
-        """Take the steps, one at each turn, up to the first that fails."""
+        """Run the steps and yield their results, up to the first that fails."""
         with self._stack:
             for name, step in self._steps():
                 began = time.monotonic()
@@ -119,9 +120,9 @@ class ConnectionTest:
             yield "our port", self._port
         if self._patient_id is not None and self._plan is not None:
             yield "plan and images", self._find
-            yield "one image arrives", self._bring
+            yield "one image arrives", self._retrieve
 
-    # --- without a word of DICOM ------------------------------------------------------------------
+    # --- before any association -----------------------------------------------------------------
 
     def _settings(self) -> str:
         self._peer: Peer = self._node.peer()
@@ -157,7 +158,7 @@ class ConnectionTest:
                 raise problem.error(peer)
         return "both sides shake hands"
 
-    # --- an association ---------------------------------------------------------------------------
+    # --- the association ------------------------------------------------------------------------
 
     def _association(self) -> str:
         session = Session(self._peer, self._deadline, verification=True)
@@ -182,7 +183,7 @@ class ConnectionTest:
         self._session.close()
         return f"{' and '.join(services)} in the {self._peer.query_model.title()} Root model"
 
-    # --- our side ---------------------------------------------------------------------------------
+    # --- this machine ---------------------------------------------------------------------------
 
     def _turn(self) -> str:
         held = hold_destination(self._archive, self._peer, self._deadline, WHO)
@@ -190,27 +191,27 @@ class ConnectionTest:
         return "no other retrieval is under way"
 
     def _port(self) -> str:
-        with StorageScp(self._peer, Inbox(_turn_away)):
+        with StorageScp(self._peer, Inbox(_reject)):
             where = self._peer.local_host or "all addresses"
             return f"listening on {where}, port {self._peer.local_port}"
 
-    # --- images -----------------------------------------------------------------------------------
+    # --- images ---------------------------------------------------------------------------------
 
     def _find(self) -> str:
         assert self._request is not None
-        visit = Workflow(self._peer, self._request, self._archive, self._deadline, None)
-        self._visit = self._stack.enter_context(visit)
-        found: SearchResult = self._visit.find(bring=False)
+        workflow = Workflow(self._peer, self._request, self._archive, self._deadline, None)
+        self._workflow = self._stack.enter_context(workflow)
+        found: SearchResult = self._workflow.find(retrieve=False)
         self._images = found.images
         newest = self._newest()
         day = f", the newest of {newest.acquired:%Y-%m-%d %H:%M}" if newest.acquired else ""
         return f"plan {found.plan}; {plural(len(found.images), 'image')}{day}"
 
-    def _bring(self) -> str:
+    def _retrieve(self) -> str:
         if not self._images:
             raise ImagesNotFoundError("Images: there is none to try with.")
-        self._visit.bring_again(self._newest())
-        size = sum(self._visit.inbox.arrived.values())
+        self._workflow.retrieve_again(self._newest())
+        size = sum(self._workflow.inbox.arrived.values())
         return f"{size / 1e6:.1f} MB came by {self._peer.retrieve_method}"
 
     def _newest(self) -> ImageRef:
@@ -225,5 +226,5 @@ def _try_to_write(archive: Archive) -> None:
         raise disk_error("write", archive.incoming, error) from error
 
 
-def _turn_away(incoming: Any) -> None:
-    """Nothing is expected yet."""
+def _reject(incoming: Any) -> None:
+    """Reject every instance: none was requested."""

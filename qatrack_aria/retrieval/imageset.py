@@ -1,10 +1,9 @@
-"""What is handed over: a folder of its own with exactly the images of one request."""
+"""Hand over the images of one request, in a folder of their own."""
 
 from __future__ import annotations
 
 import datetime as dt
 import hashlib
-import json
 import re
 import shutil
 import zipfile
@@ -16,19 +15,10 @@ from qatrack_aria.dicom.attributes import ImageRef, PlanRef
 from qatrack_aria.dicom.part10 import without_staff
 from qatrack_aria.errors import ArchiveError, RequestError
 from qatrack_aria.qatrack import attachments
+from qatrack_aria.retrieval.provenance import checksum
 from qatrack_aria.storage.filesystem import disk_error, remove_file
 from qatrack_aria.storage.output import replacing, require_empty
 from qatrack_aria.text import error_reason, plural, short_repr
-
-
-def checksum(summary: Mapping[str, Any]) -> str:
-    """Return a checksum that shows whether somebody has edited a summary.
-
-    Whoever knows how can compute it anew: what a summary says is verified again with the files.
-    """
-    content = {key: value for key, value in summary.items() if key != "check"}
-    text = json.dumps(content, sort_keys=True, allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 class ImageSet:
@@ -37,15 +27,15 @@ class ImageSet:
     Attributes
     ----------
     path : str
-        The folder; it holds these images and nothing else.
+        The folder; it holds only these images.
     files : list of str
         The images in the order of their acquisition.
     plan : PlanRef
         The RT Plan that all of them reference.
     images : list of ImageRef
-        What their headers say, in the order of `files`.
+        Attributes from their headers, in the order of `files`.
     moved, already_here : int
-        How many came over the network for this request, and how many had come before.
+        How many were retrieved for this request, and how many were in the archive before.
     """
 
     def __init__(
@@ -81,15 +71,15 @@ class ImageSet:
 
     @property
     def acquired(self) -> dt.datetime:
-        """When the newest image was taken, by the clock of the imager; no time zone is known.
+        """Date and time of the newest image by the clock of the imager, without a time zone.
 
-        ``datetime.min`` if none of the images tells.
+        ``datetime.min`` if all images lack it.
         """
         return max(image.moment for image in self.images)
 
     @property
     def datetime(self) -> str:
-        """`acquired` as ``YYYYMMDDHHMMSS.FFFFFF``; empty if none of the images tells."""
+        """`acquired` as ``YYYYMMDDHHMMSS.FFFFFF``; empty if all images lack it."""
         return self.acquired.strftime("%Y%m%d%H%M%S.%f") if self._dated else ""
 
     @property
@@ -108,7 +98,7 @@ class ImageSet:
 
     @property
     def summary(self) -> dict[str, Any]:
-        """Where the images come from, in JSON's types: enough to find the same ones again.
+        """Identify the images in JSON's types, so that the same ones can be found again.
 
         Raises
         ------
@@ -140,7 +130,7 @@ class ImageSet:
         return any(image.acquired for image in self.images)
 
     def to_json(self) -> dict[str, Any]:
-        """All of it in JSON's types, for :meth:`from_note`."""
+        """Return all attributes in JSON's types, for :meth:`from_json`."""
         return {
             "path": self.path,
             "files": [Path(file).name for file in self.files],
@@ -154,12 +144,12 @@ class ImageSet:
 
     @classmethod
     def from_json(cls, note: Mapping[str, Any]) -> ImageSet:
-        """What :meth:`as_note` was made of.
+        """Make the image set of which :meth:`to_json` returned this.
 
         Raises
         ------
         KeyError, TypeError, ValueError
-            The note is not whole.
+            It is incomplete or invalid.
         """
         path = Path(note["path"])
         return cls(
@@ -179,7 +169,7 @@ class ImageSet:
         Parameters
         ----------
         target : str
-            Path of the zip file; an existing one is replaced, and only by a whole one.
+            Path of the zip file; an existing one is replaced once the new one is complete.
 
         Returns
         -------
@@ -189,7 +179,7 @@ class ImageSet:
         Raises
         ------
         ArchiveError
-            It cannot be written.
+            The file cannot be written.
         """
         with replacing(target, "Zip") as partial:
             with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -203,9 +193,9 @@ class ImageSet:
         Parameters
         ----------
         target : str
-            Path of the PNG file; an existing one is replaced, and only by a whole one.
+            Path of the PNG file; an existing one is replaced once the new one is complete.
         inverted : bool
-            More radiation is darker, as on film, instead of brighter.
+            Show more radiation darker, as on film, instead of brighter.
 
         Returns
         -------
@@ -215,7 +205,7 @@ class ImageSet:
         Raises
         ------
         ArchiveError
-            It cannot be written.
+            The file cannot be written.
         ConfigurationError
             numpy or Pillow is missing.
         """
@@ -225,8 +215,8 @@ class ImageSet:
         return target
 
     def contact_sheet_png(self, *, inverted: bool = False) -> bytes:
-        """What `contact_sheet` writes; see there."""
-        # The ID, and no name: a sheet has to say whose it is, and only QA patients are allowed.
+        """Return the PNG that :meth:`contact_sheet` writes."""
+        # The patient ID identifies the sheet. A name is not needed: only QA patients are allowed.
         heading = f"{self.plan.patient_id or 'no patient ID'}: {self.status}"
         return rendering.as_png(
             rendering.draw_contact_sheet(self.files, heading, inverted=inverted)
@@ -235,9 +225,9 @@ class ImageSet:
     def attach(self, utils: Any, what: str = "zip") -> str:
         """Attach the images to the composite test that is being computed.
 
-        Computing the test again, as QATrack+ does at every changed field, makes no second
-        attachment. What is attached can be opened by whoever may open QATrack+'s attachments, so
-        the names of staff are left out of the images' headers.
+        QATrack+ computes the test again at every changed field; that makes no second attachment.
+        Anyone who may open QATrack+'s attachments can open these, so the names of staff are left
+        out of the images' headers.
 
         Parameters
         ----------
@@ -254,12 +244,12 @@ class ImageSet:
         Raises
         ------
         AriaError
-            This is no composite test of QATrack+, `what` is something else, or the disk did not
-            take it.
+            This is not a composite test of QATrack+, `what` is invalid, or the file cannot be
+            written.
         """
         if what not in ("zip", "sheet"):
             raise RequestError(
-                f"Attach: there is no {short_repr(what)}: give 'zip' or 'sheet'. "
+                f"Attach: {short_repr(what)} cannot be attached: give 'zip' or 'sheet'. "
                 "Nothing was attached."
             )
         ending, write = ("zip", self._write_zip) if what == "zip" else ("png", self._write_sheet)
@@ -279,14 +269,14 @@ class ImageSet:
         file.write(self.contact_sheet_png())
 
     def copy_to(self, folder: Path) -> list[Path]:
-        """Copy the images into a folder of the caller's, which must be empty or not there yet.
+        """Copy the images into a folder, which must be empty or absent.
 
         Raises
         ------
         RequestError
-            There is something in it: an analysis of the folder would mix two sets.
+            The folder holds files: an analysis of it would mix two sets.
         ArchiveError
-            The disk did not take a copy.
+            A copy cannot be written.
         """
         require_empty(folder)
         copies = [folder / Path(file).name for file in self.files]
@@ -295,7 +285,7 @@ class ImageSet:
             for file, copy in zip(self.files, copies):
                 shutil.copyfile(file, copy)
         except OSError as error:
-            for copy in copies:  # a part of a set would look like a whole one
+            for copy in copies:  # a partial set would look like a complete one
                 remove_file(copy)
             raise ArchiveError(
                 f"Output: cannot write to {folder} ({error_reason(error)}): choose another folder."

@@ -1,7 +1,7 @@
-"""One operation at a time per destination, across all threads and processes.
+"""Allow one operation at a time per destination, across all threads and processes.
 
 Two retrievals that listen on one port would get each other's images, and the longest-running
-client of ARIA allows itself one query or move at a time.
+client of ARIA makes one query or move at a time.
 """
 
 from __future__ import annotations
@@ -23,28 +23,28 @@ from qatrack_aria.errors import BusyError
 from qatrack_aria.storage.archive import Archive
 from qatrack_aria.storage.filesystem import disk_error
 
-POLL = 0.05  # s between two looks at a taken lock; the system cannot wake us portably
+POLL = 0.05  # s between two attempts to take the lock; no portable way to wait for it exists
 
 
 @contextlib.contextmanager
 def hold_destination(archive: Archive, peer: Peer, deadline: Deadline, who: str) -> Iterator[None]:
-    """Be the only one that retrieves to this destination while the block lasts.
+    """Hold the destination while the block runs.
 
     Parameters
     ----------
     archive : Archive
-        Shared by all who may compete; the lock lies in it.
+        Holds the lock; all processes that may compete share it.
     peer : Peer
-        Gives the destination: for C-MOVE our port.
+        Determines the destination: for C-MOVE our port.
     deadline : Deadline
-        Waiting ends here.
+        The end of waiting.
     who : str
-        What to tell others that wait, in a few words.
+        Describes the holder to others that wait, in a few words.
 
     Raises
     ------
     BusyError
-        Another one held it for the whole time; the message says who.
+        Another operation held it until the deadline; the message names it.
     """
     path = archive.locks / f"{transport_of(peer).destination(peer)}.lock"
     holder = path.with_suffix(".json")
@@ -57,7 +57,7 @@ def hold_destination(archive: Archive, peer: Peer, deadline: Deadline, who: str)
             f"Waiting: {_describe(holder)} is using the destination of {peer}, and was not done "
             f"within {deadline.seconds:g} s: ask again in a moment."
         ) from None
-    except (OSError, NotImplementedError) as error:  # the latter: a disk that has no locks
+    except (OSError, NotImplementedError) as error:  # the latter: a disk without locks
         raise disk_error("lock", path, error) from error
     try:
         _sign(holder, who)
@@ -71,7 +71,7 @@ def hold_destination(archive: Archive, peer: Peer, deadline: Deadline, who: str)
 
 def _sign(holder: Path, who: str) -> None:
     note = {"who": who, "pid": os.getpid(), "host": socket.gethostname(), "since": time.time()}
-    with contextlib.suppress(OSError):  # the note is a courtesy; the lock itself is what counts
+    with contextlib.suppress(OSError):  # only the lock itself matters
         holder.write_text(json.dumps(note), encoding="utf-8")
 
 

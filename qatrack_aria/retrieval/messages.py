@@ -1,6 +1,6 @@
-"""Why it came to nothing, or what was left out: the sentences of a visit.
+"""Write the messages of a retrieval: why it failed, or what was left out.
 
-Each says what was asked, how much was seen, what it is instead, and what to do.
+Each says what was requested, what was found instead, and what to do.
 """
 
 from __future__ import annotations
@@ -9,27 +9,27 @@ from typing import Collection, Sequence
 
 from qatrack_aria.dicom.attributes import ImageRef, PlanRef
 from qatrack_aria.dicom.c_find import QueryRecord
+from qatrack_aria.dicom.inbox import Inbox
 from qatrack_aria.dicom.peer import Peer
 from qatrack_aria.dicom.retrieve import RetrieveAttempt
 from qatrack_aria.dicom.statuses import SUCCESS
-from qatrack_aria.dicom.storage_scp import Inbox
 from qatrack_aria.dicom.transports import transport_of
-from qatrack_aria.retrieval.request import Request
-from qatrack_aria.retrieval.selection import (
-    excluded,
+from qatrack_aria.retrieval.matching import (
+    exclusion_reasons,
     match_plan_reference,
-    same_session,
     short_image_type,
 )
+from qatrack_aria.retrieval.request import Request
+from qatrack_aria.retrieval.selection import same_session
 from qatrack_aria.text import plural
 
 MANY = 12  # labels are listed up to this number
 
 
 def no_plan(
-    peer: Peer, request: Request, listed: Sequence[PlanRef], asked: Sequence[QueryRecord]
+    peer: Peer, request: Request, listed: Sequence[PlanRef], queries: Sequence[QueryRecord]
 ) -> str:
-    """Why none of the plans that the node lists is the one."""
+    """Say why none of the plans that the node lists matches."""
     wanted = f"plan '{request.plan}'"
     patient = f"patient '{request.patient_id}'"
     same_label = [plan for plan in listed if plan.label == request.plan]
@@ -40,20 +40,20 @@ def no_plan(
             f"'{request.course}': correct the course."
         )
     labels = sorted({plan.label for plan in listed if plan.label})
-    untold = sum(1 for plan in listed if plan.label is None)
+    unlabelled = sum(1 for plan in listed if plan.label is None)
     if labels:
         more = f" and {len(labels) - MANY} more" if len(labels) > MANY else ""
         seen = f"it lists {', '.join(repr(label) for label in labels[:MANY])}{more}"
         cure = "check the label; if the plan is new, ask again in a minute"
-    elif untold:
-        seen = f"it lists {untold} plans without telling their labels"
+    elif unlabelled:
+        seen = f"it lists {unlabelled} plans without telling their labels"
         cure = "only fetching can tell: ask without --list"
-    elif any(query.other_patients for query in asked) and not request.patient_id.isascii():
-        other_patients = max(query.other_patients for query in asked)
+    elif any(query.other_patients for query in queries) and not request.patient_id.isascii():
+        other_patients = max(query.other_patients for query in queries)
         seen = f"{other_patients} answers are of another patient ID"
         cure = "the node's character set may be another than the server answers in"
     else:
-        seen = f"it lists no RT Plan ({'; '.join(str(query) for query in asked[-3:])})"
+        seen = f"it lists no RT Plan ({'; '.join(str(query) for query in queries[-3:])})"
         cure = "check the patient ID; ARIA answers nothing for a while at times: ask again"
     return f"Plan: {peer} has no {wanted} of {patient}: {seen}; {cure}."
 
@@ -61,7 +61,7 @@ def no_plan(
 def no_images(
     peer: Peer, request: Request, images: Sequence[ImageRef], plan_uids: frozenset[str]
 ) -> str:
-    """Why none of the images that the node lists is meant."""
+    """Say why none of the images that the node lists matches."""
     return (
         f"Images: no images match at {peer} for plan '{request.plan}' of patient "
         f"'{request.patient_id}': {explain_none(images, request, plan_uids)}. If they were "
@@ -77,12 +77,12 @@ def incomplete(
     attempts: Sequence[RetrieveAttempt],
     inbox: Inbox,
 ) -> str:
-    """What became of a transfer that did not bring everything; `missing` are their UIDs."""
+    """Say how a transfer ended that left instances missing; `missing` are their UIDs."""
     said = f" ({'; '.join(str(attempt) for attempt in attempts[-2:])})" if attempts else ""
     refused = f"; rejected: {inbox.refused[0]}" if inbox.refused else ""
     nothing_came = not inbox.arrived and not inbox.any_instance_refused
     said_success = any(attempt.status == SUCCESS for attempt in attempts)
-    cure = transport_of(peer).cure_for_silence(peer) if nothing_came and said_success else ""
+    cure = transport_of(peer).advice_if_none_arrive(peer) if nothing_came and said_success else ""
     cure = cure or "what has arrived is kept: ask again"
     return (
         f"Transfer: {len(missing)} of {wanted} {what} did not arrive from {peer}, the first "
@@ -96,13 +96,13 @@ def remarks(
     request: Request,
     plan_uids: frozenset[str],
 ) -> list[str]:
-    """What lies beside the chosen images and was left out, as a person would want to know."""
-    said = []
+    """Say which images near the chosen ones were left out."""
+    sentences = []
     series = {image.series_key for image in chosen}
-    beside = excluded((i for i in images if i.series_key in series), request, plan_uids)
+    beside = exclusion_reasons((i for i in images if i.series_key in series), request, plan_uids)
     if beside:
         counts = ", ".join(f"{len(group)} {reason}" for reason, group in sorted(beside.items()))
-        said.append(f"Left out of the same series: {counts}.")
+        sentences.append(f"Left out of the same series: {counts}.")
     taken = {image.sop_uid for image in chosen}
     more = [
         image
@@ -111,15 +111,15 @@ def remarks(
     ]
     if more:
         count = len({image.series_key for image in more})
-        said.append(
+        sentences.append(
             f"Within six hours of them there {'is' if len(more) == 1 else 'are'} "
             f"{plural(len(more), 'image')} more of this plan in {count} other series."
         )
-    return said
+    return sentences
 
 
 def explain_none(images: Sequence[ImageRef], request: Request, plan_uids: frozenset[str]) -> str:
-    """Why none of the images is meant, with numbers and days, in one sentence."""
+    """Say in one sentence why no image matches, with numbers and days."""
     if not images:
         where = f"in series {request.series}" if request.series else "of this patient"
         return f"the node lists no RT Image {where}"
@@ -131,7 +131,7 @@ def explain_none(images: Sequence[ImageRef], request: Request, plan_uids: frozen
     verb = "references" if len(of_plan) == 1 else "reference"
     if any(image.plan_uids is None for image in of_plan):
         verb = "may reference"
-    reasons = excluded(of_plan, request, plan_uids)
+    reasons = exclusion_reasons(of_plan, request, plan_uids)
     counts = [
         f"all {len(group)} are {reason}"
         if len(group) == len(of_plan) > 1
@@ -140,21 +140,21 @@ def explain_none(images: Sequence[ImageRef], request: Request, plan_uids: frozen
     ]
     return (
         f"{plural(len(of_plan), 'image')}{_days(of_plan)} {verb} this plan, {', '.join(counts)}; "
-        f"you asked for {_asked(request)}"
+        f"you asked for {_describe(request)}"
     )
 
 
-def _asked(request: Request) -> str:
-    wishes = [short_image_type(request.image_type)]
+def _describe(request: Request) -> str:
+    parts = [short_image_type(request.image_type)]
     if request.date:
-        wishes.append(f"of {request.date.isoformat()}")
+        parts.append(f"of {request.date.isoformat()}")
     if request.until:
-        wishes.append(f"until {request.until:%Y-%m-%d %H:%M}")
+        parts.append(f"until {request.until:%Y-%m-%d %H:%M}")
     if request.machine:
-        wishes.append(f"on {request.machine}")
+        parts.append(f"on {request.machine}")
     if request.kv == "only":
-        wishes.append("kV only")
-    return " ".join(wishes)
+        parts.append("kV only")
+    return " ".join(parts)
 
 
 def _days(images: Sequence[ImageRef]) -> str:

@@ -1,9 +1,9 @@
-"""The options of a request, and the preset image types: each in one table.
+"""Define the options of a request and the preset image types, each in one table.
 
-The checks of a request, the arguments of ``fetch_aria``, the fields of **Browse** and the composed
-calls are made from these tables. Values come from composite tests (a test that nobody filled in is
-``None`` or ``""``), from the command line and from browsers. What passes here is safe in a C-FIND
-identifier: no wildcard, no backslash, no control character.
+The checks of a request, the arguments of ``fetch_aria``, the fields of **Browse** and its code for
+composite tests are made from these tables. Values come from composite tests (one that is not filled
+in is ``None`` or ``""``), from the command line and from browsers. A value that passes is safe in a
+C-FIND identifier: it has no wildcard, no backslash and no control character.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class ImageType(NamedTuple):
     description: str
 
 
-#: The image types that portal imagers send (TrueBeam, Clinac), by the names that people use.
+#: The image types that portal imagers send (TrueBeam, Clinac), by short name.
 IMAGE_TYPES = {
     "portal": ImageType(("ORIGINAL", "PRIMARY", "PORTAL"), "images of the portal imager"),
     "portal_dose": ImageType(
@@ -44,7 +44,7 @@ TERMS = (
 
 SELECTIONS = ("series", "day", "all")
 
-#: What QATrack+'s date and date-time tests give as text, ISO 8601 and DICOM's own form.
+#: Dates as QATrack+'s date and date-time tests write them, ISO 8601, and DICOM's own form.
 DATE_FORMATS = (
     "%Y-%m-%d",
     "%Y%m%d",
@@ -56,19 +56,19 @@ DATE_FORMATS = (
     "%d %b %Y %H:%M:%S",
 )
 
-MAX_LENGTH = 64  # characters of a Patient ID (LO); plan labels are shorter, but padding is seen
+MAX_LENGTH = 64  # characters of a Patient ID (LO); plan labels are shorter, but may be padded
 MAX_VALUES = 16  # of an Image Type; Varian's have four at most
 MAX_COUNT = 10_000
 FIRST_YEAR = 1900  # before all images
 
 
 def _is_empty(value: Any) -> bool:
-    # Not ``value == ""``: an array compares element by element, and is neither true nor false.
+    # Not ``value == ""``: an array compares element by element, and has no truth value.
     return value is None or (isinstance(value, str) and value == "")
 
 
 def parse_text(what: str, value: Any) -> str:
-    """Return text that may be asked for; `what` is what the message calls it."""
+    """Return a valid text without outer spaces; messages call it `what`."""
     if value is None or (isinstance(value, str) and not value.strip()):
         raise WaitingError(
             f"Waiting for the {what}: fill in the test that gives it. Nothing was sent."
@@ -96,12 +96,12 @@ def parse_text(what: str, value: Any) -> str:
 
 
 def _optional_text(what: str, value: Any) -> str | None:
-    # An empty text is a test that nobody filled in: "any machine" would be a guess.
+    # An empty text is a test that is not filled in: "any machine" would be a guess.
     return None if value is None else parse_text(what, value)
 
 
 def parse_image_type(value: Any) -> tuple[str, ...]:
-    """Return the values of an Image Type, given by its short name, as text or value by value."""
+    """Return the values of an Image Type, given as its short name, as text or as values."""
     if isinstance(value, str) and value.strip().lower() in IMAGE_TYPES:
         return IMAGE_TYPES[value.strip().lower()].values
     if isinstance(value, str):
@@ -169,7 +169,7 @@ def _parse_date(value: Any) -> dt.date:
 def _count(value: Any) -> int | None:
     if _is_empty(value):
         return None
-    # QATrack+'s numerical tests give 8.0 for 8, numpy its own numbers; True is none.
+    # QATrack+'s numerical tests return 8.0 for 8, numpy its own numbers; True is not a count.
     if not isinstance(value, bool) and isinstance(value, (numbers.Real, str)):
         try:
             number = float(value)
@@ -193,7 +193,6 @@ def _select(value: Any) -> str | None:
 
 
 def _series(value: Any) -> str | None:
-    # Likewise.
     uid = _optional_text("series", value)
     if uid is None or valid_uid(uid):
         return uid
@@ -221,20 +220,19 @@ class Option:
     name : str
         The keyword of ``fetch_images``, and the field of :class:`Request`.
     parse : callable
-        Takes what was given, and returns the value; raises :class:`RequestError`.
+        Takes a value as it was given, and returns it checked; raises :class:`RequestError`.
     help : str
-        What it means, for the command.
+        The help text of the command.
     metavar : str
-        What its value is called on the command line; empty for a flag.
+        The name of its value on the command line; empty for a flag.
     default : Any
-        The value if it is not given.
+        The value where none is given.
     of_day : bool
-        Whether its value belongs to one day, and so not into code that fetches the newest images.
+        Whether its value holds for one day only; code that fetches the newest images omits it.
     write : callable
         Takes the value, and returns it in JSON's types.
     flags : tuple of (str, Any, str)
-        Flags of the command, the values that they stand for and their help; for an option that
-        takes no text.
+        Flags of the command with their values and help texts, for an option without a metavar.
     """
 
     name: str
@@ -247,12 +245,12 @@ class Option:
     flags: tuple[tuple[str, Any, str], ...] = ()
 
     def from_form(self, text: str) -> Any:
-        """Return the value that a form of the admin sent as text."""
+        """Return the value of a form field of the admin."""
         by_text = {str(value): value for _, value, _ in self.flags}
         return by_text.get(text, text)
 
 
-#: Written and shown in this order.
+#: In the order in which they are written and shown.
 OPTIONS = (
     Option(
         "date",

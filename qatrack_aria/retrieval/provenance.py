@@ -1,7 +1,8 @@
-"""Reading what ``images.summary`` gave, after it went through a database and a browser."""
+"""Verify a value of ``images.summary`` after it went through a database and a browser."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
 from typing import Any, Mapping
@@ -9,10 +10,19 @@ from typing import Any, Mapping
 from qatrack_aria.dicom.attributes import PlanRef
 from qatrack_aria.dicom.uids import valid_uid
 from qatrack_aria.errors import RequestError, WaitingError
-from qatrack_aria.retrieval.imageset import checksum
 from qatrack_aria.retrieval.options import MAX_COUNT, MAX_LENGTH
 
-MAX_TEXT = 10_000_000  # characters: more than the summary of as many images as a request can be for
+MAX_TEXT = 10_000_000  # characters: more than a summary of MAX_COUNT images has
+
+
+def checksum(summary: Mapping[str, Any]) -> str:
+    """Return a checksum that shows whether a summary was edited.
+
+    It is no proof, since anyone can compute it: the files are verified against the summary again.
+    """
+    content = {key: value for key, value in summary.items() if key != "check"}
+    text = json.dumps(content, sort_keys=True, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
@@ -34,11 +44,11 @@ class Provenance:
         Raises
         ------
         WaitingError
-            There is none yet.
+            The summary is empty.
         RequestError
-            It is none, or one that somebody has edited.
+            It is invalid or was edited.
         """
-        given = _read(summary)
+        given = _decode(summary)
         try:
             request = given["request"]
             uids = tuple(image["sop_uid"] for image in given["images"])
@@ -74,12 +84,12 @@ class Provenance:
 
     @property
     def plan_ref(self) -> PlanRef:
-        """The plan, as far as the summary tells."""
+        """The plan, as far as the summary identifies it."""
         return PlanRef(self.patient_id, "", "", self.plan_uid, label=self.plan, course=self.course)
 
 
-def _read(summary: Any) -> Any:
-    """The summary as JSON's types; QATrack+ keeps that of a string composite as text."""
+def _decode(summary: Any) -> Any:
+    """Return the summary in JSON's types; QATrack+ keeps that of a string composite as text."""
     if summary is None or (isinstance(summary, (str, dict)) and not summary):
         raise WaitingError(
             "Waiting for the summary: the test that keeps it is empty. Nothing was opened."
@@ -88,7 +98,7 @@ def _read(summary: Any) -> Any:
         try:
             return json.loads(summary)
         except (ValueError, RecursionError):
-            pass  # then it is no summary
+            pass  # not JSON: the caller refuses it
     return summary
 
 

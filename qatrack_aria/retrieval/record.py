@@ -1,6 +1,6 @@
-"""The record of an attempt, kept without ever losing the images over it.
+"""Record every retrieval in the database; a failure to record never stops the retrieval.
 
-QATrack+ logs nothing of what composite tests do: these rows are the only trace.
+QATrack+ does not log what composite tests do: these rows are the only trace.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ logger = logging.getLogger("qatrack_aria")
 
 
 class Record:
-    """An attempt, and the row that it leaves.
+    """One retrieval and its row in the database.
 
     Parameters
     ----------
     **known : Any
-        Fields of :class:`Retrieval` that are known from the start; what is too long is cut.
+        Fields of :class:`Retrieval` that are known from the start; long values are truncated.
 
     Attributes
     ----------
@@ -39,23 +39,23 @@ class Record:
     timeline : Timeline
         The steps.
     repeats : int or None
-        Primary key of the row whose answer was repeated, 0 if it left none.
+        Primary key of the row whose answer was repeated; 0 if it has no row.
     """
 
     def __init__(self, **known: Any) -> None:
         self.row = Retrieval(started=timezone.now(), status=Outcome.RUNNING.value)
         for name, value in known.items():
-            setattr(self.row, name, _cut(value, Retrieval._meta.get_field(name).max_length))
+            setattr(self.row, name, _truncate(value, Retrieval._meta.get_field(name).max_length))
         self.timeline = Timeline()
         self.repeats: int | None = None
         self._started = time.monotonic()
 
     def begin(self) -> None:
-        """Save the row now, so that there is one if the process is killed."""
+        """Save the row now, so that it exists if the process is killed."""
         self._save()
 
     def repeat(self, row: int | None) -> None:
-        """Note that the answer was given before: it is counted in the row that it left then."""
+        """Count a repeated answer in the row of the first one."""
         self.repeats = row or 0
 
     def finish(self, outcome: Outcome) -> None:
@@ -78,20 +78,20 @@ class Record:
         row = self.row
         row.timeline = self.timeline.as_json()
         row.folder, row.message = storable(row.folder)[:500], storable(row.message)
-        with _harmless():
-            row.save(update_fields=_all_but_repeats() if row.pk else None)
+        with _tolerant():
+            row.save(update_fields=_fields_without_repeats() if row.pk else None)
 
 
 @contextlib.contextmanager
 def recorded(**known: Any) -> Iterator[Record]:
-    """Keep a row of everything that happens in the block, however it ends.
+    """Record what happens in the block, however it ends.
 
-    No row is kept while a test is not filled in yet, nor for an answer that is only repeated.
+    A test that is not filled in yet leaves no row, nor does a repeated answer.
 
     Parameters
     ----------
     **known : Any
-        As for :class:`Record`; what was asked is given unchecked.
+        As for :class:`Record`; the request is not checked yet.
     """
     record = Record(**known)
     outcome: Outcome | None = Outcome.FAILED
@@ -115,34 +115,34 @@ def recorded(**known: Any) -> Iterator[Record]:
 
 
 def _count_repeat(row: int) -> None:
-    with _harmless():
+    with _tolerant():
         Retrieval.objects.filter(pk=row).update(repeats=F("repeats") + 1)
 
 
 def request_json(request: Any) -> str:
-    """Return the text of a request for its row."""
+    """Return a request as text for its row."""
     return json.dumps(dict(request))
 
 
-def _all_but_repeats() -> list[str]:
-    # Another process may have been answered from this retrieval, and have counted it, by now.
+def _fields_without_repeats() -> list[str]:
+    # Another process may have repeated this answer, and counted it, by now.
     fields = [f.name for f in Retrieval._meta.concrete_fields if not f.primary_key]
     return [name for name in fields if name != "repeats"]
 
 
 @contextlib.contextmanager
-def _harmless() -> Iterator[None]:
-    """Write to the database, or not: it must break neither the images nor the web request."""
+def _tolerant() -> Iterator[None]:
+    """Write to the database; a failure must not stop the retrieval or the web request."""
     try:
-        # A savepoint: the transaction of the request goes on if this fails.
+        # A savepoint: the transaction of the request continues if this fails.
         with transaction.atomic():
             yield
     except Error as error:
-        # Its text may hold the whole row, and so a patient ID and a login.
+        # Its text may hold the whole row, with a patient ID and a user name.
         logger.warning("the record of a retrieval could not be written: %s", type(error).__name__)
 
 
-def _cut(value: Any, length: int) -> str:
+def _truncate(value: Any, length: int) -> str:
     if value is None:
         return ""
     text = value if isinstance(value, str) else safe_repr(value)

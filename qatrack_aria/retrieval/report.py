@@ -1,7 +1,7 @@
-"""What a retrieval leaves for its record: in JSON's types, short, without names of people.
+"""Report on a retrieval for its record: in JSON's types, short, without names of people.
 
-:mod:`qatrack_aria.retrieval.timeline` keeps it. Lists are cut here already where a peer decides how
-long they are; their full lengths stand beside them.
+:mod:`qatrack_aria.retrieval.timeline` keeps the report. Lists whose length a peer decides are
+shortened here; their full lengths are reported beside them.
 """
 
 from __future__ import annotations
@@ -14,37 +14,37 @@ from qatrack_aria.dicom.c_find import QueryRecord
 from qatrack_aria.dicom.peer import Peer
 from qatrack_aria.dicom.retrieve import RetrieveAttempt
 from qatrack_aria.phrases import Phrase, phrase
+from qatrack_aria.retrieval.matching import match_image
 from qatrack_aria.retrieval.request import Request
-from qatrack_aria.retrieval.selection import match_image
 from qatrack_aria.retrieval.timeline import LONGEST_TEXT, MOST
 from qatrack_aria.text import printable
 
 
-def of_workflow(
+def build_report(
     peer: Peer,
     request: Request,
     *,
     plans: Sequence[PlanRef],
     listed: Collection[ImageRef],
     chosen: Sequence[ImageRef],
-    asked: Sequence[QueryRecord],
+    queries: Sequence[QueryRecord],
     attempts: Sequence[RetrieveAttempt],
     refused: Sequence[Phrase],
 ) -> dict[str, Any]:
-    """The account, for :meth:`qatrack_aria.retrieval.timeline.Timeline.tell`.
+    """Return the report, for :meth:`qatrack_aria.retrieval.timeline.Timeline.add`.
 
     Parameters
     ----------
     peer, request : Peer, Request
-        Who was asked, and for what.
+        The node and the request.
     plans : sequence of PlanRef
-        Those that were found to be meant.
+        The plans that match.
     listed, chosen : collection of ImageRef
-        The images that the node listed last, and those of them that are meant.
-    asked, attempts : sequence of QueryRecord, sequence of RetrieveAttempt
-        The conversation.
-    refused : sequence of str
-        Why something was rejected at our port.
+        The images that the node listed last, and those of them that match.
+    queries, attempts : sequence of QueryRecord, sequence of RetrieveAttempt
+        The queries and the transfers.
+    refused : sequence of Phrase
+        Why our port rejected something.
     """
     plan_uids = frozenset(plan.sop_uid for plan in plans)
     return {
@@ -54,8 +54,8 @@ def of_workflow(
         "acquired": _acquired(chosen),
         "machine": _short(", ".join(sorted({m for i in chosen for m in i.machines or ()}))),
         "left_out": _counted(_reasons(listed, chosen, request, plan_uids)),
-        "queries": [_query(query) for query in _ends(asked)],
-        "queries_in_all": len(asked),
+        "queries": [_query(query) for query in _ends(queries)],
+        "queries_in_all": len(queries),
         "transfers": [_transfer(attempt) for attempt in _ends(attempts)],
         "transfers_in_all": len(attempts),
         "refused": _counted(refused),
@@ -85,7 +85,7 @@ def _transfer(attempt: RetrieveAttempt) -> dict[str, Any]:
     return {
         "service": attempt.service,
         "level": attempt.level,
-        "asked": attempt.asked,
+        "asked": attempt.requested,
         "arrived": attempt.arrived,
         "status": attempt.status,
         "completed": attempt.completed,
@@ -108,23 +108,23 @@ def _reasons(
     request: Request,
     plan_uids: frozenset[str],
 ) -> Iterable[Phrase]:
-    """Why each image that was listed is not among the chosen, as far as it is certain."""
+    """Yield why each listed image was not chosen, as far as it is certain."""
     taken = {image.sop_uid for image in chosen}
-    # While some of them have no date yet, nobody knows which are the newest.
+    # While some of them have no date yet, the newest are unknown.
     ranked = bool(chosen) and all(image.acquired for image in chosen)
     newest = phrase("not_newest_day" if request.select == "day" else "not_newest_series")
     for image in listed:
         if image.sop_uid in taken:
             continue
-        verdict = match_image(image, request, plan_uids)
-        if verdict.reason is not None:
-            yield verdict.reason
+        result = match_image(image, request, plan_uids)
+        if result.reason is not None:
+            yield result.reason
         elif ranked:
             yield newest
 
 
 def _counted(reasons: Iterable[Phrase]) -> list[dict[str, Any]]:
-    """Each reason once, the most frequent first."""
+    """Return each reason once, the most frequent first."""
     counts = Counter(reasons).most_common()
     some = [{"why": why.as_json, "number": number} for why, number in counts[: MOST - 1]]
     more = sum(number for _, number in counts[MOST - 1 :])
@@ -132,7 +132,7 @@ def _counted(reasons: Iterable[Phrase]) -> list[dict[str, Any]]:
 
 
 def _ends(entries: Sequence[Any]) -> Sequence[Any]:
-    """The first and the last: how it began, and what it ended with."""
+    """Return the first and the last entries of a long list."""
     return entries if len(entries) <= MOST else [*entries[: MOST // 2], *entries[-MOST // 2 :]]
 
 

@@ -1,4 +1,4 @@
-"""What a person asks for, checked before anything is sent."""
+"""Check what a person requests, before anything is sent."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from qatrack_aria.errors import RequestError
 from qatrack_aria.retrieval.options import FIRST_YEAR, OPTIONS, parse_image_type, parse_text
 from qatrack_aria.text import short_repr
 
-MAX_AGE = 3600.0  # s: an answer older than an hour is no answer to "the newest"
+MAX_AGE = 3600.0  # s: an older answer may not hold the newest images
 
 
 @dataclass(frozen=True)
@@ -25,22 +25,22 @@ class Request:
     plan : str
         RT Plan Label, or the SOP Instance UID of an RT Plan.
     image_type : tuple of str
-        Image Type (0008,0008) that each image must have, value by value.
+        Image Type (0008,0008) that each image must have, as its values.
     date : datetime.date, optional
         The day of acquisition; without it the newest.
     count : int, optional
-        At least this many images, else an error.
+        The least number of images; fewer are an error.
     machine : str, optional
         Radiation Machine Name (or Station Name) that each image must have.
     course : str, optional
         The course (Study ID) of the plan.
     select : {"series", "day", "all"}, optional
-        The newest series, its day, or everything. ``None``: the newest series, unless that
-        looks like a part of a session.
+        The newest series, all of its day, or all images. ``None``: the newest series, unless that
+        may be a part of a session.
     series : str, optional
         Series Instance UID that each image must have.
     kv : bool or "only"
-        Whether kV images are taken too, or kV images and no others.
+        Whether kV images are included, or only kV images.
     until : datetime.datetime, optional
         Only images acquired up to this moment, by the clock of the imager.
     """
@@ -67,7 +67,7 @@ class Request:
         until: Any = None,
         **options: Any,
     ) -> Request:
-        """Check what was given and put it in one form.
+        """Check a request and convert its values.
 
         Parameters
         ----------
@@ -81,15 +81,15 @@ class Request:
         Raises
         ------
         RequestError
-            Something given cannot be asked for; the message names it.
+            A value is invalid; the message names it.
         TypeError
-            There is no such option.
+            An option is unknown.
         """
         named = parse_patient_id(patient_id), parse_text("plan label", plan)
-        given = {o.name: o.parse(options.pop(o.name, o.default)) for o in OPTIONS}
+        values = {o.name: o.parse(options.pop(o.name, o.default)) for o in OPTIONS}
         if options:
             raise TypeError(f"a request has no option {', '.join(map(repr, options))}")
-        return cls(*named, parse_image_type(image_type), until=_until(until), **given)
+        return cls(*named, parse_image_type(image_type), until=_until(until), **values)
 
     @property
     def names_plan_uid(self) -> bool:
@@ -98,7 +98,7 @@ class Request:
 
     @property
     def as_dict(self) -> Mapping[str, Any]:
-        """The request in JSON's types, without what was not asked."""
+        """The request in JSON's types, without the options that are not set."""
         written = {
             "patient_id": self.patient_id,
             "plan": self.plan,
@@ -110,17 +110,17 @@ class Request:
 
 
 def parse_patient_id(value: Any) -> str:
-    """Return a patient ID that may be asked for; raises :class:`RequestError`."""
+    """Return a valid patient ID; raises :class:`RequestError`."""
     return parse_text("patient ID", value)
 
 
 def parse_deadline(value: Any) -> float | None:
-    """The seconds that somebody allows, or ``None`` for the node's own.
+    """Return a deadline in seconds, or ``None`` for the node's own.
 
     Raises
     ------
     RequestError
-        It is no number of seconds up to an hour.
+        It is not a number of seconds up to an hour.
     """
     if value is None:
         return None
@@ -133,12 +133,12 @@ def parse_deadline(value: Any) -> float | None:
 
 
 def parse_max_age(value: Any) -> float:
-    """The age in seconds that an earlier answer may have.
+    """Return the age in seconds that an earlier answer may have.
 
     Raises
     ------
     RequestError
-        It is no number of seconds up to an hour.
+        It is not a number of seconds up to an hour.
     """
     if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= MAX_AGE:
         return float(value)

@@ -1,51 +1,32 @@
-"""The service: from a request to a complete set of images, or a clear reason.
+"""Fetch the images of a request: a complete set, or an error that says why not.
 
-Check the request, wait for our turn, find and retrieve (:mod:`qatrack_aria.retrieval.workflow`),
-hand over; and keep a record of it all.
+Check the request, wait for the destination, find and retrieve the images
+(:mod:`qatrack_aria.retrieval.workflow`), hand them over, and keep a record.
 """
 
 from __future__ import annotations
 
 import contextlib
-import dataclasses
-import datetime as dt
 from typing import Any, Iterator
 
 from qatrack_aria.conf import conf
 from qatrack_aria.dicom.attributes import ImageRef, PlanRef, image_ref
 from qatrack_aria.dicom.deadline import Deadline
-from qatrack_aria.dicom.peer import Peer
 from qatrack_aria.dicom.retrieve import Progress
 from qatrack_aria.errors import AriaError, BusyError, IncompleteRetrievalError, RequestError
-from qatrack_aria.models import AriaNode, Retrieval
+from qatrack_aria.models import AriaNode
 from qatrack_aria.phrases import phrase
 from qatrack_aria.retrieval.answer_cache import AnswerCache, remove_expired
 from qatrack_aria.retrieval.imageset import ImageSet
+from qatrack_aria.retrieval.job import COMPOSITE, Caller, Job, prepared
 from qatrack_aria.retrieval.lock import hold_destination
 from qatrack_aria.retrieval.provenance import Provenance
 from qatrack_aria.retrieval.record import Record, recorded, request_json
-from qatrack_aria.retrieval.request import MAX_AGE, Request, parse_deadline, parse_max_age
+from qatrack_aria.retrieval.request import MAX_AGE, parse_max_age
 from qatrack_aria.retrieval.timeline import LAY_OUT, LOCK, PRUNE
 from qatrack_aria.retrieval.workflow import SearchResult, Workflow
 from qatrack_aria.storage.archive import Archive
 from qatrack_aria.storage.set_folder import lay_out, prune
-
-
-@dataclasses.dataclass(frozen=True)
-class Caller:
-    """Who asks, and from where: for the record and for the time allowed.
-
-    `spent` are the seconds of that time that went by before the call.
-    """
-
-    source: str = Retrieval.COMPOSITE
-    user: str = ""
-    unit: str = ""
-    test_list: str = ""
-    spent: float = 0.0
-
-
-COMPOSITE = Caller()
 
 
 def fetch(
@@ -60,20 +41,20 @@ def fetch(
     progress: Progress | None = None,
     **options: Any,
 ) -> ImageSet:
-    """Bring the images that are meant, all of them.
+    """Fetch all images that match a request.
 
     Parameters
     ----------
     node_name, patient_id, plan, image_type, **options : Any
         As a person gave them; see :meth:`Request.parse`.
     caller : Caller
-        Who asks.
+        The origin of the request.
     deadline : float, optional
         Seconds allowed in total; default: the node's, for this kind of caller.
     max_age : float
-        Seconds for which an earlier answer to the same request will do.
+        Seconds for which an earlier answer to the same request may be repeated.
     progress : callable, optional
-        Told whenever an image arrives.
+        Called whenever an image arrives.
 
     Returns
     -------
@@ -83,17 +64,17 @@ def fetch(
     Raises
     ------
     AriaError
-        Which one, and its message, say what to do.
+        Its class and its message say what to do.
     """
-    with _recorded(node_name, patient_id, plan, caller) as record:
-        order = _order(record, node_name, patient_id, plan, image_type, caller, deadline, options)
+    names = node_name, patient_id, plan
+    with prepared(names, image_type, caller, deadline, options) as job:
         age = parse_max_age(max_age)
-        cache = AnswerCache(order.archive, order.peer, dict(order.request.as_dict))
-        images = _recall(cache, age, record)
+        cache = AnswerCache(job.archive, job.peer, dict(job.request.as_dict))
+        images = _repeat(cache, age, job.record)
         if images is None:
-            record.begin()
-            _require_time(order.deadline)
-            images = _fetch_anew(order, cache, age, record, progress)
+            job.record.begin()
+            _require_time(job.deadline)
+            images = _fetch_anew(job, cache, age, progress)
     return images
 
 
@@ -107,19 +88,18 @@ def preview(
     deadline: Any = None,
     **options: Any,
 ) -> SearchResult:
-    """Find what :func:`fetch` would bring, and move nothing; takes and raises the same.
+    """List what :func:`fetch` would fetch, without moving images; takes and raises the same.
 
     Returns
     -------
     SearchResult
-        Images of which the node does not tell enough are in it as well.
+        Includes images of which the node does not return enough to match them.
     """
-    with _recorded(node_name, patient_id, plan, caller) as record:
-        order = _order(record, node_name, patient_id, plan, image_type, caller, deadline, options)
-        record.begin()
-        with _visit(order, record, None) as visit:
-            found = visit.find(bring=False)
-        record.row.message = f"{len(found.images)} images listed; none were to be moved."
+    with prepared((node_name, patient_id, plan), image_type, caller, deadline, options) as job:
+        job.record.begin()
+        with _workflow(job) as workflow:
+            found = workflow.find(retrieve=False)
+        job.record.row.message = f"{len(found.images)} images listed; none were to be moved."
     return found
 
 
@@ -127,13 +107,105 @@ def find_plan(
     node_name: Any, patient_id: Any, plan: Any, *, caller: Caller = COMPOSITE, **options: Any
 ) -> PlanRef:
     """Find the one plan of that label; raises as :func:`fetch` does."""
-    with _recorded(node_name, patient_id, plan, caller) as record:
-        order = _order(record, node_name, patient_id, plan, "portal", caller, None, options)
-        record.begin()
-        with _visit(order, record, None) as visit:
-            found = visit.find_plan()
-        record.row.message = f"Plan {found} found; no image was asked for."
+    with prepared((node_name, patient_id, plan), "portal", caller, None, options) as job:
+        job.record.begin()
+        with _workflow(job) as workflow:
+            found = workflow.find_plan()
+        job.record.row.message = f"Plan {found} found; no images were requested."
     return found
+
+
+def _repeat(cache: AnswerCache, max_age: float, record: Record) -> ImageSet | None:
+    """Return the images of an earlier answer, or raise its failure; ``None`` if there is none."""
+    answer = cache.get(max_age)
+    if answer is None:
+        return None
+    record.repeat(answer.row)
+    if answer.failure is not None:
+        raise answer.failure
+    return answer.images
+
+
+def _require_time(deadline: Deadline) -> None:
+    if deadline.expired:
+        raise BusyError(
+            f"Time: the composite tests of this list have used the {deadline.seconds:g} s that "
+            "they may take together: change any field to continue with those still missing. "
+            "Nothing was sent."
+        )
+
+
+def _fetch_anew(
+    job: Job, cache: AnswerCache, max_age: float, progress: Progress | None
+) -> ImageSet:
+    record, row = job.record, job.record.row
+    try:
+        with _workflow(job, progress) as workflow:
+            # While this one waited, another may have fetched the same images.
+            answer = cache.get(max_age)
+            others = None if answer is None else answer.images
+            if others is not None:
+                images = others
+                record.timeline.remark(phrase("shared"))
+            else:
+                found = workflow.find(retrieve=True)
+                with record.timeline.step(LAY_OUT):
+                    images = _hand_over(workflow, found)
+                cache.put(images, row.pk)
+    except AriaError as failure:
+        cache.put_failure(failure, row.pk)
+        raise
+    if others is not None:
+        row.found = row.already_here = len(others)
+    row.folder, row.message = images.path, images.status
+    with record.timeline.step(PRUNE):
+        prune(job.archive, job.keep_days)
+        remove_expired(job.archive)
+    return images
+
+
+@contextlib.contextmanager
+def _workflow(job: Job, progress: Progress | None = None) -> Iterator[Workflow]:
+    """Hold the destination, and record what the workflow has found and moved."""
+    record = job.record
+    with contextlib.ExitStack() as stack:
+        with record.timeline.step(LOCK):
+            stack.enter_context(hold_destination(job.archive, job.peer, job.deadline, job.who))
+        workflow = stack.enter_context(
+            Workflow(job.peer, job.request, job.archive, job.deadline, progress, record.timeline)
+        )
+        try:
+            yield workflow
+        finally:
+            _count(workflow, record)
+            record.timeline.add(workflow.report)
+
+
+def _count(workflow: Workflow, record: Record) -> None:
+    arrived = workflow.inbox.arrived
+    here = [image.sop_uid for image in workflow.chosen if image.from_file]
+    record.row.found = len(workflow.chosen)
+    record.row.moved = sum(1 for image in workflow.chosen if image.sop_uid in arrived)
+    record.row.already_here = sum(1 for uid in here if uid not in arrived)
+    record.row.refused = workflow.inbox.refusals
+    record.row.bytes = sum(arrived.values())
+
+
+def _hand_over(workflow: Workflow, found: SearchResult) -> ImageSet:
+    folder, images, files = lay_out(workflow.archive, found.images)
+    return ImageSet(
+        folder,
+        files,
+        node=workflow.peer.name,
+        request=workflow.request.as_dict,
+        plan=found.plan,
+        images=images,
+        moved=sum(1 for image in images if image.sop_uid in workflow.inbox.arrived),
+        remark=" ".join(found.remarks),
+    )
+
+
+# --- from the archive alone -------------------------------------------------------------------
 
 
 def reopen(summary: Any, *, caller: Caller = COMPOSITE) -> ImageSet:
@@ -142,27 +214,28 @@ def reopen(summary: Any, *, caller: Caller = COMPOSITE) -> ImageSet:
     Parameters
     ----------
     summary : dict
-        What :attr:`ImageSet.summary` gave; whoever posts it may have changed it.
+        A value of :attr:`ImageSet.summary`; a browser may have changed it.
     caller : Caller
-        Who asks.
+        The origin of the request.
 
     Raises
     ------
     RequestError
-        It is no such summary.
+        The summary is not valid.
     PatientNotAllowedError
         The node does not list this patient among those it may fetch.
     IncompleteRetrievalError
         Images are missing from the archive; the message says how many and which.
     """
     earlier = Provenance.parse(summary)
-    with _recorded(earlier.node, earlier.patient_id, earlier.plan, caller) as record:
+    known = {"node_name": earlier.node, "patient_id": earlier.patient_id, "plan": earlier.plan}
+    with recorded(**known, **caller.fields) as record:
         node = record.row.node = AriaNode.objects.named(earlier.node)
         node.require_allowed(earlier.patient_id)
         record.row.request = request_json({"reopened": len(earlier.sop_uids)})
         archive = Archive(conf.ARCHIVE, node.character_set)
         cache = AnswerCache(archive, node.name, "reopened", earlier.sop_uids)
-        images = _recall(cache, MAX_AGE, record)
+        images = _repeat(cache, MAX_AGE, record)
         if images is None:
             record.begin()
             with record.timeline.step(LAY_OUT):
@@ -205,159 +278,3 @@ def _lay_out_again(
 def _archived(archive: Archive, sop_uid: str, patient_id: str) -> ImageRef | None:
     header = archive.header(sop_uid, patient_id)
     return None if header is None else image_ref(header, from_file=True)
-
-
-# --- what is asked ----------------------------------------------------------------------------
-
-
-@dataclasses.dataclass(frozen=True)
-class _Order:
-    """A request that has passed all that can be refused before anything is sent."""
-
-    request: Request
-    peer: Peer
-    archive: Archive
-    deadline: Deadline
-    who: str
-    keep_days: int
-
-
-def _recorded(
-    node_name: Any, patient_id: Any, plan: Any, caller: Caller
-) -> contextlib.AbstractContextManager[Record]:
-    return recorded(
-        node_name=node_name,
-        patient_id=patient_id,
-        plan=plan,
-        source=caller.source,
-        user=caller.user,
-        unit=caller.unit,
-        test_list=caller.test_list,
-    )
-
-
-def _order(
-    record: Record,
-    node_name: Any,
-    patient_id: Any,
-    plan: Any,
-    image_type: Any,
-    caller: Caller,
-    deadline: Any,
-    options: dict[str, Any],
-) -> _Order:
-    node = record.row.node = AriaNode.objects.named(node_name)
-    record.row.node_name = node.name
-    request = Request.parse(patient_id, plan, image_type, **options)
-    if request.until is not None:
-        ahead = dt.timedelta(seconds=node.clock_ahead)
-        request = dataclasses.replace(request, until=request.until + ahead)
-    record.row.request = request_json(request.as_dict)
-    node.require_allowed(request.patient_id)
-    node.require_writable("patient ID", request.patient_id)
-    node.require_writable("plan label", request.plan)
-    seconds = parse_deadline(deadline)
-    if seconds is None:
-        of_command = caller.source == Retrieval.COMMAND
-        seconds = node.command_deadline if of_command else node.deadline
-    return _Order(
-        request,
-        node.peer(),
-        Archive(conf.ARCHIVE, node.character_set),
-        Deadline(seconds, caller.spent),
-        f"a retrieval for {caller.user or 'a ' + caller.source}",
-        conf.KEEP_SETS_DAYS,
-    )
-
-
-def _require_time(deadline: Deadline) -> None:
-    if deadline.expired:
-        raise BusyError(
-            f"Time: the composite tests of this list have used the {deadline.seconds:g} s that "
-            "they may take together: change any field, and those still missing go on. Nothing was "
-            "sent."
-        )
-
-
-# --- from the cache, or anew ---------------------------------------------------------------------
-
-
-def _recall(cache: AnswerCache, max_age: float, record: Record) -> ImageSet | None:
-    """The images that were handed over lately, or the failure of a few seconds ago."""
-    answer = cache.get(max_age)
-    if answer is None:
-        return None
-    record.repeat(answer.row)
-    if answer.failure is not None:
-        raise answer.failure
-    return answer.images
-
-
-def _fetch_anew(
-    order: _Order, cache: AnswerCache, max_age: float, record: Record, progress: Progress | None
-) -> ImageSet:
-    row = record.row.pk
-    try:
-        with _visit(order, record, progress) as visit:
-            # Whoever held the destination while we waited may have asked for just this.
-            answer = cache.get(max_age)
-            others = None if answer is None else answer.images
-            if others is not None:
-                images = others
-                record.timeline.remark(phrase("shared"))
-            else:
-                found = visit.find(bring=True)
-                with record.timeline.step(LAY_OUT):
-                    images = _hand_over(visit, found)
-                cache.put(images, row)
-    except AriaError as failure:
-        cache.put_failure(failure, row)
-        raise
-    if others is not None:
-        record.row.found = record.row.already_here = len(others)
-    record.row.folder, record.row.message = images.path, images.status
-    with record.timeline.step(PRUNE):
-        prune(order.archive, order.keep_days)
-        remove_expired(order.archive)
-    return images
-
-
-@contextlib.contextmanager
-def _visit(order: _Order, record: Record, progress: Progress | None) -> Iterator[Workflow]:
-    """Our turn at the node."""
-    ask = (order.peer, order.request, order.archive, order.deadline)
-    with contextlib.ExitStack() as stack:
-        with record.timeline.step(LOCK):
-            stack.enter_context(
-                hold_destination(order.archive, order.peer, order.deadline, order.who)
-            )
-        visit = stack.enter_context(Workflow(*ask, progress, record.timeline))
-        try:
-            yield visit
-        finally:
-            _count(visit, record)
-            record.timeline.add(visit.report)
-
-
-def _count(visit: Workflow, record: Record) -> None:
-    arrived = visit.inbox.arrived
-    here = [image.sop_uid for image in visit.chosen if image.from_file]
-    record.row.found = len(visit.chosen)
-    record.row.moved = sum(1 for image in visit.chosen if image.sop_uid in arrived)
-    record.row.already_here = sum(1 for uid in here if uid not in arrived)
-    record.row.refused = visit.inbox.refusals
-    record.row.bytes = sum(arrived.values())
-
-
-def _hand_over(visit: Workflow, found: SearchResult) -> ImageSet:
-    folder, images, files = lay_out(visit.archive, found.images)
-    return ImageSet(
-        folder,
-        files,
-        node=visit.peer.name,
-        request=visit.request.as_dict,
-        plan=found.plan,
-        images=images,
-        moved=sum(1 for image in images if image.sop_uid in visit.inbox.arrived),
-        remark=" ".join(found.remarks),
-    )

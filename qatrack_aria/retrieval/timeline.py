@@ -1,7 +1,7 @@
-"""How long each step of a retrieval took, and what came of it; kept in its row.
+"""Time the steps of a retrieval, and keep its report in the record.
 
-It is written while the retrieval runs, so that a failure shows how far it came. Writing it never
-fails and its size is limited; reading it back never fails either, whatever is in the row.
+The timeline is filled while the retrieval runs, so that a failure shows how far it came. Writing
+it never fails, and its size is limited. Reading it never fails either, whatever the row holds.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ RELEASE = "release"
 PRUNE = "prune"
 ORDER = (LOCK, ASSOCIATE, PLAN, IMAGES, CHECK, MOVE, LAY_OUT, RELEASE, PRUNE)
 
-LONGEST = 16_000  # characters of a story
-LONGEST_READ = 4 * LONGEST  # what is longer is none of ours
-LONGEST_TEXT = 300  # of one text in it
+LONGEST = 16_000  # characters of a timeline
+LONGEST_READ = 4 * LONGEST  # a longer one was not written here
+LONGEST_TEXT = 300  # characters of one text in it
 MOST = 20  # entries of a list, and steps
-HIGHEST = 10**12  # what is counted or timed; bytes have a column of their own
+HIGHEST = 10**12  # of a count or a time; bytes have a column of their own
 
 
 @dataclasses.dataclass
 class Step:
-    """One step, however often it was returned to."""
+    """One step, with all the times that it was entered."""
 
     name: str
     seconds: float = 0.0
@@ -47,12 +47,12 @@ class Step:
 
 
 class Timeline:
-    """Times the steps of one retrieval, in one thread.
+    """The steps of one retrieval, which are timed in one thread.
 
     Attributes
     ----------
     stopped_at : str
-        The innermost step out of which an error came; empty if none did.
+        The innermost step that ended with an error; empty if none did.
     """
 
     def __init__(self) -> None:
@@ -65,14 +65,14 @@ class Timeline:
 
     @property
     def steps(self) -> list[Step]:
-        """In the order of a retrieval in which each is come to just once."""
+        """The steps in their usual order."""
         known = [self._steps[name] for name in ORDER if name in self._steps]
         return known + [step for name, step in self._steps.items() if name not in ORDER]
 
     @contextlib.contextmanager
     def step(self, name: str) -> Iterator[None]:
-        """Time a step. One within another is not counted twice: the outer one pauses."""
-        self._turn()
+        """Time a step; it pauses while a step within it is timed."""
+        self._add_elapsed()
         step = self._steps.setdefault(name, Step(name))
         step.times += 1
         self._open.append(step)
@@ -82,11 +82,11 @@ class Timeline:
             self.stopped_at = self.stopped_at or name
             raise
         finally:
-            self._turn()
+            self._add_elapsed()
             self._open.pop()
 
-    def _turn(self) -> None:
-        """Whatever has gone by belongs to the step that is open now."""
+    def _add_elapsed(self) -> None:
+        """Add the time since the last call to the step that is open now."""
         now = time.monotonic()
         if self._open:
             self._open[-1].seconds += now - self._since
@@ -97,14 +97,14 @@ class Timeline:
         self._remarks = [*self._remarks, remark][:MOST]
 
     def add(self, report: Callable[[], Mapping[str, Any]]) -> None:
-        """Keep what :mod:`qatrack_aria.retrieval.report` returns, if it returns something."""
+        """Keep the report of :mod:`qatrack_aria.retrieval.report`; log its failure."""
         try:
             self._report.update(report())
-        except Exception as error:  # it must break neither the images nor hide a failure
+        except Exception as error:  # it must neither stop a retrieval nor hide its failure
             logger.warning("the report of a retrieval failed: %s", type(error).__name__)
 
     def as_json(self) -> str:
-        """All of it for the row, lists cut until no more than :data:`LONGEST` is left."""
+        """Return the timeline for the row, with lists shortened to fit :data:`LONGEST`."""
         steps = [
             {"step": step.name, "seconds": round(step.seconds, 4), "times": step.times}
             for step in self.steps[:MOST]
@@ -113,48 +113,48 @@ class Timeline:
         notes = {"steps": steps, "stopped_at": self.stopped_at, "remarks": remarks}
         with contextlib.suppress(TypeError, ValueError, RecursionError):
             for most in (MOST, 8, 2, 0):
-                told = {name: _cut(value, most) for name, value in self._report.items()}
-                text = json.dumps({k: v for k, v in {**notes, **told}.items() if v})
+                report = {name: _shorten(value, most) for name, value in self._report.items()}
+                text = json.dumps({k: v for k, v in {**notes, **report}.items() if v})
                 if len(text) <= LONGEST:
                     return text
         return "{}"
 
 
-def _cut(value: Any, most: int) -> Any:
+def _shorten(value: Any, most: int) -> Any:
     return value[:most] if isinstance(value, list) else value
 
 
 class StoredTimeline:
-    """What was kept, whatever has become of it since: each value is of its kind, or empty.
+    """A timeline as read from the database: each value has its type, or is empty.
 
     Parameters
     ----------
-    kept : str
-        JSON, of which nothing is believed.
+    stored : str
+        JSON; it may have been edited or damaged.
     """
 
-    def __init__(self, kept: Any) -> None:
-        self.values: dict[str, Any] = kept if isinstance(kept, dict) else _parse(kept)
+    def __init__(self, stored: Any) -> None:
+        self.values: dict[str, Any] = stored if isinstance(stored, dict) else _parse(stored)
 
     def text(self, name: str) -> str:
-        """One line that can be shown."""
+        """Return a text as one printable line."""
         value = self.values.get(name)
         return printable(value, LONGEST_TEXT) if isinstance(value, str) else ""
 
     def number(self, name: str) -> int:
-        """How many."""
+        """Return a count."""
         value = self.values.get(name)
         return value if type(value) is int and 0 <= value < HIGHEST else 0
 
     def seconds(self, name: str) -> float:
-        """How long."""
+        """Return a time in seconds."""
         value = self.values.get(name)
-        if isinstance(value, (int, float)) and 0 <= value < HIGHEST:  # neither NaN nor endless
+        if isinstance(value, (int, float)) and 0 <= value < HIGHEST:  # neither NaN nor infinite
             return float(value)
         return 0.0
 
     def items(self, name: str) -> list[StoredTimeline]:
-        """The entries of a list."""
+        """Return the entries of a list."""
         value = self.values.get(name)
         entries = value[:MOST] if isinstance(value, list) else []
         return [StoredTimeline(entry) for entry in entries if isinstance(entry, dict)]

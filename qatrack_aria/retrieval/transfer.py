@@ -1,6 +1,6 @@
-"""Bringing what is wanted from a node into the archive, all of it or an error.
+"""Retrieve instances from a node into the archive: all of them, or an error.
 
-The last word on each instance is the header of its file: what was listed of it is replaced.
+What a node has listed of an instance is replaced by the header of its file.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from pydicom.dataset import Dataset
 from qatrack_aria.dicom.association import Session
 from qatrack_aria.dicom.attributes import ImageRef, PlanRef, image_ref, plan_ref
 from qatrack_aria.dicom.deadline import Deadline
+from qatrack_aria.dicom.inbox import Inbox, ReceivedInstance
 from qatrack_aria.dicom.peer import Peer
 from qatrack_aria.dicom.retrieve import Instance, Progress, RetrieveAttempt, Retriever, SeriesKey
-from qatrack_aria.dicom.storage_scp import Inbox, ReceivedInstance, StorageScp
+from qatrack_aria.dicom.storage_scp import StorageScp
 from qatrack_aria.dicom.transports import transport_of
 from qatrack_aria.dicom.uids import valid_uid
 from qatrack_aria.errors import ArchiveError, IncompleteRetrievalError, QueryError
@@ -29,21 +30,21 @@ Ref = TypeVar("Ref", ImageRef, PlanRef)
 
 
 class Transfer:
-    """The way from one node into the archive: a session, and for C-MOVE our port.
+    """The transfers from one node into the archive: an association, and for C-MOVE our port.
 
     Parameters
     ----------
     peer, patient_id, archive, deadline : Peer, str, Archive, Deadline
-        Whom to ask, whose instances may come, where they go, and how long it may take.
+        The node, the patient of all instances, where they are filed, and the time allowed.
     progress : callable, optional
-        Told whenever an image arrives.
+        Called whenever an image arrives.
     timeline : Timeline
-        Told how long each step takes.
+        Records how long each step takes.
 
     Attributes
     ----------
     session : Session
-        For the queries: there is one association for all.
+        The association, which the queries share.
     inbox : Inbox
         What came over the network.
     """
@@ -63,28 +64,28 @@ class Transfer:
         self._timeline = timeline
         self.inbox = Inbox(self._file)
         transport = transport_of(peer)
-        on_store = self.inbox.take if transport.uses_association else None
+        on_store = self.inbox.handle_c_store if transport.uses_association else None
         self._needs_port = transport.uses_port
         self._stack = contextlib.ExitStack()
         self.session = self._stack.enter_context(
             Session(peer, deadline, on_store, connecting=partial(timeline.step, ASSOCIATE))
         )
-        self._mover = Retriever(self.session, self.inbox, progress)
+        self._retriever = Retriever(self.session, self.inbox, progress)
         self._storage_scp: StorageScp | None = None
-        self._asked_for: dict[str, Any] = {}  # what was listed of what is to come
-        self._filed: dict[str, Any] = {}  # and what its own header says
+        self._requested: dict[str, Any] = {}  # the requested instances as listed
+        self._filed: dict[str, Any] = {}  # the filed ones by their headers
 
     @property
     def attempts(self) -> Sequence[RetrieveAttempt]:
         """Every C-MOVE or C-GET made so far."""
-        return self._mover.attempts
+        return self._retriever.attempts
 
     def close(self) -> None:
         """Close our port, and release the association."""
         self._stack.close()
 
     def headers(self, refs: Sequence[Ref]) -> dict[str, Ref]:
-        """What the headers say of those that are in the archive."""
+        """Return the headers of those that are in the archive, by SOP Instance UID."""
         known = {}
         with self._timeline.step(CHECK):
             for ref in refs:
@@ -94,36 +95,40 @@ class Transfer:
         return known
 
     def _file(self, incoming: ReceivedInstance) -> Callable[[], None]:
-        """Take what comes, in whichever thread; its header is read just once."""
+        """File an instance that arrives, in any thread; its header is read only once."""
         filing = self._archive.receive(incoming, self._patient_id)
-        asked = self._asked_for[incoming.sop_uid]
-        self._filed[incoming.sop_uid] = _by_header(asked, filing.header)
+        listed = self._requested[incoming.sop_uid]
+        self._filed[incoming.sop_uid] = _by_header(listed, filing.header)
         return filing.commit
 
-    def bring(self, refs: Sequence[Ref], whole: Collection[SeriesKey] = ()) -> dict[str, Ref]:
-        """Fetch into the archive, all or an error; their headers then.
+    def retrieve(self, refs: Sequence[Ref], whole: Collection[SeriesKey] = ()) -> dict[str, Ref]:
+        """Retrieve instances into the archive, and return their headers by SOP Instance UID.
 
         Parameters
         ----------
         refs : sequence of ImageRef or PlanRef
-            What is not here.
+            The instances.
         whole : collection of (str, str)
-            Series that consist of nothing else.
+            Series of which these are all instances.
+
+        Raises
+        ------
+        IncompleteRetrievalError
+            Some did not arrive.
         """
         if not refs:
             return {}
         require_uids(refs)
-        self._asked_for.update({ref.sop_uid: ref for ref in refs})
+        self._requested.update({ref.sop_uid: ref for ref in refs})
         with self._timeline.step(MOVE):
-            self._have_sent(refs, whole)
+            self._retrieve(refs, whole)
         return {ref.sop_uid: self._filed[ref.sop_uid] for ref in refs}
 
-    def _have_sent(self, refs: Sequence[Ref], whole: Collection[SeriesKey]) -> None:
-        """Have them sent, and see that all are here."""
+    def _retrieve(self, refs: Sequence[Ref], whole: Collection[SeriesKey]) -> None:
         wanted = [Instance(ref.study_uid, ref.series_uid, ref.sop_uid) for ref in refs]
         if self._needs_port and self._storage_scp is None:
             self._storage_scp = self._stack.enter_context(StorageScp(self._peer, self.inbox))
-        missing = self._mover.bring(self._patient_id, wanted, whole)
+        missing = self._retriever.retrieve(self._patient_id, wanted, whole)
         if missing:
             raise IncompleteRetrievalError(
                 messages.incomplete(
@@ -131,7 +136,7 @@ class Transfer:
                     "images" if isinstance(refs[0], ImageRef) else "plans",
                     len(wanted),
                     missing,
-                    self._mover.attempts,
+                    self._retriever.attempts,
                     self.inbox,
                 ),
                 missing,
@@ -151,12 +156,18 @@ def _by_header(ref: Ref, header: Dataset) -> Ref:
 
 
 def require_uids(refs: Sequence[Any]) -> None:
-    """Leaving out an answer that cannot be fetched would make a partial set."""
+    """Refuse answers with invalid UIDs: leaving them out would make a partial set.
+
+    Raises
+    ------
+    QueryError
+        An answer has one.
+    """
     for ref in refs:
         for uid in (ref.study_uid, ref.series_uid, ref.sop_uid):
             if not valid_uid(uid):
                 raise QueryError(
                     f"C-FIND: the node answered with {uid[:70]!r} where a UID belongs, for "
-                    "something that is wanted: it can be neither fetched nor left out. Whoever "
+                    "something that matches: it can be neither fetched nor left out. Whoever "
                     "runs the node must correct it."
                 )

@@ -129,7 +129,7 @@ class Listener(ThreadedAssociationServer):
             if association.is_established:
                 pynetdicom_patches.abort(association)
             else:
-                pynetdicom_patches.hang_up(association)
+                pynetdicom_patches.close_unassociated(association)
             association.join(JOIN_TIMEOUT)
 
     def service_actions(self) -> None:

@@ -287,7 +287,7 @@ class Simulator:
         pynetdicom_patches.end_waits_with_connection(event.assoc)
         self._sending.add(event.assoc)
         if self._stopping:
-            pynetdicom_patches.cut(pynetdicom_patches.socket_of(event.assoc))
+            pynetdicom_patches.shut_down(pynetdicom_patches.socket_of(event.assoc))
 
     def _release(self, association: Association | None) -> None:
         if association is None:

@@ -1,1 +1,1 @@
-"""Files on disk that are whole or absent: received instances, and the folders of image sets."""
+"""Files on disk that are complete or absent: received instances, and the folders of image sets."""

@@ -1,26 +1,25 @@
-"""Received instances on disk: the meeting place of all processes.
+"""Received instances on disk, shared by all processes.
 
-An instance is written beside the archive, checked there, and renamed into it under its
-SOP Instance UID. What is in the archive is therefore whole, and whoever waits for an image waits
-for its file. Paths are short: Windows ends at 260 characters.
+An instance is written beside the archive, checked there, and renamed into it under its SOP Instance
+UID. So each file in the archive is complete, and its existence is the proof that an image has
+arrived. Paths are short: Windows allows 260 characters.
 
-Durability. A process may be killed at any point: what it leaves is a file beside the archive,
-which is swept away when it is an hour old, or the folder of a set that nobody is told of, which is
-pruned with the others. Against a power cut each file is flushed to the disk (fsync) before it gets
-its name. That costs 3 to 7 ms for an image of 3.3 MB on a solid state disk (one eighth of a fetch
-over loopback, a quarter of the time that the image needs on a gigabit network), and buys two
-things. No file can come back in its full length with zeros for pixels, as some file systems (NTFS,
-or ext4 without ordered data) may leave it, which no look at its header and its size would show.
-And a disk that fails only when the data reach it fails the fetch. While it works the next
-instance may come: a C-STORE is answered once its file is written and looked at, and where the disk
-does not take that file after all, the next C-STORE is refused. Folders are not flushed: a name that
-a power cut loses is an image that is fetched once more. All else (notes, and the copies in the
-folders of sets where there are no hard links) is not worth the time: it is believed for an hour at
-most, and only if it is as long as it was.
+Durability. A process may be killed at any point. It leaves a file beside the archive, which is
+removed when it is an hour old, or the folder of a set that nobody uses, which is pruned with the
+others. Against a power cut each file is flushed to the disk (fsync) before it gets its name. That
+costs 3 to 7 ms for an image of 3.3 MB on a solid state disk (one eighth of a fetch over loopback, a
+quarter of the time on a gigabit network), and prevents two failures. Some file systems (NTFS, or
+ext4 without ordered data) may otherwise restore a file in its full length with zeros for pixels,
+which neither its header nor its size would show. And a disk that fails only when the data reach it
+makes the fetch fail. The next instance arrives meanwhile: a C-STORE is answered when its file is
+written and checked, and if the disk does not accept that file after all, the next C-STORE is
+refused. Folders are not flushed: an image whose name a power cut loses is fetched again. Everything
+else (the answer cache, and copies in the folders of sets where there are no hard links) is used for
+an hour at most, and only if its length is unchanged.
 
-Whoever takes a file out reads its header again (:func:`read_checked`), unless the same process has
-done so and the file is as it was. One that is empty, cut short or garbage, by whatever mishap, is
-removed, and the next transfer brings it anew.
+A file's header is read again (:func:`read_checked`) before the file is used, unless the same
+process has read the unchanged file before. A file that is empty, cut short or damaged is removed,
+and the next retrieval fetches it again.
 """
 
 from __future__ import annotations
@@ -37,10 +36,10 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filewriter import write_file_meta_info
 from pydicom.uid import UID
 
-from qatrack_aria.dicom.attributes import text
+from qatrack_aria.dicom.inbox import ReceivedInstance, UnacceptableInstance
 from qatrack_aria.dicom.part10 import UnreadableError, read_file
-from qatrack_aria.dicom.storage_scp import ReceivedInstance, UnacceptableInstance
 from qatrack_aria.dicom.uids import valid_uid
+from qatrack_aria.dicom.values import text
 from qatrack_aria.errors import ArchiveError
 from qatrack_aria.phrases import phrase
 from qatrack_aria.storage.filesystem import (
@@ -53,24 +52,24 @@ from qatrack_aria.storage.filesystem import (
 
 PREAMBLE = b"\0" * 128 + b"DICM"
 READ_ONLY = 0o400
-#: Seconds after which a file still being written belongs to a process that died.
+#: Seconds after which an incomplete file belongs to a process that has died.
 ABANDONED = 3600
 
 
 class Archive:
-    """The folder of received instances, and what else lives beside them.
+    """The folder of received instances, and the folders beside it.
 
     Parameters
     ----------
     root : Path
-        Made if it is not there, readable by its owner only.
+        Created if it does not exist, accessible to its owner only.
     character_set : str
-        Specific Character Set of files that do not say.
+        Specific Character Set of files that name none.
 
     Raises
     ------
     ArchiveError
-        The folder cannot be made.
+        The folder cannot be created.
     """
 
     def __init__(self, root: Path, character_set: str = "ISO_IR 192") -> None:
@@ -84,25 +83,25 @@ class Archive:
         make_private_folder(root, parents=True)
         for folder in (self.instances, self.incoming, self.sets, self.locks, self.answers):
             make_private_folder(folder)
-        self._forget_abandoned()
+        self._remove_abandoned()
 
     def path(self, sop_uid: str) -> Path:
-        """Where the instance of that SOP Instance UID lies, or would lie.
+        """Return the path of the instance with that SOP Instance UID, whether it exists or not.
 
         Raises
         ------
         ArchiveError
-            It is no UID, and so no file name.
+            It is not a UID, and so not a safe file name.
         """
         if not valid_uid(sop_uid):
             raise ArchiveError(
-                f"Archive: {sop_uid[:70]!r} is no SOP Instance UID; nothing was filed."
+                f"Archive: {sop_uid[:70]!r} is not a SOP Instance UID; nothing was filed."
             )
-        # 256 folders keep each listing short; a UID's own first digits are all alike.
+        # 256 folders keep each listing short; the first digits of all UIDs are alike.
         return self.instances / hashlib.sha256(sop_uid.encode()).hexdigest()[:2] / f"{sop_uid}.dcm"
 
     def header(self, sop_uid: str, patient_id: str) -> Dataset | None:
-        """The header of an instance that is here whole, and is that patient's.
+        """Return the header of an instance, if the archive has it complete and it is the patient's.
 
         Parameters
         ----------
@@ -114,34 +113,35 @@ class Archive:
         Returns
         -------
         Dataset or None
-            What :mod:`qatrack_aria.dicom.attributes` reads; ``None`` if it has to be fetched.
+            The attributes that :mod:`qatrack_aria.dicom.attributes` reads; ``None`` if the
+            instance has to be fetched.
         """
         if not valid_uid(sop_uid):
             return None
         path = self.path(sop_uid)
         try:
-            return _checked_before(path, _state(path), sop_uid, patient_id, self._character_set)
+            return _read_cached(path, _state(path), sop_uid, patient_id, self._character_set)
         except (FileNotFoundError, UnacceptableInstance):
             return None
         except UnreadableError:
-            # Damaged since it was filed: out of the way, so that the next transfer heals it.
+            # Damaged since it was filed: removed, so that it is fetched again.
             remove_file(path)
             return None
         except OSError as error:
             raise disk_error("read", path, error) from error
 
     def receive(self, incoming: ReceivedInstance, patient_id: str) -> PendingFile:
-        """Write an instance that came from the network beside the archive, and check it.
+        """Write a received instance beside the archive, and check it.
 
-        :meth:`PendingFile.commit` then files it. That is mostly waiting for the disk, and may be
-        done while the next instance arrives.
+        :meth:`PendingFile.commit` then files it. That is mostly waiting for the disk, and may run
+        while the next instance arrives.
 
         Raises
         ------
         UnacceptableInstance
-            It is not readable, not whole, or not what it was announced as.
+            It is not readable, not complete, or not what the C-STORE request announced.
         ArchiveError
-            The disk did not take it.
+            It cannot be written to disk.
         """
         path = self.path(incoming.sop_uid)
         if not (valid_uid(incoming.sop_class) and valid_uid(incoming.transfer_syntax)):
@@ -162,22 +162,22 @@ class Archive:
         except OSError as error:
             raise disk_error("write", path, error) from error
 
-    def _forget_abandoned(self) -> None:
+    def _remove_abandoned(self) -> None:
         limit = time.time() - ABANDONED
-        with contextlib.suppress(OSError):  # tidying up never fails a fetch
+        with contextlib.suppress(OSError):  # a failure here must not fail a fetch
             for path in list(self.incoming.iterdir()):
-                with contextlib.suppress(OSError):  # gone: another process tidies up too
+                with contextlib.suppress(OSError):  # another process has removed it
                     if path.stat().st_mtime < limit:
                         remove_file(path)
 
 
 class PendingFile:
-    """An instance that lies beside the archive, whole, and has yet to get its name there.
+    """A complete instance beside the archive, not filed yet.
 
     Attributes
     ----------
     header : Dataset
-        As :meth:`Archive.header` gives it.
+        As :meth:`Archive.header` returns it.
     """
 
     def __init__(
@@ -192,15 +192,15 @@ class PendingFile:
         self._file = file
         self._partial = partial
         self._path = path
-        self._stack = stack  # closes the file, and removes it if it is still where it was written
+        self._stack = stack  # closes the file, and removes it unless it was filed
 
     def commit(self) -> None:
-        """Have the disk keep it, then give it its name.
+        """Flush it to the disk, then move it into the archive.
 
         Raises
         ------
         ArchiveError
-            The disk did not take it.
+            It cannot be written to disk.
         """
         try:
             with self._stack:
@@ -215,16 +215,16 @@ class PendingFile:
 def read_checked(
     path: Path, sop_uid: str, patient_id: str, character_set: str = "ISO_IR 192"
 ) -> Dataset:
-    """Read a file's header and make sure of whose and which it is.
+    """Read a file's header, and check its SOP Instance UID and Patient ID.
 
     Raises
     ------
     UnacceptableInstance
-        Another instance, or another patient's; neither is named, both may be secrets.
+        It is another instance, or another patient's; neither is named, for privacy.
     UnreadableError
-        Not a whole DICOM instance.
+        It is not a complete DICOM instance.
     OSError
-        The disk did not give it.
+        It cannot be read from disk.
     """
     ds = read_file(path, character_set)
     if text(ds, "SOPInstanceUID") != sop_uid:
@@ -235,15 +235,15 @@ def read_checked(
 
 
 def _state(path: Path) -> tuple[int, ...]:
-    """What differs once a file has been written to, or replaced."""
-    is_now = path.stat()
-    return is_now.st_ino, is_now.st_size, is_now.st_mtime_ns
+    """Return what changes when a file is written to or replaced."""
+    stat = path.stat()
+    return stat.st_ino, stat.st_size, stat.st_mtime_ns
 
 
 @functools.lru_cache(maxsize=256)
-def _checked_before(path: Path, state: tuple[int, ...], *whose: str) -> Dataset:
-    """:func:`read_checked`, unless this process has read just that file before (1 ms each)."""
-    return read_checked(path, *whose)
+def _read_cached(path: Path, state: tuple[int, ...], *expected: str) -> Dataset:
+    """Call :func:`read_checked` once for each state of a file (1 ms each)."""
+    return read_checked(path, *expected)
 
 
 def _write(file: BinaryIO, incoming: ReceivedInstance) -> None:

@@ -1,4 +1,4 @@
-"""Files and folders that are whole or not there, and what to do about what a disk refuses."""
+"""Files and folders that are complete or absent, and errors of the disk with what to do."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ from qatrack_aria.text import error_reason
 
 PRIVATE = 0o700
 
-#: What to do about what the system says; else something is wrong with the place itself.
+#: What to do about an error of the system.
 CURES = {
     errno.ENOSPC: "free some space on that disk",
     errno.EDQUOT: "raise the quota or free some space",
     errno.EFBIG: "raise the web server's limit for the size of a file (ulimit -f)",
-    errno.EROFS: "choose another place by QATRACK_ARIA_ARCHIVE",
-    errno.EIO: "that disk is failing: have somebody look after it",
-    errno.ENOENT: "something has cleared that folder: find out what does, and ask again",
+    errno.EROFS: "choose another folder by QATRACK_ARIA_ARCHIVE",
+    errno.EIO: "that disk is failing: have it checked",
+    errno.ENOENT: "something has cleared that folder: find out what it is, and ask again",
 }
-ANY_OTHER = "see what is there, or choose another place by QATRACK_ARIA_ARCHIVE"
+OTHER_CURE = "check that folder, or choose another one by QATRACK_ARIA_ARCHIVE"
 
 
 def make_private_folder(folder: Path, parents: bool = False) -> None:
-    """Make a folder that only its owner may enter; one that is there stays as it is.
+    """Create a folder that only its owner may enter, unless it exists.
 
-    What it lies in is made only by `parents`, and not private: an archive that somebody removes
-    in the midst of a transfer must not come back in part, and open to all.
+    Its parents are created only with `parents`, and are not private: an archive that is removed
+    during a retrieval must not be restored in part, and accessible to all.
 
     Raises
     ------
     ArchiveError
-        The disk refused.
+        It cannot be created.
     """
     try:
         folder.mkdir(mode=PRIVATE, parents=parents, exist_ok=True)
@@ -46,7 +46,7 @@ def make_private_folder(folder: Path, parents: bool = False) -> None:
 
 @contextlib.contextmanager
 def partial_file(folder: Path) -> Iterator[Path]:
-    """A file of its own to write into, gone in the end unless it was moved into its place."""
+    """Create an empty file in a folder; it is removed at the end unless it was moved."""
     handle, name = tempfile.mkstemp(suffix=".part", dir=folder)
     os.close(handle)
     try:
@@ -56,23 +56,23 @@ def partial_file(folder: Path) -> Iterator[Path]:
 
 
 def disk_error(doing: str, path: Path, error: Exception) -> ArchiveError:
-    """The error to raise where the disk refused; `error` is what the system said."""
+    """Return the error for `error`, which the system raised when `doing` something with `path`."""
     if isinstance(error, PermissionError):
         cure = f"let the account that runs QATrack+ write there{_owner(path)}"
     else:
-        cure = CURES.get(getattr(error, "errno", None) or 0, ANY_OTHER)
+        cure = CURES.get(getattr(error, "errno", None) or 0, OTHER_CURE)
     return ArchiveError(f"Archive: cannot {doing} {path} ({error_reason(error)}): {cure}.")
 
 
 def remove_file(path: Path) -> None:
-    """Remove a file, a read-only one too (Windows minds), if it is there."""
+    """Remove a file if it exists, also a read-only one (on Windows)."""
     with contextlib.suppress(OSError):
         path.chmod(stat.S_IRUSR | stat.S_IWUSR)
         path.unlink()
 
 
 def move_into_place(partial: Path, path: Path) -> None:
-    """Give a file its name; what had it before is gone."""
+    """Rename a file, replacing any file with that name."""
     try:
         os.replace(partial, path)
     except PermissionError:  # Windows does not replace a read-only file
@@ -81,7 +81,7 @@ def move_into_place(partial: Path, path: Path) -> None:
 
 
 def _owner(path: Path) -> str:
-    """Whose the folder is, where the system tells: mostly of who tried the command first."""
+    """Return who owns the folder, where the system tells; mostly the first user of the command."""
     for folder in path.parents:
         with contextlib.suppress(OSError, KeyError, NotImplementedError):
             return f" ({folder} belongs to {folder.owner()})"

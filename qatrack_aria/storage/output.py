@@ -1,4 +1,4 @@
-"""Files that a caller wants somewhere else: checked before anything is sent, written whole."""
+"""Files and folders outside the archive: checked before anything is sent, written completely."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from qatrack_aria.text import error_reason
 
 
 def require_empty(folder: Path) -> None:
-    """Make sure that a folder for images holds nothing yet.
+    """Check that a folder for images is empty or does not exist.
 
     Raises
     ------
     RequestError
-        It holds something, or is no folder.
+        It is not empty, or not a folder.
     """
     try:
         is_file = folder.exists() and not folder.is_dir()
@@ -39,17 +39,17 @@ def require_empty(folder: Path) -> None:
 
 
 def require_folder_of(file: Path) -> None:
-    """Make sure that a file can lie where it is to be written.
+    """Check that a file can be written to its path.
 
     Raises
     ------
     RequestError
-        Its folder is not there, or it is a folder itself.
+        Its folder does not exist, or it is a folder itself.
     """
     if not file.parent.is_dir():
         raise RequestError(
-            f"Output: there is no folder {file.parent} for {file.name}: make it, or name another. "
-            "Nothing was sent."
+            f"Output: there is no folder {file.parent} for {file.name}: create it, or name "
+            "another. Nothing was sent."
         )
     if file.is_dir():
         raise RequestError(f"Output: {file} is a folder: name a file. Nothing was sent.")
@@ -57,7 +57,7 @@ def require_folder_of(file: Path) -> None:
 
 @contextlib.contextmanager
 def replacing(target: str, step: str) -> Iterator[str]:
-    """A file to write into, which takes the place of `target` once it is whole."""
+    """Create a file beside `target`, and replace `target` by it at the end."""
     partial = f"{target}.{secrets.token_hex(4)}.part"
     try:
         try:

@@ -1,4 +1,4 @@
-"""The folders of image sets: one for each set, with exactly its images.
+"""The folders of image sets, each with exactly the images of its set.
 
 The files are hard links into the archive where the disk supports them, else copies; read-only,
 because an analysis that wrote into them would change the archive. A folder outlives the Python
@@ -20,14 +20,14 @@ from qatrack_aria.dicom.attributes import ImageRef
 from qatrack_aria.storage.archive import READ_ONLY, Archive
 from qatrack_aria.storage.filesystem import disk_error, make_private_folder, remove_file
 
-#: Name of a set's folder: when it was made, and a random part.
+#: Name of a set's folder: its date and time, and a random part.
 NAME = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{8}")
 
 
 def lay_out(
     archive: Archive, images: Sequence[ImageRef]
 ) -> tuple[Path, list[ImageRef], list[Path]]:
-    """Make a set's folder out of images that are in the archive.
+    """Create a set's folder from images in the archive.
 
     Returns
     -------
@@ -37,7 +37,7 @@ def lay_out(
     Raises
     ------
     ArchiveError
-        The disk refused.
+        The folder cannot be written.
     """
     ordered = sorted(images, key=lambda image: image.order)
     folder = archive.sets / f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(4)}"
@@ -56,12 +56,12 @@ def lay_out(
 
 
 def prune(archive: Archive, days: int) -> int:
-    """Remove the folders of sets that were laid out more than so many days ago.
+    """Remove the folders of sets that are more than so many days old.
 
     Returns
     -------
     int
-        How many were removed; the images stay in the archive.
+        The number of removed folders; the images stay in the archive.
     """
     limit = time.time() - days * 86400
     removed = 0
@@ -76,12 +76,12 @@ def prune(archive: Archive, days: int) -> int:
 def _entries(folder: Path) -> list[Path]:
     try:
         return list(folder.iterdir())
-    except OSError:  # tidying up never fails a fetch
+    except OSError:  # a failure here must not fail a fetch
         return []
 
 
 def remove_set(folder: Path) -> None:
-    """Remove a set's folder, as far as the system lets it go."""
+    """Remove a set's folder, as far as the system allows."""
     for file in folder.glob("*.dcm"):
         _unlink(file)
     with contextlib.suppress(OSError):
@@ -89,8 +89,8 @@ def remove_set(folder: Path) -> None:
 
 
 def _unlink(file: Path) -> None:
-    # The mode belongs to the archive's file too where this is a hard link: leave it as it is
-    # wherever the system does not mind (Windows does).
+    # A hard link shares its mode with the file in the archive: change it only where the system
+    # requires that (Windows).
     try:
         file.unlink()
     except PermissionError:

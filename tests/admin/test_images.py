@@ -59,8 +59,9 @@ def test_each_image_has_its_angles_time_machine_energy_and_distance(
     page = text(viewer, fetched)
     assert page.count("<figure>") == 8
     assert page.count('loading="lazy"') == 8
-    for told in ("90°", "270°", f"{YESTERDAY:%Y-%m-%d %H:%M}:35", "TB1", "6 MV", "1500 mm", "MV_1"):
-        assert told in page
+    day = f"{YESTERDAY:%Y-%m-%d %H:%M}:35"
+    for expected in ("90°", "270°", day, "TB1", "6 MV", "1500 mm", "MV_1"):
+        assert expected in page
 
 
 def test_a_small_picture_is_drawn_as_on_the_contact_sheet(

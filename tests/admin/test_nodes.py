@@ -301,8 +301,8 @@ def test_a_retrieval_is_told_in_full(admin_client: Client) -> None:
     row = retrieval(message="8 images of plan 'WL'")
 
     shown = page(admin_client, f"{RETRIEVALS}{row.pk}/change/")
-    told = ("8 images of plan", "26.2 MB", "1.2 s", "/archive/sets/1", "machine", "TB1", "jane")
-    assert [text for text in told if text not in shown] == []
+    expected = ("8 images of plan", "26.2 MB", "1.2 s", "/archive/sets/1", "machine", "TB1", "jane")
+    assert [text for text in expected if text not in shown] == []
 
 
 def test_a_request_in_another_alphabet_is_readable(admin_client: Client) -> None:

@@ -1,4 +1,4 @@
-"""The page of one retrieval: it tells the story of any row, and nothing in it does harm."""
+"""The page of one retrieval: it shows any row, and nothing in it does harm."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ STEPS = [
     {"step": "images", "seconds": 0.5, "times": 1},
     {"step": "move", "seconds": 1.0, "times": 3},
 ]
-STORY: dict[str, Any] = {
+TIMELINE: dict[str, Any] = {
     "steps": STEPS,
     "node": "node 'aria' (VMSDBD at 10.0.0.5:51402)",
     "remarks": [{"code": "shared"}],
@@ -58,9 +58,9 @@ STORY: dict[str, Any] = {
 }
 
 
-def told(client: Client, story: Any = STORY, **changes: Any) -> str:
-    """The page of a row of that story."""
-    kept = story if isinstance(story, str) else json.dumps(story)
+def page_of(client: Client, timeline: Any = TIMELINE, **changes: Any) -> str:
+    """The page of a row of that timeline."""
+    kept = timeline if isinstance(timeline, str) else json.dumps(timeline)
     row = retrieval(timeline=kept, **{"seconds": 2.0, **changes})
     return page(client, f"{RETRIEVALS}{row.pk}/change/")
 
@@ -70,7 +70,7 @@ def words(shown: str) -> str:
     return " ".join(re.sub(r"<[^>]*>", " ", shown).split())
 
 
-# --- the story --------------------------------------------------------------------------------
+# --- the timeline --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def words(shown: str) -> str:
     ],
 )
 def test_the_page_tells(admin_client: Client, text: str) -> None:
-    shown = told(
+    shown = page_of(
         admin_client,
         message="8 images of plan WL",
         test_list="Monthly",
@@ -112,10 +112,10 @@ def test_the_page_tells(admin_client: Client, text: str) -> None:
 
 
 def test_what_happened_comes_in_its_order(admin_client: Client) -> None:
-    shown = told(admin_client, message="8 images", refused=3, repeats=2)
+    shown = page_of(admin_client, message="8 images", refused=3, repeats=2)
 
     headings = re.findall(r"<h2>(.*?)</h2>", shown)
-    story = [
+    timeline = [
         "Request",
         "Found",
         "Left out",
@@ -124,28 +124,28 @@ def test_what_happened_comes_in_its_order(admin_client: Client) -> None:
         "Time",
         "Since then",
     ]
-    assert [heading for heading in headings if heading in story] == story
+    assert [heading for heading in headings if heading in timeline] == timeline
 
 
 def test_a_status_has_its_colour(admin_client: Client) -> None:
-    assert "aria-status-incomplete" in told(admin_client, status="incomplete")
+    assert "aria-status-incomplete" in page_of(admin_client, status="incomplete")
 
 
 def test_a_failure_tells_where_it_ended(admin_client: Client) -> None:
-    story = {**STORY, "stopped_at": "plan"}
+    timeline = {**TIMELINE, "stopped_at": "plan"}
 
-    assert "It ended while finding the plan." in told(admin_client, story, status="not_found")
+    assert "It ended while finding the plan." in page_of(admin_client, timeline, status="not_found")
 
 
 def test_one_that_is_under_way_says_so(admin_client: Client) -> None:
-    shown = told(admin_client, "{}", status="running", seconds=None, started=timezone.now())
+    shown = page_of(admin_client, "{}", status="running", seconds=None, started=timezone.now())
     assert "It is still running, or was killed" in shown
 
 
 def test_one_that_was_killed_says_so(admin_client: Client) -> None:
     before = timezone.now() - dt.timedelta(hours=2)
 
-    shown = told(admin_client, "{}", status="running", seconds=None, started=before)
+    shown = page_of(admin_client, "{}", status="running", seconds=None, started=before)
     assert "It was killed" in shown
 
 
@@ -157,7 +157,7 @@ def bars(shown: str) -> list[tuple[str, str]]:
 
 
 def test_each_step_has_its_bar_and_the_rest_one_more(admin_client: Client) -> None:
-    shown = told(admin_client)
+    shown = page_of(admin_client)
 
     assert [width for width, _ in bars(shown)] == ["12.5", "25.0", "50.0", "12.5"]
     assert "waiting for other retrievals 0.25 s 12.5&nbsp;%" in words(shown)
@@ -166,14 +166,14 @@ def test_each_step_has_its_bar_and_the_rest_one_more(admin_client: Client) -> No
 
 
 def test_a_bar_says_in_words_what_it_shows(admin_client: Client) -> None:
-    assert all(said == f"{width}&nbsp;%" for width, said in bars(told(admin_client)))
+    assert all(said == f"{width}&nbsp;%" for width, said in bars(page_of(admin_client)))
 
 
 @pytest.mark.parametrize("seconds", [0.0, 0.5, None, float("inf"), -1.0, 1e300])
 def test_a_time_that_does_not_go_with_the_steps_breaks_no_bar(
     admin_client: Client, seconds: Any
 ) -> None:
-    widths = [float(width) for width, _ in bars(told(admin_client, seconds=seconds))]
+    widths = [float(width) for width, _ in bars(page_of(admin_client, seconds=seconds))]
     assert sum(widths) == pytest.approx(100, abs=0.3)
     assert all(0 <= width <= 100 for width in widths)
 
@@ -183,12 +183,12 @@ def test_a_site_that_writes_numbers_its_own_way_gets_bars_too(
 ) -> None:
     settings.LANGUAGE_CODE, settings.USE_THOUSAND_SEPARATOR = "de", True
 
-    assert bars(told(admin_client))[0][0] == "12.5"
+    assert bars(page_of(admin_client))[0][0] == "12.5"
 
 
 def test_no_style_is_written_into_the_page(admin_client: Client) -> None:
     """A Content Security Policy of a hospital forbids it."""
-    shown = told(admin_client)
+    shown = page_of(admin_client)
     content = shown[shown.index('class="aria-retrieval"') :]
 
     assert "style=" not in content.split("</div>")[0]
@@ -199,7 +199,7 @@ def test_no_style_is_written_into_the_page(admin_client: Client) -> None:
 
 
 def test_a_row_of_an_earlier_version_is_told_as_far_as_it_goes(admin_client: Client) -> None:
-    shown = told(admin_client, "{}", message="8 images")
+    shown = page_of(admin_client, "{}", message="8 images")
 
     assert "Moved: 8 (26.2 MB)" in shown
     assert "The steps of this retrieval were not kept." in shown
@@ -219,14 +219,14 @@ ODD = [None, True, -1, 10**400, float("nan"), float("inf"), "7", [], {}, [1], [[
 
 @pytest.mark.parametrize("value", ODD, ids=repr)
 def test_what_is_of_another_kind_breaks_no_page(admin_client: Client, value: Any) -> None:
-    top = dict.fromkeys(STORY, value)
+    top = dict.fromkeys(TIMELINE, value)
     entries = {
         name: [dict.fromkeys(entry, value) for entry in entries]
-        for name, entries in STORY.items()
+        for name, entries in TIMELINE.items()
         if isinstance(entries, list)
     }
-    for story in (top, entries):
-        assert "QA_TB1" in told(admin_client, story, request=json.dumps({"plan": value}))
+    for timeline in (top, entries):
+        assert "QA_TB1" in page_of(admin_client, timeline, request=json.dumps({"plan": value}))
 
 
 def test_a_row_of_nothing_at_all_has_a_page(admin_client: Client) -> None:
@@ -239,7 +239,7 @@ def test_a_row_of_nothing_at_all_has_a_page(admin_client: Client) -> None:
 
 
 def filled(value: Any, text: str) -> Any:
-    """The same story with another text in every place of one."""
+    """The same timeline with another text in every place of one."""
     if isinstance(value, dict):
         return {name: filled(one, text) for name, one in value.items()}
     if isinstance(value, list):
@@ -250,8 +250,8 @@ def filled(value: Any, text: str) -> Any:
 def page_full_of(client: Client, text: str) -> str:
     fields = ("message", "patient_id", "plan", "user", "unit", "test_list", "node_name", "folder")
     request = json.dumps({text: text})
-    story = {**filled(STORY, text), "stopped_at": text}
-    return told(client, story, refused=3, request=request, **dict.fromkeys(fields, text))
+    timeline = {**filled(TIMELINE, text), "stopped_at": text}
+    return page_of(client, timeline, refused=3, request=request, **dict.fromkeys(fields, text))
 
 
 def test_html_is_shown_as_text_wherever_it_stands(admin_client: Client) -> None:
@@ -272,18 +272,18 @@ def test_no_text_turns_round_or_hides_what_follows_it(admin_client: Client, bad:
 
 
 def test_half_a_surrogate_breaks_no_page(admin_client: Client) -> None:
-    assert "\\ud800" in told(admin_client, filled(STORY, "\ud800"))
+    assert "\\ud800" in page_of(admin_client, filled(TIMELINE, "\ud800"))
 
 
 # --- who may look, and what it costs ----------------------------------------------------------
 
 
-def test_who_may_see_retrievals_reads_the_story(client: Client) -> None:
-    assert "The node listed 40 images" in told(somebody(client, "view_retrieval"))
+def test_who_may_see_retrievals_reads_the_timeline(client: Client) -> None:
+    assert "The node listed 40 images" in page_of(somebody(client, "view_retrieval"))
 
 
 def test_who_may_not_see_retrievals_does_not(client: Client) -> None:
-    row = retrieval(timeline=json.dumps(STORY))
+    row = retrieval(timeline=json.dumps(TIMELINE))
     reader = somebody(client, "view_arianode")
 
     assert reader.get(f"{RETRIEVALS}{row.pk}/change/").status_code == 403
@@ -293,23 +293,23 @@ def test_who_may_not_see_retrievals_does_not(client: Client) -> None:
 def test_who_may_see_nodes_is_led_to_the_node(client: Client, node: AriaNode, may: str) -> None:
     reader = somebody(client, "view_retrieval", may)
 
-    assert f'href="/admin/qatrack_aria/arianode/{node.pk}/change/"' in told(reader, node=node)
+    assert f'href="/admin/qatrack_aria/arianode/{node.pk}/change/"' in page_of(reader, node=node)
 
 
 def test_who_may_not_see_nodes_is_not_led_to_one(client: Client, node: AriaNode) -> None:
-    shown = told(somebody(client, "view_retrieval"), node=node)
+    shown = page_of(somebody(client, "view_retrieval"), node=node)
     assert f"arianode/{node.pk}" not in shown
 
 
 def test_there_is_nothing_to_fill_in(admin_client: Client) -> None:
-    shown = told(admin_client)
+    shown = page_of(admin_client)
     content = shown[shown.index('class="aria-retrieval"') :].split("</div>")[0]
 
     assert [tag for tag in ("<form", "<input", "<button") if tag in content] == []
 
 
-def test_a_long_story_costs_no_more_queries_than_none(admin_client: Client) -> None:
-    rows = [retrieval(timeline="{}"), retrieval(timeline=json.dumps(STORY), refused=3)]
+def test_a_long_timeline_costs_no_more_queries_than_none(admin_client: Client) -> None:
+    rows = [retrieval(timeline="{}"), retrieval(timeline=json.dumps(TIMELINE), refused=3)]
     admin_client.get(RETRIEVALS)
     costs = []
     for row in rows:
@@ -320,7 +320,7 @@ def test_a_long_story_costs_no_more_queries_than_none(admin_client: Client) -> N
 
 
 def test_tables_have_captions_and_headings(admin_client: Client) -> None:
-    shown = told(admin_client, refused=3)
+    shown = page_of(admin_client, refused=3)
     content = shown[shown.index('class="aria-retrieval"') :].split("</div>")[0]
 
     assert content.count("<table>") == content.count("<caption") == 7
@@ -328,7 +328,7 @@ def test_tables_have_captions_and_headings(admin_client: Client) -> None:
 
 
 def test_what_the_page_loads_is_there(admin_client: Client) -> None:
-    assert "/static/qatrack_aria/pages.css" in told(admin_client)
+    assert "/static/qatrack_aria/pages.css" in page_of(admin_client)
     assert finders.find("qatrack_aria/pages.css")
 
 

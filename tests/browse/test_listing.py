@@ -59,8 +59,8 @@ def unmixed(wl: Any) -> tuple[list[Any], list[Any]]:
 
 
 def test_plans_are_listed_by_label_with_course_date_and_status(node: Any, world: Any) -> None:
-    told = [(one.ref.label, one.ref.course, one.status) for one in plans(node, PATIENT)]
-    assert told == [
+    shown = [(one.ref.label, one.ref.course, one.status) for one in plans(node, PATIENT)]
+    assert shown == [
         ("DAILY", "C1", "APPROVED"),
         ("DAILY", "C2", "APPROVED"),
         ("PF", "C1", "APPROVED"),
@@ -141,8 +141,8 @@ def test_a_node_that_refuses_to_list_plans_is_named(node: Any, serve: Any) -> No
 def test_images_are_listed_by_day_the_newest_first(node: Any, world: Any) -> None:
     found = of(node, world.wl)
     assert [day for day, _ in found.days] == [(NOON - ago * DAY).date() for ago in (1, 8)]
-    told = [(len(b.images), list(b.image_type), b.machine, b.beam) for b in found.days[0][1]]
-    assert told == [
+    shown = [(len(b.images), list(b.image_type), b.machine, b.beam) for b in found.days[0][1]]
+    assert shown == [
         (8, ["PORTAL"], "TB1", "MV"),
         (1, ["PORTAL"], "TB1", "kV"),
         (2, ["PORTAL", "ACQUIRED_DOSE"], "TB1", "MV"),

@@ -209,7 +209,7 @@ def check_address(node: Any) -> str:
     return f"/admin/qatrack_aria/arianode/{node.pk}/check/"
 
 
-def story_address(row: Any) -> str:
+def retrieval_address(row: Any) -> str:
     return f"/admin/qatrack_aria/retrieval/{row.pk}/change/"
 
 

@@ -15,7 +15,7 @@ from tests.browser.conftest import (
     exactly,
     node_address,
     of_wl,
-    story_address,
+    retrieval_address,
 )
 from tests.helpers.aria import PATIENT
 from tests.helpers.browsing import browse_address, images_address
@@ -44,10 +44,10 @@ PAGES: dict[str, tuple[Callable[..., str], str, str]] = {
     "plans": (lambda node, world, row: f"{browse_address(node)}?patient={PATIENT}", "", "#content"),
     "days": (lambda node, world, row: of_wl(node, world), "", "#content"),
     "images": (lambda node, world, row: images_address(row), "", "#content"),
-    "full size": (lambda node, world, row: images_address(row), "a.aria-shot", "#content"),
+    "full size": (lambda node, world, row: images_address(row), "a.aria-image", "#content"),
     "check": (lambda node, world, row: check_address(node), "", "#content"),
     "checked": (lambda node, world, row: check_address(node), SUBMIT, "#content"),
-    "story": (lambda node, world, row: story_address(row), "", "#content"),
+    "retrieval": (lambda node, world, row: retrieval_address(row), "", "#content"),
     "retrievals": (lambda node, world, row: RETRIEVALS, "", ".aria-nodes"),
     "node": (lambda node, world, row: node_address(node), "", ".aria-composite-tests"),
 }

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 def widths(person: Person) -> list[int]:
     """Of the pictures on a page, as far as they have come."""
-    images = person.driver.find_elements("css selector", ".aria-shots img")
+    images = person.driver.find_elements("css selector", ".aria-images img")
     return [int(image.get_property("naturalWidth")) for image in images]
 
 
@@ -46,7 +46,7 @@ def test_without_javascript_a_picture_opens_on_a_page_of_its_own(
 ) -> None:
     person.allow_scripts(False)
     person.open(images_address(fetched))
-    person.leave(person.find("a.aria-shot").click)
+    person.leave(person.find("a.aria-image").click)
     assert person.driver.current_url.endswith("/1.png?full=1")
     person.until(lambda: person.find("img").get_property("naturalWidth") == 64)
 
@@ -110,9 +110,9 @@ def test_a_period_and_a_day_are_chosen(anyone: Person, node: Any, world: Any) ->
 def test_film_shows_the_same_images_dark(anyone: Person, fetched: Retrieval) -> None:
     anyone.open(images_address(fetched))
     anyone.follow("as on film")
-    assert "film=1" in anyone.find(".aria-shots img").get_attribute("src")
+    assert "film=1" in anyone.find(".aria-images img").get_attribute("src")
     anyone.follow("brighter")
-    assert "film=1" not in anyone.find(".aria-shots img").get_attribute("src")
+    assert "film=1" not in anyone.find(".aria-images img").get_attribute("src")
 
 
 def test_the_images_lead_back_to_the_plans(anyone: Person, fetched: Retrieval) -> None:
@@ -138,7 +138,7 @@ def test_a_long_set_is_gone_through_page_by_page(anyone: Person, fetched: Retrie
 
 def test_a_picture_in_full_size_opens_above_the_page(person: Person, fetched: Retrieval) -> None:
     person.open(images_address(fetched))
-    person.find("a.aria-shot").click()
+    person.find("a.aria-image").click()
     person.reads("dialog p", begins("1."))
     person.until(lambda: person.find("dialog img").get_property("naturalWidth") == 64)
     buttons = {b.text: b for b in person.driver.find_elements("css selector", "dialog button")}
@@ -157,7 +157,7 @@ def test_pictures_are_gone_through_by_keyboard(person: Person, fetched: Retrieva
     from selenium.webdriver.common.keys import Keys
 
     person.open(images_address(fetched))
-    person.driver.execute_script("document.querySelector('a.aria-shot').focus()")
+    person.driver.execute_script("document.querySelector('a.aria-image').focus()")
     person.press(Keys.ENTER)
     person.reads("dialog p", begins("1."))
     person.press(Keys.ARROW_RIGHT, Keys.ARROW_RIGHT)
@@ -166,7 +166,7 @@ def test_pictures_are_gone_through_by_keyboard(person: Person, fetched: Retrieva
     person.reads("dialog p", begins("2."))
     person.press(Keys.ESCAPE)
     person.reads("dialog", [])
-    person.has_focus("a.aria-shot[href*='/2.png']")
+    person.has_focus("a.aria-image[href*='/2.png']")
 
 
 def test_composite_code_is_copied(person: Person, node: Any, world: Any) -> None:

@@ -14,7 +14,7 @@ from tests.browser.conftest import (
     check_address,
     exactly,
     node_address,
-    story_address,
+    retrieval_address,
 )
 from tests.helpers.aria import PATIENT
 
@@ -22,7 +22,7 @@ from tests.helpers.aria import PATIENT
 pytestmark = pytest.mark.django_db(transaction=True)
 
 RETRIEVALS = "/admin/qatrack_aria/retrieval/"
-RUNGS = ".aria-check tbody th"
+STEPS = ".aria-check tbody th"
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def test_the_connection_is_tested_from_the_nodes_own_page(
     anyone.follow("Test connection")
     anyone.leave(anyone.find("[type=submit].default").click)
     anyone.reads(".aria-outcome", ["All checks passed."])
-    anyone.reads(RUNGS, lambda texts: texts and all(text.startswith("✓") for text in texts))
+    anyone.reads(STEPS, lambda texts: texts and all(text.startswith("✓") for text in texts))
 
 
 def test_with_a_patient_and_a_plan_an_image_arrives(anyone: Person, node: Any, world: Any) -> None:
@@ -70,7 +70,7 @@ def test_the_step_that_fails_is_crossed_and_says_what_to_change(
     anyone.open(check_address(node))
     anyone.leave(anyone.find("[type=submit].default").click)
     anyone.reads(".aria-outcome", ["The last check failed: it says what to change."])
-    anyone.reads(RUNGS, lambda texts: [text[:1] for text in texts] == ["✓", "✓", "✗"])
+    anyone.reads(STEPS, lambda texts: [text[:1] for text in texts] == ["✓", "✓", "✗"])
     anyone.reads(".aria-failed td", lambda texts: texts and "firewall" in texts[-1])
 
 
@@ -95,21 +95,21 @@ def test_a_test_pack_is_downloaded(anyone: Person, node: Any, world: Any, downlo
 # --- retrievals -----------------------------------------------------------------------------------
 
 
-def test_from_the_list_over_the_story_to_the_images(
+def test_from_the_list_over_the_retrieval_to_the_images(
     anyone: Person, world: Any, fetched: Retrieval
 ) -> None:
     anyone.open(RETRIEVALS)
     anyone.reads(".aria-nodes tbody th", ["aria"])
     anyone.leave(anyone.find("#result_list tbody th a").click)
-    assert anyone.driver.current_url.endswith(story_address(fetched))
+    assert anyone.driver.current_url.endswith(retrieval_address(fetched))
     anyone.reads(".aria-retrieval .aria-status", ["done"])
     anyone.until(lambda: len(anyone.driver.find_elements("css selector", ".aria-bar")) > 5)
     anyone.follow("Look at the images")
     anyone.reads("figcaption", exactly(8))
 
 
-def test_the_story_leads_to_its_node(anyone: Person, node: Any, fetched: Retrieval) -> None:
-    anyone.open(story_address(fetched))
+def test_the_retrieval_leads_to_its_node(anyone: Person, node: Any, fetched: Retrieval) -> None:
+    anyone.open(retrieval_address(fetched))
     anyone.leave(anyone.find(".aria-retrieval p a").click)
     assert anyone.driver.current_url.endswith(node_address(node))
 

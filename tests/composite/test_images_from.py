@@ -22,7 +22,7 @@ from qatrack_aria.errors import (
 )
 from qatrack_aria.models import Retrieval
 from qatrack_aria.qatrack.context import SINCE
-from qatrack_aria.retrieval.imageset import checksum
+from qatrack_aria.retrieval.provenance import checksum
 from qatrack_aria.simulator import phantom
 from tests.helpers.aria import PATIENT, plan, uids, winston_lutz
 

@@ -58,11 +58,11 @@ def test_the_tooltip_holds_a_few_frames_and_the_last_exception_alone(page):
         "except ZeroDivisionError as error:\n"
         "    raise ValueError('oops') from error\n"
     )
-    told = page(code).tooltips["composite"]
-    assert told.splitlines()[-1] == "ValueError: oops"
-    assert "ZeroDivisionError: " not in told
-    assert told.count("File ") <= 5
-    assert told.startswith('Invalid Test Procedure: composite", line 7, in composite\n')
+    shown = page(code).tooltips["composite"]
+    assert shown.splitlines()[-1] == "ValueError: oops"
+    assert "ZeroDivisionError: " not in shown
+    assert shown.count("File ") <= 5
+    assert shown.startswith('Invalid Test Procedure: composite", line 7, in composite\n')
 
 
 @pytest.mark.parametrize("result", ["b'x'", "pathlib.Path('/')", "Plain()"])

@@ -134,16 +134,16 @@ def test_the_last_line_of_a_tooltip_is_the_whole_message(serve, page, behaviour,
     serve_everything(serve, **behaviour)
     opened = page(f"result = {FETCH}.summary")
     opened.values.update({"patientid": PATIENT, "rtplanname": "WL", **values})
-    told = opened.recalculate().tooltips["composite"]
+    shown = opened.recalculate().tooltips["composite"]
     message = Retrieval.objects.get().message
-    assert told.splitlines()[-1] == f"qatrack_aria.errors.{kind}: {message}"
+    assert shown.splitlines()[-1] == f"qatrack_aria.errors.{kind}: {message}"
 
 
 def test_a_tooltip_shows_the_line_of_the_procedure_and_one_of_ours(serve, page):
     serve_everything(serve)
-    told = page(f"result = {FETCH}").fill(patientid=PATIENT, rtplanname="XX").tooltips["composite"]
-    assert told.startswith('Invalid Test Procedure: composite", line 2, in composite\n')
-    assert told.count("File ") == 1
+    shown = page(f"result = {FETCH}").fill(patientid=PATIENT, rtplanname="XX").tooltips["composite"]
+    assert shown.startswith('Invalid Test Procedure: composite", line 2, in composite\n')
+    assert shown.count("File ") == 1
 
 
 def test_an_image_set_as_result_is_told_to_be_no_json(serve, page):

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from qatrack_aria import fetch_images, images_from
 from qatrack_aria.errors import PatientNotAllowedError, RequestError
-from qatrack_aria.retrieval.imageset import checksum
+from qatrack_aria.retrieval.provenance import checksum
 from tests.helpers.aria import DAY, NOON, PATIENT, plan, winston_lutz
 from tests.helpers.standin.encoding import Encoder
 from tests.helpers.standin.fixtures import FETCH, HEAD, assert_named_and_short

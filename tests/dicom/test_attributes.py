@@ -12,10 +12,12 @@ import pydicom
 import pytest
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
+from pydicom.tag import Tag
 
-from qatrack_aria.dicom.attributes import image_ref, plan_ref, text
+from qatrack_aria.dicom.attributes import READ, image_ref, plan_ref
 from qatrack_aria.dicom.part10 import UnreadableError, read_file
 from qatrack_aria.dicom.uids import RT_IMAGE_STORAGE, RT_PLAN_STORAGE, valid_uid
+from qatrack_aria.dicom.values import text
 from qatrack_aria.simulator import phantom
 from qatrack_aria.storage.archive import PREAMBLE
 from tests.helpers import datasets
@@ -115,6 +117,42 @@ def test_every_generation_of_imager_is_read(machine_type: str) -> None:
     ref = image_ref(images[0], from_file=True)
 
     assert (ref.patient_id, ref.acquired, ref.is_kv) == (PATIENT, TAKEN, False)
+
+
+class ReadingsNoted(Dataset):
+    """A data set that notes the tags of the elements that are read from it."""
+
+    tags: set[Any]
+
+    def get_item(self, key: Any, *args: Any) -> Any:
+        self.tags.add(Tag(key))
+        return super().get_item(key, *args)
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        self.tags.add(Tag(key))
+        return super().get(key, default)
+
+
+def test_each_attribute_that_is_read_of_a_file_is_kept_when_the_file_is_read() -> None:
+    """One that is dropped would read as absent, and the image or plan as one without it."""
+    image = phantom.winston_lutz(datasets.plan(), TAKEN, False, count=1)[0]
+    noted = [ReadingsNoted(ds) for ds in (Dataset(), image, datasets.plan())]
+    for ds in noted:
+        ds.__dict__["tags"] = set()
+
+        image_ref(ds, from_file=True)
+        plan_ref(ds, from_file=True)
+
+    read = set().union(*(ds.tags for ds in noted))
+    assert read == READ - {Tag("SpecificCharacterSet")}
+
+
+def test_reading_a_file_keeps_all_that_its_image_is_made_of(tmp_path: Path) -> None:
+    image = phantom.winston_lutz(datasets.plan(), TAKEN, False, count=1)[0]
+
+    kept = read_file(phantom.save(image, tmp_path))
+
+    assert image_ref(kept, from_file=True) == image_ref(image, from_file=True)
 
 
 # --- date and time ----------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from qatrack_aria.dicom.c_find import find
 from qatrack_aria.dicom.character_sets import decode_texts
 from qatrack_aria.dicom.deadline import Deadline
 from qatrack_aria.dicom.identifier import identifier
-from qatrack_aria.dicom.storage_scp import ReceivedInstance
+from qatrack_aria.dicom.inbox import ReceivedInstance
 from qatrack_aria.dicom.uids import RT_PLAN_STORAGE
 from qatrack_aria.storage.archive import Archive
 from tests.fuzz.spoiling import TAGS, element

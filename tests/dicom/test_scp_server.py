@@ -13,8 +13,8 @@ import pytest
 from pynetdicom.dul import DULServiceProvider
 
 from qatrack_aria.dicom import scp_server, storage_scp
-from qatrack_aria.dicom.association import MAX_PDU
-from qatrack_aria.dicom.storage_scp import REMEMBERED
+from qatrack_aria.dicom.inbox import MAX_REFUSALS
+from qatrack_aria.dicom.limits import MAX_PDU
 from qatrack_aria.phrases import phrase
 from tests.dicom.test_storage_scp import store
 from tests.helpers import wire
@@ -144,7 +144,8 @@ def test_images_sent_without_waiting_for_answers_are_not_piled_up(port, limit):
     port.inbox.expect([ds.SOPInstanceUID])
     message = b"".join(wire.store(ds)[1:-1])
     busy = threading.Event()
-    keep, port.inbox._keep = port.inbox._keep, lambda incoming: busy.wait(10) and keep(incoming)
+    receive = port.inbox._receive
+    port.inbox._receive = lambda incoming: busy.wait(10) and receive(incoming)
     with associated(port) as sock:
         assert is_cut_off(sock, repeat(message, 1000))
         busy.set()
@@ -189,7 +190,7 @@ def test_bytes_that_trickle_do_not_keep_a_connection_open(port, limit):
 def test_an_association_in_which_no_image_comes_to_its_end_is_cut_off(tmp_path):
     """Small pieces come all the time, so that it is never idle."""
     with Port(tmp_path) as port, associated(port) as sock:
-        port.bear_silence(0.5)
+        port.set_quiet_timeout(0.5)
         sock.sendall(wire.c_store_rq(RT_IMAGE, "1.2.3"))
         assert is_cut_off(sock, repeat(wire.p_data(wire.DATA, b"\0"), 500), pause=0.02)
     assert "sent no whole message in 0.5 s" in port.inbox.refused[0]
@@ -197,7 +198,7 @@ def test_an_association_in_which_no_image_comes_to_its_end_is_cut_off(tmp_path):
 
 def test_an_association_that_falls_silent_is_cut_off_and_noted(tmp_path):
     with Port(tmp_path) as port, associated(port) as sock:
-        port.bear_silence(0.3)
+        port.set_quiet_timeout(0.3)
         assert last_pdu(answers(sock)) == A_ABORT
     assert port.inbox.refused == [
         "a connection from 127.0.0.1, which sent no whole message in 0.3 s"
@@ -206,7 +207,7 @@ def test_an_association_that_falls_silent_is_cut_off_and_noted(tmp_path):
 
 @pytest.mark.parametrize("half", [b"\x04\0\0\0", wire.p_data(wire.DATA, bytes(1000))[:500]])
 def test_the_end_of_a_retrieval_does_not_wait_for_the_rest_of_a_pdu(tmp_path, half, monkeypatch):
-    monkeypatch.setattr(storage_scp, "PATIENCE", 3600)
+    monkeypatch.setattr(storage_scp, "END_TIMEOUT", 3600)
     with ExitStack() as stack:
         with Port(tmp_path) as port:
             for _ in range(5):
@@ -270,16 +271,16 @@ def test_more_associations_than_allowed_are_rejected(port, limit):
 
 
 def test_refusals_without_number_are_all_counted_and_not_all_remembered(port):
-    for _ in range(REMEMBERED + 10):
-        port.inbox.reject(phrase("damaged", error="x" * 10_000))
-    assert len(port.inbox.refused) == REMEMBERED
-    assert port.inbox.refusals == REMEMBERED + 10
+    for _ in range(MAX_REFUSALS + 10):
+        port.inbox.record_rejection(phrase("damaged", error="x" * 10_000))
+    assert len(port.inbox.refused) == MAX_REFUSALS
+    assert port.inbox.refusals == MAX_REFUSALS + 10
     assert len(port.inbox.refused[0]) < 400
 
 
 def test_what_is_wrong_with_an_image_is_told_before_who_else_called(port):
-    for _ in range(REMEMBERED):
-        port.inbox.reject(phrase("unrequested"))
+    for _ in range(MAX_REFUSALS):
+        port.inbox.record_rejection(phrase("unrequested"))
     assert store(port.peer, image()) == [0x0124]
     assert port.inbox.refused[0] == "an instance that was not requested"
 

@@ -14,9 +14,10 @@ from pydicom.uid import generate_uid
 from pynetdicom import build_context
 
 from qatrack_aria.dicom import pynetdicom_patches
-from qatrack_aria.dicom.association import STORAGE_CLASSES
+from qatrack_aria.dicom.inbox import Inbox, ReceivedInstance, UnacceptableInstance
 from qatrack_aria.dicom.peer import Peer
-from qatrack_aria.dicom.storage_scp import Inbox, ReceivedInstance, StorageScp, UnacceptableInstance
+from qatrack_aria.dicom.presentation_contexts import STORAGE_CLASSES
+from qatrack_aria.dicom.storage_scp import StorageScp
 from qatrack_aria.errors import ArchiveError, ReceiverError
 from qatrack_aria.simulator import phantom
 from tests.helpers.peers.server import free_port

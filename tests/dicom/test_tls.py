@@ -14,7 +14,8 @@ import trustme
 from django.core.exceptions import ValidationError
 
 from qatrack_aria import fetch_images
-from qatrack_aria.dicom.storage_scp import Inbox, StorageScp
+from qatrack_aria.dicom.inbox import Inbox
+from qatrack_aria.dicom.storage_scp import StorageScp
 from qatrack_aria.errors import (
     AssociationRejectedError,
     ConfigurationError,
@@ -166,7 +167,7 @@ def test_a_service_of_an_unknown_authority_is_not_believed(
     listen: Any, tmp_path: Any, papers: Papers
 ) -> None:
     _shows(listen, Papers(tmp_path).server("stranger"))
-    with pytest.raises(TlsError, match=r"authority that is not believed here .*CA file"):
+    with pytest.raises(TlsError, match=r"authority that is not trusted here .*CA file"):
         fetch()
 
 
@@ -179,7 +180,7 @@ def test_a_certificate_for_another_host_is_not_believed(listen: Any, papers: Pap
 def test_the_host_check_can_be_left_out(listen: Any, papers: Papers, encrypted: Any) -> None:
     encrypted.tls_check_host = False
     _shows(listen, papers.server("elsewhere", host="aria.example.org"))
-    with pytest.raises(NodeUnreachableError, match="does not answer, or hangs up"):
+    with pytest.raises(NodeUnreachableError, match="does not answer, or closes it"):
         fetch()
 
 
@@ -287,7 +288,7 @@ def test_a_caller_of_an_unknown_authority_is_turned_away(
     context.load_cert_chain(*Papers(tmp_path).issue("stranger"))
     _call(node, lambda plain: context.wrap_socket(plain, server_hostname="127.0.0.1"))
     (reason,) = turned_away(inbox)
-    assert "authority that is not believed here" in reason
+    assert "authority that is not trusted here" in reason
 
 
 def test_a_caller_that_is_silent_in_the_handshake_keeps_nobody_out(

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pynetdicom.dsutils import decode
 
-from qatrack_aria.dicom import attributes
+from qatrack_aria.dicom import values
 from qatrack_aria.dicom.attributes import ImageRef, PlanRef, image_ref, plan_ref
 from qatrack_aria.dicom.character_sets import CHOICES, decode_texts
 from qatrack_aria.dicom.peer import Peer
@@ -67,7 +67,7 @@ def test_a_text_that_stands_as_it_was_read_is_what_conversion_makes_of_it(given_
     for element in converted:
         assert element.tag in ours
     for keyword in TAGS:
-        assert attributes._values(ours, keyword) == attributes._values(converted, keyword), keyword
+        assert values.texts(ours, keyword) == values.texts(converted, keyword), keyword
 
 
 def texts(value: Any) -> list[str]:

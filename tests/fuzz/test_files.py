@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qatrack_aria.dicom.attributes import image_ref, plan_ref
+from qatrack_aria.dicom.inbox import UnacceptableInstance
 from qatrack_aria.dicom.part10 import UnreadableError
-from qatrack_aria.dicom.storage_scp import UnacceptableInstance
 from qatrack_aria.errors import ArchiveError
 from qatrack_aria.storage.archive import Archive, read_checked
 from tests.fuzz.conftest import fuzz, tried

@@ -12,9 +12,9 @@ from pynetdicom.dsutils import decode
 from qatrack_aria import images_from
 from qatrack_aria.dicom.attributes import image_ref, plan_ref
 from qatrack_aria.dicom.character_sets import decode_texts
-from qatrack_aria.dicom.storage_scp import UnacceptableInstance
+from qatrack_aria.dicom.inbox import UnacceptableInstance
 from qatrack_aria.errors import RequestError
-from qatrack_aria.retrieval.imageset import checksum
+from qatrack_aria.retrieval.provenance import checksum
 from qatrack_aria.retrieval.request import Request
 from qatrack_aria.storage.archive import Archive
 from qatrack_aria.text import printable

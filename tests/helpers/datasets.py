@@ -12,7 +12,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from qatrack_aria.dicom.attributes import ImageRef, PlanRef
-from qatrack_aria.dicom.storage_scp import ReceivedInstance
+from qatrack_aria.dicom.inbox import ReceivedInstance
 from qatrack_aria.simulator import phantom
 from qatrack_aria.storage.archive import Archive
 

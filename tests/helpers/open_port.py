@@ -11,8 +11,9 @@ from typing import Any, Callable, Iterator
 import pytest
 
 from qatrack_aria.dicom import scp_server
+from qatrack_aria.dicom.inbox import Inbox
 from qatrack_aria.dicom.peer import Peer
-from qatrack_aria.dicom.storage_scp import Inbox, StorageScp
+from qatrack_aria.dicom.storage_scp import StorageScp
 from qatrack_aria.storage.archive import Archive
 from tests.helpers import datasets
 from tests.helpers.peers.server import free_port
@@ -72,7 +73,7 @@ class Port:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return sock
 
-    def bear_silence(self, seconds: float) -> None:
+    def set_quiet_timeout(self, seconds: float) -> None:
         """From now on cut off an association in which no whole message has come for so long."""
         server: Any = self._storage_scp._server
         server.quiet_timeout = seconds

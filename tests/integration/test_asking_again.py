@@ -152,7 +152,7 @@ def test_what_is_still_on_its_way_to_the_disk_is_not_asked_for_again(
 ) -> None:
     """The node's last word, here a failure, comes while the disk works on the last image."""
     heard = threading.Event()
-    read_responses, finish = retrieve._Operation._read_responses, archive.PendingFile.commit
+    read_responses, finish = retrieve.RetrieveOperation._read_responses, archive.PendingFile.commit
 
     def read_to_the_end(operation: Any, *arguments: Any) -> None:
         read_responses(operation, *arguments)
@@ -162,7 +162,7 @@ def test_what_is_still_on_its_way_to_the_disk_is_not_asked_for_again(
         assert heard.wait(10)
         finish(filing)
 
-    monkeypatch.setattr(retrieve._Operation, "_read_responses", read_to_the_end)
+    monkeypatch.setattr(retrieve.RetrieveOperation, "_read_responses", read_to_the_end)
     monkeypatch.setattr(archive.PendingFile, "commit", finish_late)
     wl = plan()
     mine = winston_lutz(wl, count=1)

@@ -10,7 +10,7 @@ from pydicom.dataset import Dataset
 from qatrack_aria import fetch_images
 from qatrack_aria.dicom import character_sets
 from qatrack_aria.dicom.character_sets import CHOICES, can_encode, decode_texts
-from qatrack_aria.dicom.finder import identifier
+from qatrack_aria.dicom.identifier import identifier
 from qatrack_aria.errors import PlanNotFoundError, RequestError
 from tests.conftest import start
 from tests.helpers.aria import plan, uids, winston_lutz

@@ -78,7 +78,7 @@ class Crowd:
     Attributes
     ----------
     answers : list of dict
-        What each thread was told.
+        The outcome of each thread.
     rows : dict of str to int
         How many rows were left, by their status.
     moved : Counter

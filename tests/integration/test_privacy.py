@@ -53,7 +53,7 @@ def planted(ds: Dataset) -> Dataset:
 
 
 def with_names(answer: Dataset, asked: Dataset) -> Dataset:
-    """Of a server that tells more than it was asked for."""
+    """Of a server that returns more than was asked for."""
     answer.PatientName = answer.OperatorsName = NAME
     return answer
 
@@ -163,7 +163,7 @@ SCENES = (
 
 
 @pytest.fixture(params=SCENES, ids=[scene.__name__ for scene in SCENES])
-def told(
+def texts(
     request: Any,
     serve: Any,
     node: Any,
@@ -205,22 +205,22 @@ def pages(client: Any) -> list[str]:
     return [client.get(path).content.decode() for path in paths]
 
 
-def test_names_of_people_appear_nowhere(told: dict[str, str], admin_client: Any) -> None:
-    told["pages"] = "".join(pages(admin_client))
-    for where, text in told.items():
+def test_names_of_people_appear_nowhere(texts: dict[str, str], admin_client: Any) -> None:
+    texts["pages"] = "".join(pages(admin_client))
+    for where, text in texts.items():
         assert not CANARY.search(text), where
 
 
-def test_texts_of_data_sets_play_no_tricks(told: dict[str, str], admin_client: Any) -> None:
+def test_texts_of_data_sets_play_no_tricks(texts: dict[str, str], admin_client: Any) -> None:
     """On a terminal, in a log, in a path, or in a browser."""
-    assert told["message"].isprintable()
-    assert len(told["message"]) < 1500
-    assert all(line.isprintable() for line in told["our log"].split("\v"))
-    assert re.fullmatch(r"[\w./+=-]*", told["paths"].replace("\n", ""), re.ASCII)
+    assert texts["message"].isprintable()
+    assert len(texts["message"]) < 1500
+    assert all(line.isprintable() for line in texts["our log"].split("\v"))
+    assert re.fullmatch(r"[\w./+=-]*", texts["paths"].replace("\n", ""), re.ASCII)
     for html in pages(admin_client):
         assert MARKUP not in html
         assert "\x1b" not in html
-    assert escape(told["message"]) in html
+    assert escape(texts["message"]) in html
 
 
 def test_an_answer_that_hides_a_name_in_another_attribute_does_not_bring_it_out() -> None:

@@ -155,8 +155,8 @@ def twins(serve):
 def test_a_label_on_two_plans_is_an_error_that_lists_them(twins):
     with pytest.raises(AmbiguousPlanError) as error:
         fetch_images("aria", PATIENT, "WL")
-    for told in ("C1", "C2", (NOON - 30 * DAY).date().isoformat(), "course="):
-        assert told in str(error.value)
+    for shown in ("C1", "C2", (NOON - 30 * DAY).date().isoformat(), "course="):
+        assert shown in str(error.value)
 
 
 def test_the_course_tells_plans_of_one_label_apart(twins):

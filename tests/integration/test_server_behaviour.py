@@ -38,16 +38,16 @@ HARMLESS = {
     "nothing where the plan reference is returned": {
         "empty_return_keys": frozenset({"ReferencedRTPlanSequence"})
     },
-    "does not tell labels": {"unreturned_keys": frozenset({"RTPlanLabel"})},
-    "does not tell dates": {
+    "does not return labels": {"unreturned_keys": frozenset({"RTPlanLabel"})},
+    "does not return dates": {
         "unreturned_keys": frozenset(
             {"AcquisitionDate", "AcquisitionTime", "ContentDate", "ContentTime"}
         )
     },
-    "does not tell the plan": {"unreturned_keys": frozenset({"ReferencedRTPlanSequence"})},
-    "does not tell the type": {"unreturned_keys": frozenset({"ImageType"})},
-    "does not tell the unit": {"unreturned_keys": frozenset({"PrimaryDosimeterUnit"})},
-    "tells nothing but UIDs": {
+    "does not return the plan": {"unreturned_keys": frozenset({"ReferencedRTPlanSequence"})},
+    "does not return the type": {"unreturned_keys": frozenset({"ImageType"})},
+    "does not return the unit": {"unreturned_keys": frozenset({"PrimaryDosimeterUnit"})},
+    "returns only UIDs": {
         "relational": False,
         "unreturned_keys": frozenset(
             {
@@ -201,12 +201,12 @@ def test_the_header_of_the_file_has_the_last_word_on_the_plan(serve):
     mine = winston_lutz(wl)
     liars = {str(image.SOPInstanceUID) for image in mine[:2]}
 
-    def tell_the_truth(ds):
+    def correct(ds):
         if ds.SOPInstanceUID in liars:
             ds.ReferencedRTPlanSequence[0].ReferencedSOPInstanceUID = other.SOPInstanceUID
         return ds
 
-    serve(wl, other, mine, on_send=tell_the_truth)
+    serve(wl, other, mine, on_send=correct)
     assert uids(fetch_images("aria", PATIENT, "WL")) == uids(mine[2:])
 
 

@@ -1,4 +1,4 @@
-"""Each retrieval tells its story; that of a failure tells how far it came."""
+"""Each retrieval keeps a timeline; that of a failure shows how far it came."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from filelock import FileLock
 
 from qatrack_aria import fetch_images, images_from
 from qatrack_aria.conf import conf
-from qatrack_aria.dicom import finder as finding
+from qatrack_aria.dicom import queries
 from qatrack_aria.errors import (
     AmbiguousPlanError,
     AriaError,
@@ -28,51 +28,51 @@ from qatrack_aria.storage.archive import Archive
 from tests.helpers.aria import DAY, NOON, PATIENT, plan, winston_lutz
 
 
-def story(row: Retrieval | None = None) -> dict:
+def timeline(row: Retrieval | None = None) -> dict:
     return json.loads((row or Retrieval.objects.first()).timeline)
 
 
-def steps(told: dict) -> list[str]:
-    return [step["step"] for step in told["steps"]]
+def steps(kept: dict) -> list[str]:
+    return [step["step"] for step in kept["steps"]]
 
 
-def reasons(told: dict, name: str) -> dict:
-    return {read_phrase(entry["why"]): entry["number"] for entry in told.get(name, [])}
+def reasons(kept: dict, name: str) -> dict:
+    return {read_phrase(entry["why"]): entry["number"] for entry in kept.get(name, [])}
 
 
-def story_of_failure(kind: type[AriaError], **options) -> dict:
+def timeline_of_failure(kind: type[AriaError], **options) -> dict:
     with pytest.raises(kind):
         fetch_images("aria", PATIENT, "WL", **options)
-    return story()
+    return timeline()
 
 
 # --- a success --------------------------------------------------------------------------------
 
 
-def test_a_success_tells_all(serve):
+def test_a_success_is_recorded_completely(serve):
     wl = plan()
     images = winston_lutz(wl)
     serve(wl, images, winston_lutz(wl, NOON - DAY), phantom.kv(wl, NOON, like=images[0]))
     fetch_images("aria", PATIENT, "WL", count=8)
-    told = story()
-    assert told["node"].startswith("node 'aria' (VMSDBD at 127.0.0.1:")
-    assert [(one["label"], one["uid"]) for one in told["plans"]] == [("WL", wl.SOPInstanceUID)]
-    assert reasons(told, "left_out") == {"kV": 1, "not of the newest series": 8}
-    assert told["listed"] == 17
-    assert told["queries_in_all"] == len(told["queries"]) > 1
-    assert told["queries"][0]["answers"] == 1
-    (transfer,) = told["transfers"]
+    kept = timeline()
+    assert kept["node"].startswith("node 'aria' (VMSDBD at 127.0.0.1:")
+    assert [(one["label"], one["uid"]) for one in kept["plans"]] == [("WL", wl.SOPInstanceUID)]
+    assert reasons(kept, "left_out") == {"kV": 1, "not of the newest series": 8}
+    assert kept["listed"] == 17
+    assert kept["queries_in_all"] == len(kept["queries"]) > 1
+    assert kept["queries"][0]["answers"] == 1
+    (transfer,) = kept["transfers"]
     assert (transfer["service"], transfer["asked"], transfer["arrived"]) == ("C-MOVE", 8, 8)
     assert (transfer["status"], transfer["completed"], transfer["failed"]) == (0, 8, 0)
-    assert "stopped_at" not in told
+    assert "stopped_at" not in kept
 
 
 def test_the_steps_add_up_to_the_whole(serve):
     wl = plan()
     serve(wl, winston_lutz(wl))
     fetch_images("aria", PATIENT, "WL")
-    told = story()
-    assert steps(told) == [
+    kept = timeline()
+    assert steps(kept) == [
         "lock",
         "associate",
         "plan",
@@ -83,30 +83,30 @@ def test_the_steps_add_up_to_the_whole(serve):
         "release",
         "prune",
     ]
-    spent = sum(step["seconds"] for step in told["steps"])
+    spent = sum(step["seconds"] for step in kept["steps"])
     assert 0 < spent <= Retrieval.objects.get().seconds + 0.001
 
 
-def test_what_was_turned_away_is_told_with_its_reason(serve):
+def test_a_rejection_is_recorded_with_its_reason(serve):
     wl = plan()
     stranger = winston_lutz(plan(patient="QA_OTHER"), count=1)
     serve(wl, winston_lutz(wl), extra=tuple(stranger))
     fetch_images("aria", PATIENT, "WL")
-    assert list(reasons(story(), "refused")) == ["an instance that was not requested"]
+    assert list(reasons(timeline(), "refused")) == ["an instance that was not requested"]
 
 
-def test_a_look_tells_what_it_found(serve):
+def test_a_preview_records_what_it_found(serve):
     wl = plan()
     serve(wl, winston_lutz(wl))
     preview("aria", PATIENT, "WL")
-    assert story()["listed"] == 8
-    assert "move" not in steps(story())
+    assert timeline()["listed"] == 8
+    assert "move" not in steps(timeline())
 
 
-def test_a_plan_alone_is_told(serve):
+def test_a_plan_alone_is_recorded(serve):
     serve(plan())
     find_plan("aria", PATIENT, "WL")
-    assert [one["label"] for one in story()["plans"]] == ["WL"]
+    assert [one["label"] for one in timeline()["plans"]] == ["WL"]
 
 
 def test_images_that_are_opened_again_are_laid_out(serve):
@@ -114,10 +114,10 @@ def test_images_that_are_opened_again_are_laid_out(serve):
     serve(wl, winston_lutz(wl))
     summary = fetch_images("aria", PATIENT, "WL").summary
     images_from(summary)
-    assert steps(story()) == ["lay_out"]
+    assert steps(timeline()) == ["lay_out"]
 
 
-def test_an_answer_from_memory_leaves_the_story_as_it_is(serve):
+def test_a_repeated_answer_leaves_the_timeline_as_it_is(serve):
     wl = plan()
     serve(wl, winston_lutz(wl))
     fetch_images("aria", PATIENT, "WL")
@@ -127,7 +127,7 @@ def test_an_answer_from_memory_leaves_the_story_as_it_is(serve):
     assert (row.repeats, row.timeline) == (1, before)
 
 
-def test_neither_patient_names_nor_staff_names_are_told(serve):
+def test_neither_patient_names_nor_staff_names_are_recorded(serve):
     wl = plan()
     images = winston_lutz(wl)
     serve(wl, images)
@@ -138,7 +138,7 @@ def test_neither_patient_names_nor_staff_names_are_told(serve):
         assert name not in kept
 
 
-def test_images_are_not_lost_when_the_story_cannot_be_told(serve, monkeypatch):
+def test_images_are_not_lost_when_the_report_fails(serve, monkeypatch):
     def broken(self):
         raise RuntimeError("a fault of ours")
 
@@ -146,69 +146,69 @@ def test_images_are_not_lost_when_the_story_cannot_be_told(serve, monkeypatch):
     wl = plan()
     serve(wl, winston_lutz(wl))
     assert len(fetch_images("aria", PATIENT, "WL")) == 8
-    assert "move" in steps(story())
+    assert "move" in steps(timeline())
 
 
 # --- failures ---------------------------------------------------------------------------------
 
 
 def test_a_node_that_is_not_there_stops_it_while_calling(node):
-    told = story_of_failure(NodeUnreachableError)
-    assert told["stopped_at"] == "associate"
-    assert "queries" not in told
+    kept = timeline_of_failure(NodeUnreachableError)
+    assert kept["stopped_at"] == "associate"
+    assert "queries" not in kept
 
 
 def test_a_plan_that_is_not_there_stops_it_while_finding_the_plan(serve):
     serve(plan("PF"))
-    told = story_of_failure(PlanNotFoundError)
-    assert told["stopped_at"] == "plan"
-    assert told["queries"][0]["answers"] == 1
-    assert "plans" not in told
+    kept = timeline_of_failure(PlanNotFoundError)
+    assert kept["stopped_at"] == "plan"
+    assert kept["queries"][0]["answers"] == 1
+    assert "plans" not in kept
 
 
-def test_plans_of_the_same_label_are_all_told(serve):
+def test_plans_of_the_same_label_are_all_recorded(serve):
     serve(plan(course="C1"), plan(course="C2"))
-    told = story_of_failure(AmbiguousPlanError)
-    assert told["stopped_at"] == "plan"
-    assert sorted(one["course"] for one in told["plans"]) == ["C1", "C2"]
+    kept = timeline_of_failure(AmbiguousPlanError)
+    assert kept["stopped_at"] == "plan"
+    assert sorted(one["course"] for one in kept["plans"]) == ["C1", "C2"]
 
 
 def test_images_that_are_not_there_stop_it_while_finding_the_images(serve):
     wl = plan()
     serve(wl, phantom.kv(wl, NOON, like=winston_lutz(wl)[0]))
-    told = story_of_failure(ImagesNotFoundError)
-    assert told["stopped_at"] == "images"
-    assert [one["label"] for one in told["plans"]] == ["WL"]
-    assert reasons(told, "left_out") == {"kV": 1}
+    kept = timeline_of_failure(ImagesNotFoundError)
+    assert kept["stopped_at"] == "images"
+    assert [one["label"] for one in kept["plans"]] == ["WL"]
+    assert reasons(kept, "left_out") == {"kV": 1}
 
 
 def test_images_that_do_not_arrive_stop_it_while_moving(serve):
     wl = plan()
     images = winston_lutz(wl)
     serve(wl, images, unmovable=frozenset({str(images[0].SOPInstanceUID)}))
-    told = story_of_failure(IncompleteRetrievalError)
-    assert told["stopped_at"] == "move"
-    assert (told["transfers"][0]["asked"], told["transfers"][0]["arrived"]) == (8, 7)
-    assert told["transfers"][0]["status"] == 0xB000
+    kept = timeline_of_failure(IncompleteRetrievalError)
+    assert kept["stopped_at"] == "move"
+    assert (kept["transfers"][0]["asked"], kept["transfers"][0]["arrived"]) == (8, 7)
+    assert kept["transfers"][0]["status"] == 0xB000
 
 
-def test_a_node_that_does_not_know_us_is_told_by_its_status(serve, node):
+def test_a_node_that_does_not_know_us_is_recorded_by_its_status(serve, node):
     wl = plan()
     serve(wl, winston_lutz(wl), trusted_only=False)
     node.local_ae_title = "NOBODY"
     node.save()
-    told = story_of_failure(AriaError)
-    assert told["transfers"][0]["status"] == 0xA801
+    kept = timeline_of_failure(AriaError)
+    assert kept["transfers"][0]["status"] == 0xA801
 
 
 def test_a_node_that_refuses_us_stops_it_while_calling(serve, node):
     serve(plan())
     node.local_ae_title = "NOBODY"
     node.save()
-    assert story_of_failure(AriaError)["stopped_at"] == "associate"
+    assert timeline_of_failure(AriaError)["stopped_at"] == "associate"
 
 
-def test_a_query_that_is_never_answered_is_told(serve, monkeypatch):
+def test_a_query_that_is_never_answered_is_recorded(serve, monkeypatch):
     """The node goes away between its answer and our next query."""
     wl = plan()
     simulator = serve(wl, winston_lutz(wl))
@@ -221,22 +221,22 @@ def test_a_query_that_is_never_answered_is_told(serve, monkeypatch):
             simulator.__exit__(None, None, None)
         return real(session, identifier, read)
 
-    real = finding.find
-    monkeypatch.setattr(finding, "find", find)
-    told = story_of_failure(NodeUnreachableError)
-    assert told["queries"][1]["problem"] == {"code": "unanswered"}
-    assert told["plans"]
+    real = queries.find
+    monkeypatch.setattr(queries, "find", find)
+    kept = timeline_of_failure(NodeUnreachableError)
+    assert kept["queries"][1]["problem"] == {"code": "unanswered"}
+    assert kept["plans"]
 
 
 def test_a_destination_that_is_taken_stops_it_while_waiting(serve, node):
     serve(plan())
     locks = Archive(conf.ARCHIVE, node.character_set).locks
     with FileLock(str(locks / f"port-{node.local_port}.lock")):
-        told = story_of_failure(BusyError, deadline=0.2)
-    assert told["stopped_at"] == "lock"
-    assert steps(told) == ["lock"]
-    assert told["steps"][0]["seconds"] >= 0.15
+        kept = timeline_of_failure(BusyError, deadline=0.2)
+    assert kept["stopped_at"] == "lock"
+    assert steps(kept) == ["lock"]
+    assert kept["steps"][0]["seconds"] >= 0.15
 
 
-def test_a_request_that_makes_no_sense_has_no_story(node):
-    assert story_of_failure(AriaError, count="many") == {}
+def test_a_request_that_is_invalid_has_an_empty_timeline(node):
+    assert timeline_of_failure(AriaError, count="many") == {}

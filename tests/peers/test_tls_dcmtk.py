@@ -94,7 +94,7 @@ def test_an_image_sent_with_a_certificate_of_another_authority_is_not_taken(
 ) -> None:
     stranger = Papers(tmp_path_factory.mktemp("elsewhere")).issue("stranger")
     assert not send(*with_tls(papers, *stranger))
-    assert "authority that is not believed here" in turned_away(port)
+    assert "authority that is not trusted here" in turned_away(port)
     assert port.archive.header(expected.SOPInstanceUID, PATIENT) is None
 
 

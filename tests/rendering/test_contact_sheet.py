@@ -531,7 +531,7 @@ def test_the_heading_is_broken_between_words() -> None:
     pen = canvas.TextWriter(canvas.blank((1, 1), 255))
     heading = "8 images of plan 'WL', acquired 2026-11-20 08:34 on TB1. " * 5
 
-    lines = pen.wrapped(heading, 300)
+    lines = pen.wrap(heading, 300)
 
     assert " ".join(lines) == heading.strip()
     assert len(lines) > 4

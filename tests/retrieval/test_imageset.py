@@ -205,7 +205,7 @@ def test_names_hold_no_character_that_windows_refuses(images: ImageSet, archive:
     assert all(re.fullmatch(r"[\w.-]+", name) for name in names)
 
 
-# --- what is told -----------------------------------------------------------------------------
+# --- messages ----------------------------------------------------------------------------------
 
 
 def test_the_set_is_as_old_as_its_newest_image(images: ImageSet) -> None:
@@ -282,9 +282,9 @@ def test_the_summary_can_be_the_result_of_a_composite_test(images: ImageSet) -> 
 
 
 def test_no_staff_login_is_told(images: ImageSet) -> None:
-    told = json.dumps(images.summary) + images.status + repr(images)
+    shown = json.dumps(images.summary) + images.status + repr(images)
 
-    assert phantom.OPERATOR not in told
+    assert phantom.OPERATOR not in shown
 
 
 def undated(refs: list[ImageRef]) -> list[ImageRef]:
@@ -296,8 +296,8 @@ def test_a_set_without_dates_does_not_make_one_up(
 ) -> None:
     images = image_set(archive, undated(refs), plan)
 
-    told = (images.datetime, images.summary["acquired"], images.summary["images"][0]["acquired"])
-    assert told == ("", "", "")
+    shown = (images.datetime, images.summary["acquired"], images.summary["images"][0]["acquired"])
+    assert shown == ("", "", "")
     assert "3 images of plan 'WL', without a date on TB1" in images.status
 
 

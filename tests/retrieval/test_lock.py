@@ -247,7 +247,7 @@ def test_the_message_does_not_name_who_was_killed_before(archive: Archive) -> No
             pass
 
 
-# --- what is told -----------------------------------------------------------------------------
+# --- messages ----------------------------------------------------------------------------------
 
 
 def test_the_message_says_which_node_and_how_long_was_waited(archive: Archive) -> None:

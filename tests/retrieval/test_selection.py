@@ -10,17 +10,15 @@ import pytest
 from qatrack_aria.dicom.attributes import ImageRef
 from qatrack_aria.dicom.uids import VARIAN_PLAN_CLASSES
 from qatrack_aria.errors import AmbiguousImagesError, AmbiguousPlanError
-from qatrack_aria.retrieval.messages import explain_none
-from qatrack_aria.retrieval.request import Request
-from qatrack_aria.retrieval.selection import (
-    choose,
-    excluded,
+from qatrack_aria.retrieval.matching import (
+    exclusion_reasons,
     match_image,
     match_plan,
-    require_one_plan,
-    require_unambiguous,
     short_image_type,
 )
+from qatrack_aria.retrieval.messages import explain_none
+from qatrack_aria.retrieval.request import Request
+from qatrack_aria.retrieval.selection import choose, require_one_plan, require_unambiguous
 from tests.helpers.datasets import LABEL, PATIENT, PLAN_UID, TAKEN, image_ref, plan_ref
 
 PLANS = frozenset({PLAN_UID})
@@ -54,11 +52,11 @@ def chosen(images: list[ImageRef], **options: Any) -> list[ImageRef]:
         pytest.param({}, {}, True, id="its label"),
         pytest.param({"label": "WL2"}, {}, False, id="another label"),
         pytest.param({"label": "wl"}, {}, False, id="label in other case"),
-        pytest.param({"label": None}, {}, None, id="label not told"),
+        pytest.param({"label": None}, {}, None, id="label unknown"),
         pytest.param({"label": ""}, {}, False, id="label absent"),
         pytest.param({}, {"course": "C1"}, True, id="its course"),
         pytest.param({}, {"course": "C2"}, False, id="another course"),
-        pytest.param({"course": None}, {"course": "C1"}, None, id="course not told"),
+        pytest.param({"course": None}, {"course": "C1"}, None, id="course unknown"),
         pytest.param({"course": ""}, {"course": "C1"}, False, id="course absent"),
         pytest.param({"label": "WL2"}, {"plan": "1.2.246.352.71.5.1"}, True, id="its UID"),
         pytest.param({}, {"plan": "1.2.246.352.71.5.2"}, False, id="another UID"),
@@ -404,7 +402,7 @@ def test_an_image_type_is_named_as_one_says_it(image_type: tuple[str, ...], name
 def test_images_left_out_are_sorted_by_the_reason() -> None:
     mv, kv = series("1", 1), series("1", 2, 3, **KV)
 
-    assert excluded(mv + kv, request(), PLANS) == {"kV": kv}
+    assert exclusion_reasons(mv + kv, request(), PLANS) == {"kV": kv}
 
 
 def test_no_image_at_all_is_said_so() -> None:

@@ -1,4 +1,4 @@
-"""The story of a retrieval: it adds up, stays small, breaks nothing, and can be read back."""
+"""The timeline of a retrieval: it adds up, stays small, breaks nothing, and can be read back."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ BIDI = "\u202egnp.exe"
 
 
 class Clock:
-    """Goes on only when it is told to."""
+    """Goes on only when a test moves it."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -46,46 +46,46 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return made
 
 
-def seconds(story: Timeline) -> dict[str, float]:
-    return {step.name: step.seconds for step in story.steps}
+def seconds(timeline: Timeline) -> dict[str, float]:
+    return {step.name: step.seconds for step in timeline.steps}
 
 
-def kept(story: Timeline) -> Any:
-    return json.loads(story.as_json())
+def kept(timeline: Timeline) -> Any:
+    return json.loads(timeline.as_json())
 
 
 # --- time -------------------------------------------------------------------------------------
 
 
 def test_a_step_takes_the_time_it_takes(clock: Clock) -> None:
-    story = Timeline()
-    with story.step("images"):
+    timeline = Timeline()
+    with timeline.step("images"):
         clock.now += 2
     clock.now += 5
 
-    assert seconds(story) == {"images": 2}
+    assert seconds(timeline) == {"images": 2}
 
 
 def test_a_step_that_is_returned_to_goes_on(clock: Clock) -> None:
-    story = Timeline()
+    timeline = Timeline()
     for _ in range(3):
-        with story.step("images"):
+        with timeline.step("images"):
             clock.now += 2
         clock.now += 5
 
-    assert seconds(story) == {"images": 6}
-    assert story.steps[0].times == 3
+    assert seconds(timeline) == {"images": 6}
+    assert timeline.steps[0].times == 3
 
 
 def test_a_step_within_another_is_not_counted_twice(clock: Clock) -> None:
-    story = Timeline()
-    with story.step("images"):
+    timeline = Timeline()
+    with timeline.step("images"):
         clock.now += 1
-        with story.step("calling"):
+        with timeline.step("calling"):
             clock.now += 4
         clock.now += 2
 
-    assert seconds(story) == {"images": 3, "calling": 4}
+    assert seconds(timeline) == {"images": 3, "calling": 4}
 
 
 def test_a_step_that_fails_is_timed_too(clock: Clock) -> None:
@@ -93,80 +93,80 @@ def test_a_step_that_fails_is_timed_too(clock: Clock) -> None:
         clock.now += 2
         raise ZeroDivisionError
 
-    story = Timeline()
-    with pytest.raises(ZeroDivisionError), story.step("images"):
+    timeline = Timeline()
+    with pytest.raises(ZeroDivisionError), timeline.step("images"):
         fail()
 
-    assert seconds(story) == {"images": 2}
+    assert seconds(timeline) == {"images": 2}
 
 
 def test_the_innermost_step_that_failed_is_where_it_stopped() -> None:
-    story = Timeline()
-    with pytest.raises(ZeroDivisionError), story.step("images"), story.step("calling"):
+    timeline = Timeline()
+    with pytest.raises(ZeroDivisionError), timeline.step("images"), timeline.step("calling"):
         raise ZeroDivisionError
-    with story.step("hanging up"):
+    with timeline.step("hanging up"):
         pass
 
-    assert story.stopped_at == "calling"
+    assert timeline.stopped_at == "calling"
 
 
-def test_a_process_that_is_told_to_end_stopped_somewhere_too() -> None:
+def test_a_process_that_is_terminated_stopped_somewhere_too() -> None:
     """gunicorn ends a worker that takes too long by SystemExit."""
-    story = Timeline()
-    with pytest.raises(SystemExit), story.step("images"):
+    timeline = Timeline()
+    with pytest.raises(SystemExit), timeline.step("images"):
         raise SystemExit(1)
 
-    assert story.stopped_at == "images"
+    assert timeline.stopped_at == "images"
 
 
 # --- what is kept -----------------------------------------------------------------------------
 
 
-def test_a_story_in_which_nothing_happened_is_empty() -> None:
+def test_a_timeline_without_steps_is_empty() -> None:
     assert Timeline().as_json() == "{}"
 
 
 def test_steps_are_kept_in_their_order(clock: Clock) -> None:
-    story = Timeline()
+    timeline = Timeline()
     for name in ("plan", "images", "plan"):
-        with story.step(name):
+        with timeline.step(name):
             clock.now += 1
 
-    assert kept(story)["steps"] == [
+    assert kept(timeline)["steps"] == [
         {"step": "plan", "seconds": 2.0, "times": 2},
         {"step": "images", "seconds": 1.0, "times": 1},
     ]
 
 
-def test_an_account_that_cannot_be_given_is_left_out(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_report_that_fails_is_left_out(caplog: pytest.LogCaptureFixture) -> None:
     def broken() -> dict[str, Any]:
         raise KeyError("QA_TB1")
 
-    story = Timeline()
-    story.add(broken)
+    timeline = Timeline()
+    timeline.add(broken)
 
-    assert kept(story) == {}
+    assert kept(timeline) == {}
     assert "the report of a retrieval failed: KeyError" in caplog.text
     assert "QA_TB1" not in caplog.text
 
 
 @pytest.mark.parametrize("value", [object(), {1, 2}, b"x"], ids=["object", "set", "bytes"])
 def test_what_json_cannot_hold_is_no_error(value: Any) -> None:
-    story = Timeline()
-    story.add(lambda: {"value": value})
+    timeline = Timeline()
+    timeline.add(lambda: {"value": value})
 
-    assert story.as_json() == "{}"
+    assert timeline.as_json() == "{}"
 
 
 def test_remarks_come_to_an_end() -> None:
-    story = Timeline()
+    timeline = Timeline()
     for number in range(1000):
-        story.remark(phrase("other_type", image_type=str(number)))
+        timeline.remark(phrase("other_type", image_type=str(number)))
 
-    assert len(kept(story)["remarks"]) == 20
+    assert len(kept(timeline)["remarks"]) == 20
 
 
-# --- the account of a visit -------------------------------------------------------------------
+# --- the report of a retrieval ----------------------------------------------------------------
 
 
 def image(number: int, **changes: Any) -> ImageRef:
@@ -186,22 +186,22 @@ def image(number: int, **changes: Any) -> ImageRef:
     return ImageRef(**{**values, **changes})
 
 
-def account_of(**changes: Any) -> dict[str, Any]:
+def report_of(**changes: Any) -> dict[str, Any]:
     values: dict[str, Any] = {
         "plans": [PlanRef("QA_TB1", "1.2.1", "1.2.1.2", "1.2.9", label="WL", course="C1")],
         "listed": [],
         "chosen": [],
-        "asked": [],
+        "queries": [],
         "attempts": [],
         "refused": [],
     }
     request = changes.pop("request", Request.parse("QA_TB1", "WL"))
     peer = Peer("aria", "VMSDBD", "10.0.0.5", 104, "QATRACK", "", 11112)
-    return report.of_workflow(peer, request, **{**values, **changes})
+    return report.build_report(peer, request, **{**values, **changes})
 
 
-def reasons(told: dict[str, Any]) -> dict[str, int]:
-    return {read_phrase(entry["why"]): entry["number"] for entry in told["left_out"]}
+def reasons(reported: dict[str, Any]) -> dict[str, int]:
+    return {read_phrase(entry["why"]): entry["number"] for entry in reported["left_out"]}
 
 
 def test_what_was_left_out_is_counted_by_reason() -> None:
@@ -209,58 +209,58 @@ def test_what_was_left_out_is_counted_by_reason() -> None:
     others = [image(3, dose_unit="MINUTE"), image(4, dose_unit="MINUTE")]
     others.append(image(5, plan_uids=frozenset()))
 
-    told = account_of(listed=[*chosen, *others], chosen=chosen)
-    assert reasons(told) == {"kV": 2, "of another plan or of none": 1}
+    reported = report_of(listed=[*chosen, *others], chosen=chosen)
+    assert reasons(reported) == {"kV": 2, "of another plan or of none": 1}
 
 
 def test_what_is_meant_and_older_is_left_out_for_that() -> None:
     older = image(3, series_uid="1.2.1.5", acquired=NOON - dt.timedelta(days=1))
 
-    told = account_of(listed=[image(1), older], chosen=[image(1)])
-    assert reasons(told) == {"not of the newest series": 1}
+    reported = report_of(listed=[image(1), older], chosen=[image(1)])
+    assert reasons(reported) == {"not of the newest series": 1}
 
 
 def test_while_it_is_open_which_are_the_newest_none_is_said_to_be_older() -> None:
     undated = image(1, acquired=None, from_file=False)
 
-    assert reasons(account_of(listed=[undated, image(2)], chosen=[undated])) == {}
+    assert reasons(report_of(listed=[undated, image(2)], chosen=[undated])) == {}
 
 
 def test_the_most_frequent_reasons_are_named_and_the_others_counted() -> None:
     request = Request.parse("QA_TB1", "WL", machine="TB1")
     others = [image(n, machines=frozenset([f"M{n}"])) for n in range(30)] * 2
 
-    told = reasons(account_of(request=request, listed=others))
-    assert len(told) == 20
-    assert told["for more reasons"] == 22
-    assert sum(told.values()) == 60
+    reported = reasons(report_of(request=request, listed=others))
+    assert len(reported) == 20
+    assert reported["for other reasons"] == 22
+    assert sum(reported.values()) == 60
 
 
-def test_of_many_queries_the_first_and_the_last_are_told() -> None:
-    asked = [QueryRecord("SERIES", {"StudyInstanceUID": f"1.2.{n}"}, n) for n in range(500)]
+def test_of_many_queries_the_first_and_the_last_are_kept() -> None:
+    queries = [QueryRecord("SERIES", {"StudyInstanceUID": f"1.2.{n}"}, n) for n in range(500)]
 
-    told = account_of(asked=asked)
-    assert [query["answers"] for query in told["queries"]] == [*range(10), *range(490, 500)]
-    assert told["queries_in_all"] == 500
+    reported = report_of(queries=queries)
+    assert [query["answers"] for query in reported["queries"]] == [*range(10), *range(490, 500)]
+    assert reported["queries_in_all"] == 500
 
 
 @pytest.mark.parametrize("letter", ["x", "患", "\U0001f4a3", "\0", "\ud800"])
-def test_a_story_is_short_whatever_the_peer_answers(letter: str) -> None:
+def test_a_timeline_is_short_whatever_the_peer_answers(letter: str) -> None:
     """Machine names, image types, labels, refusals: as long, as many and as odd as can be."""
     long = letter * 100_000
     odd = phrase("damaged", error=long)
     hostile = [image(n, machines=frozenset([f"{n}{long}"])) for n in range(200)]
-    story = Timeline()
+    timeline = Timeline()
     for number in range(1000):
-        with story.step(f"{number} {letter}"):
+        with timeline.step(f"{number} {letter}"):
             pass
-    story.add(
-        lambda: account_of(
+    timeline.add(
+        lambda: report_of(
             request=Request.parse("QA_TB1", "WL", machine="TB1"),
             plans=[PlanRef(long, long, long, long, label=long, course=long)] * 500,
             listed=hostile,
             chosen=hostile[:50],
-            asked=[
+            queries=[
                 QueryRecord(
                     "IMAGE",
                     {"PatientID": long, long: long},
@@ -275,7 +275,7 @@ def test_a_story_is_short_whatever_the_peer_answers(letter: str) -> None:
         )
     )
 
-    text = story.as_json()
+    text = timeline.as_json()
     assert len(text) <= LONGEST
     assert text.isascii()
     assert json.loads(text)["queries_in_all"] == 5000
@@ -305,10 +305,15 @@ def test_a_story_is_short_whatever_the_peer_answers(letter: str) -> None:
     ],
     ids=lambda text: repr(text)[:20],
 )
-def test_what_is_no_story_reads_as_an_empty_one(text: Any) -> None:
-    told = StoredTimeline(text)
+def test_an_invalid_timeline_reads_as_an_empty_one(text: Any) -> None:
+    stored = StoredTimeline(text)
 
-    assert (told.text("a"), told.number("a"), told.seconds("a"), told.items("a")) == ("", 0, 0, [])
+    assert (stored.text("a"), stored.number("a"), stored.seconds("a"), stored.items("a")) == (
+        "",
+        0,
+        0,
+        [],
+    )
 
 
 ODD = [None, True, -1, 1.5, 10**400, float("nan"), float("inf"), "7", [], [[]], {}, {"a": 1}]
@@ -316,18 +321,18 @@ ODD = [None, True, -1, 1.5, 10**400, float("nan"), float("inf"), "7", [], [[]], 
 
 @pytest.mark.parametrize("value", ODD, ids=repr)
 def test_a_value_of_another_kind_reads_as_none(value: Any) -> None:
-    told = StoredTimeline(json.dumps({"a": value}))
+    stored = StoredTimeline(json.dumps({"a": value}))
 
-    assert isinstance(told.text("a"), str)
-    assert 0 <= told.number("a") < HIGHEST
-    assert 0 <= told.seconds("a") < HIGHEST
-    assert told.items("a") == []
+    assert isinstance(stored.text("a"), str)
+    assert 0 <= stored.number("a") < HIGHEST
+    assert 0 <= stored.seconds("a") < HIGHEST
+    assert stored.items("a") == []
 
 
 def test_entries_that_are_none_are_passed_over() -> None:
-    told = StoredTimeline('{"steps": [1, null, [], "x", {"step": "plan"}]}')
+    stored = StoredTimeline('{"steps": [1, null, [], "x", {"step": "plan"}]}')
 
-    assert [entry.text("step") for entry in told.items("steps")] == ["plan"]
+    assert [entry.text("step") for entry in stored.items("steps")] == ["plan"]
 
 
 def test_a_list_that_is_too_long_is_cut() -> None:

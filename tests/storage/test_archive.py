@@ -14,7 +14,7 @@ import pydicom
 import pytest
 from pydicom.dataset import Dataset
 
-from qatrack_aria.dicom.storage_scp import ReceivedInstance, UnacceptableInstance
+from qatrack_aria.dicom.inbox import ReceivedInstance, UnacceptableInstance
 from qatrack_aria.dicom.uids import VARIAN_PLAN_CLASSES
 from qatrack_aria.errors import ArchiveError
 from qatrack_aria.storage import archive as archive_module
@@ -208,7 +208,7 @@ HOSTILE_UIDS = [
 
 @pytest.mark.parametrize("uid", HOSTILE_UIDS, ids=lambda uid: repr(uid[:20]))
 def test_what_is_no_uid_becomes_no_file_name(archive: Archive, uid: str) -> None:
-    with pytest.raises(ArchiveError, match="is no SOP Instance UID; nothing was filed") as caught:
+    with pytest.raises(ArchiveError, match="not a SOP Instance UID; nothing was filed") as caught:
         archive.path(uid)
 
     assert len(str(caught.value)) < 500
@@ -475,7 +475,7 @@ def test_a_file_where_a_folder_of_instances_should_be_is_named(
     [
         (errno.ENOSPC, "free some space on that disk"),
         (errno.EDQUOT, "raise the quota"),
-        (errno.EROFS, "choose another place by QATRACK_ARIA_ARCHIVE"),
+        (errno.EROFS, "choose another folder by QATRACK_ARIA_ARCHIVE"),
         (errno.EACCES, r"let the account that runs QATrack\+ write there"),
     ],
 )

@@ -12,7 +12,7 @@ from typing import Any, Iterator
 
 import pytest
 
-from qatrack_aria.dicom.storage_scp import FILED_AT_ONCE
+from qatrack_aria.dicom.inbox import FILED_AT_ONCE
 from qatrack_aria.errors import ArchiveError
 from tests.helpers.aria import uids
 from tests.storage.conftest import as_nobody, give_to_nobody
@@ -122,7 +122,7 @@ def test_an_archive_on_a_read_only_disk(world: World, archive: Path, disk: Any) 
     drive.remount("ro")
 
     with pytest.raises(
-        ArchiveError, match=r"cannot make .*Read-only file system\): choose another place by QATR"
+        ArchiveError, match=r"cannot make .*Read-only file system\): choose another folder by QATR"
     ):
         fetched()
     assert world.simulator.log == []
@@ -137,7 +137,7 @@ def test_an_archive_that_has_become_read_only(world: World, archive: Path, disk:
     drive.remount("ro")
 
     with pytest.raises(
-        ArchiveError, match=r"cannot lock .*Read-only file system\): choose another place by QATR"
+        ArchiveError, match=r"cannot lock .*Read-only file system\): choose another folder by QATR"
     ):
         fetched()
 

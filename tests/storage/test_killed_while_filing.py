@@ -11,7 +11,7 @@ from typing import Callable, Iterator
 import pytest
 from pydicom.dataset import Dataset
 
-from qatrack_aria.dicom.storage_scp import ReceivedInstance
+from qatrack_aria.dicom.inbox import ReceivedInstance
 from qatrack_aria.storage.archive import Archive
 from tests.helpers import datasets
 from tests.helpers.datasets import PATIENT

@@ -16,7 +16,8 @@ from django.core.management import call_command
 from pynetdicom.association import Association
 
 from qatrack_aria.dicom.association import Peer
-from qatrack_aria.dicom.storage_scp import Inbox, StorageScp
+from qatrack_aria.dicom.inbox import Inbox
+from qatrack_aria.dicom.storage_scp import StorageScp
 from qatrack_aria.storage.archive import Archive
 from tests.helpers.datasets import encoded
 from tests.helpers.peers.server import HOST, free_port

@@ -1,7 +1,7 @@
-"""The ways of retrieving instances from a node, by the names that a node's configuration uses.
+"""The retrieve methods, by the names in a node's configuration.
 
-Another way is one new module with a :class:`~qatrack_aria.dicom.transports.base.Transport`, and its
-line here.
+Another one is a module with a :class:`~qatrack_aria.dicom.transports.base.Transport`, and its line
+here.
 """
 
 from __future__ import annotations
@@ -17,5 +17,5 @@ TRANSPORTS: dict[str, Transport] = {transport.name: transport for transport in (
 
 
 def transport_of(peer: Peer) -> Transport:
-    """Return the way of retrieving that a node is configured for."""
+    """Return the retrieve method of a node."""
     return TRANSPORTS[peer.retrieve_method]

@@ -1,4 +1,4 @@
-"""What the ways of retrieving differ in."""
+"""The interface of a retrieve method."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from qatrack_aria.dicom.peer import Peer
 
 
 class Transport:
-    """A DIMSE service that brings instances from a node.
+    """A DIMSE service that retrieves instances from a node.
 
     Attributes
     ----------
@@ -20,8 +20,8 @@ class Transport:
         Whether the node sends the instances to our storage SCP, on an association of its own. It
         then needs our port, and with TLS our certificate.
     uses_association : bool
-        Whether the instances come back on the association of the request: we are the SCP of
-        Storage there.
+        Whether the instances come back on the association of the request, where we are the SCP of
+        Storage.
     """
 
     name: ClassVar[str]
@@ -32,13 +32,13 @@ class Transport:
     def request(
         self, association: Any, identifier: Any, message_id: int, peer: Peer
     ) -> Iterator[tuple[Any, Any]]:
-        """Send the request; yields each response's status and identifier."""
+        """Send the request, and yield the status and identifier of each response."""
         raise NotImplementedError
 
     def destination(self, peer: Peer) -> str:
-        """Return what two retrievals must not use at the same time, in the words of a key."""
+        """Return the name of what two retrievals must not use at the same time, for a lock."""
         raise NotImplementedError
 
-    def cure_for_silence(self, peer: Peer) -> str:
-        """Return what to check where the node reports success and nothing came, if anything."""
+    def advice_if_none_arrive(self, peer: Peer) -> str:
+        """Return what to check if the node reports success but no image arrives; may be empty."""
         return ""

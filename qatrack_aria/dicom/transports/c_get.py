@@ -22,12 +22,12 @@ class CGet(Transport):
     def request(
         self, association: Any, identifier: Any, message_id: int, peer: Peer
     ) -> Iterator[tuple[Any, Any]]:
-        """Send the request; yields each response's status and identifier."""
+        """Send the request, and yield the status and identifier of each response."""
         model = self.models[peer.query_model]
         responses: Iterator[tuple[Any, Any]] = association.send_c_get(identifier, model, message_id)
         return responses
 
     def destination(self, peer: Peer) -> str:
-        """Return our AE title: there is no port, and one operation at a time is the rule."""
+        """Return our AE title: no port is involved, but one operation at a time is the rule."""
         escaped = re.sub(r"[^A-Za-z0-9_-]", lambda c: f"%{ord(c[0]):x}", peer.local_ae_title)
         return f"get-{escaped}"

@@ -21,7 +21,7 @@ class CMove(Transport):
     def request(
         self, association: Any, identifier: Any, message_id: int, peer: Peer
     ) -> Iterator[tuple[Any, Any]]:
-        """Send the request; yields each response's status and identifier."""
+        """Send the request, and yield the status and identifier of each response."""
         model = self.models[peer.query_model]
         responses: Iterator[tuple[Any, Any]] = association.send_c_move(
             identifier, peer.local_ae_title, model, message_id
@@ -29,13 +29,13 @@ class CMove(Transport):
         return responses
 
     def destination(self, peer: Peer) -> str:
-        """Return our port: two that listen on it would get each other's images."""
+        """Return our port, where two retrievals would get each other's images."""
         return f"port-{peer.local_port}"
 
-    def cure_for_silence(self, peer: Peer) -> str:
-        """Return what to check where the node reports success and nothing came."""
+    def advice_if_none_arrive(self, peer: Peer) -> str:
+        """Return what to check if the node reports success but no image arrives."""
         return (
-            "it reports success and nothing came: it knows another address or port for our AE "
+            "it reports success but no image arrived: it knows another address or port for our AE "
             f"title '{peer.local_ae_title}' than this machine's port {peer.local_port}, or a "
             "firewall blocks it: check both"
         )

@@ -160,7 +160,7 @@ def _named(options: dict[str, Any]) -> tuple[str, str, str, str]:
 
 def _asked(options: dict[str, Any]) -> dict[str, Any]:
     from qatrack_aria.models import Retrieval
-    from qatrack_aria.retrieval.service import Caller
+    from qatrack_aria.retrieval.job import Caller
 
     caller = Caller(Retrieval.COMMAND, _login())
     asked = {option.name: options[option.name] for option in OPTIONS}

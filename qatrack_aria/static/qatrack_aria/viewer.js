@@ -3,7 +3,7 @@
 (function () {
     "use strict";
 
-    var links = Array.prototype.slice.call(document.querySelectorAll("a.aria-shot"));
+    var links = Array.prototype.slice.call(document.querySelectorAll("a.aria-image"));
     var dialog = document.createElement("dialog");
     if (!links.length || !dialog.showModal) { return; }
 

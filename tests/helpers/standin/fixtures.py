@@ -65,10 +65,10 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Any:
 #: Characters of a message that a browser can bring about: a tooltip is read by people. The longest
 #: quotes a patient and a plan of 64 characters twice each.
 MESSAGE = 750
-#: Characters of a row of which that is the message, beside its story.
+#: Characters of a row of which that is the message, beside its timeline.
 ROW = 2000
-#: Characters of the story, which tells of four queries and one transfer.
-STORY = 3000
+#: Characters of the timeline, with four queries and one transfer.
+TIMELINE = 3000
 
 
 def assert_named_and_short(opened: Page) -> None:
@@ -88,7 +88,7 @@ def assert_named_and_short(opened: Page) -> None:
 def assert_small_rows() -> None:
     """No row in the database holds more than a person would type."""
     for row in Retrieval.objects.values():
-        assert len(row.pop("timeline")) <= STORY
+        assert len(row.pop("timeline")) <= TIMELINE
         assert sum(len(str(value)) for value in row.values()) <= ROW
 
 

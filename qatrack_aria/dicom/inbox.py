@@ -1,0 +1,178 @@
+"""The inbox of one retrieval: it answers each C-STORE, and records what has arrived.
+
+The instances come to our port (C-MOVE) or on the association that we opened (C-GET).
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import Callable, Collection, NamedTuple, Optional
+
+from pynetdicom import evt
+
+from qatrack_aria.errors import ArchiveError, AriaError
+from qatrack_aria.phrases import Phrase, phrase
+
+logger = logging.getLogger(__name__)
+
+# Statuses of a C-STORE response (PS3.4 B.2.3 and PS3.7 C).
+SUCCESS = 0x0000
+NOT_AUTHORIZED = 0x0124
+OUT_OF_RESOURCES = 0xA700
+DOES_NOT_MATCH = 0xA900
+
+FILED_AT_ONCE = 2  # instances: the one being written to disk, and the next, which is arriving
+NOT_TAKEN = phrase("not_taken")
+MAX_REFUSALS = 1000  # recorded; a peer that never stops sending must not fill the memory
+
+
+class ReceivedInstance(NamedTuple):
+    """One instance as received from the network, not checked yet."""
+
+    sop_uid: str
+    sop_class: str
+    transfer_syntax: str
+    data: bytes
+
+
+class UnacceptableInstance(Exception):
+    """An instance that is not what was requested.
+
+    Attributes
+    ----------
+    reason : Phrase
+        Why.
+    """
+
+    def __init__(self, reason: Phrase) -> None:
+        super().__init__(str(reason))
+        self.reason = reason
+
+
+#: Checks an instance, and returns what remains to be done to file it, if anything: that may run
+#: while the next one arrives. Both raise UnacceptableInstance or ArchiveError.
+Receive = Callable[[ReceivedInstance], Optional[Callable[[], None]]]
+
+
+class Inbox:
+    """The instances that are expected, that have arrived, and that were refused.
+
+    Parameters
+    ----------
+    receive : callable
+        See :data:`Receive`.
+
+    Attributes
+    ----------
+    changed : threading.Condition
+        Notified whenever anything below changes.
+    arrived : dict of str to int
+        SOP Instance UID and size in bytes of the instances that are filed.
+    filing : int
+        Number of instances that were accepted and are being filed.
+    refused : list of Phrase
+        Reasons of the refusals, C-STOREs before connections; :data:`MAX_REFUSALS` at most.
+    refusals : int
+        Number of refusals, also those that are not recorded.
+    any_instance_refused : bool
+        Whether a C-STORE was among them.
+    failure : AriaError or None
+        The first failure of this machine, after which waiting is useless.
+    """
+
+    def __init__(self, receive: Receive) -> None:
+        self.changed = threading.Condition()
+        self.arrived: dict[str, int] = {}
+        self.filing = 0
+        self.refused: list[Phrase] = []
+        self.refusals = 0
+        self.any_instance_refused = False
+        self.failure: AriaError | None = None
+        self._receive = receive
+        self._expected: set[str] = set()
+        self._accepted: set[str] = set()
+        self._receiving = threading.Lock()
+
+    def expect(self, uids: Collection[str]) -> None:
+        """Accept these SOP Instance UIDs too from now on."""
+        with self.changed:
+            self._expected.update(uids)
+
+    def missing(self, uids: Collection[str]) -> list[str]:
+        """Return those of the SOP Instance UIDs that have not arrived."""
+        with self.changed:
+            return [uid for uid in uids if uid not in self.arrived]
+
+    def handle_c_store(self, event: evt.Event) -> int:
+        """Answer one C-STORE request; returns the status of the response."""
+        request = event.request
+        uid = str(request.AffectedSOPInstanceUID or "")
+        with self.changed:
+            expected, duplicate = uid in self._expected, uid in self._accepted
+        if not expected:
+            return self._refuse(phrase("unrequested"), NOT_AUTHORIZED)
+        if duplicate:
+            return SUCCESS
+        incoming = ReceivedInstance(
+            uid,
+            str(request.AffectedSOPClassUID or ""),
+            str(event.context.transfer_syntax),
+            request.DataSet.getvalue() if request.DataSet else b"",
+        )
+        try:
+            with self._receiving:
+                commit = self._receive(incoming)
+        except UnacceptableInstance as error:
+            return self._refuse(error.reason, DOES_NOT_MATCH)
+        except ArchiveError as error:
+            self._fail(error)
+            return self._refuse(NOT_TAKEN, OUT_OF_RESOURCES)
+        except Exception as error:  # malformed data make pydicom raise errors of any type
+            logger.warning("receiver: an instance cannot be checked: %s", type(error).__name__)
+            return self._refuse(phrase("unchecked"), DOES_NOT_MATCH)
+        with self.changed:
+            self._accepted.add(uid)
+            self.filing += 1
+            self.changed.notify_all()
+        size = len(incoming.data)
+        threading.Thread(target=self._file, args=(uid, size, commit), daemon=True).start()
+        with self.changed:
+            self.changed.wait_for(lambda: self.filing < FILED_AT_ONCE)
+            failed = self.failure is not None
+        return self._refuse(NOT_TAKEN, OUT_OF_RESOURCES) if failed else SUCCESS
+
+    def _file(self, uid: str, size: int, commit: Callable[[], None] | None) -> None:
+        try:
+            if commit is not None:
+                commit()
+            logger.debug("C-STORE of %s: %d bytes are filed", uid, size)
+            with self.changed:
+                self.arrived[uid] = size
+        except ArchiveError as error:
+            self._fail(error)
+        finally:
+            with self.changed:
+                self.filing -= 1
+                self.changed.notify_all()
+
+    def _fail(self, error: AriaError) -> None:
+        with self.changed:
+            self.failure = self.failure or error
+
+    def record_rejection(self, reason: Phrase) -> None:
+        """Record a connection that was rejected."""
+        self._record(reason, len(self.refused))
+
+    def _refuse(self, reason: Phrase, status: int) -> int:
+        self.any_instance_refused = True
+        self._record(reason, 0)  # refused instances explain more than rejected connections
+        return status
+
+    def _record(self, reason: Phrase, place: int) -> None:
+        logger.debug("rejected: %s", reason)
+        with self.changed:
+            self.refused.insert(place, reason)
+            del self.refused[MAX_REFUSALS:]
+            self.refusals += 1
+            self.changed.notify_all()

@@ -1,0 +1,199 @@
+"""The queries for one patient, each sent, recorded, and checked for whose answers came back.
+
+In what order they are tried is decided by :class:`~qatrack_aria.dicom.finder.Finder`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from typing import Any, Callable, Iterable, Iterator, Mapping, Sequence
+
+from pydicom.dataset import Dataset
+
+from qatrack_aria.dicom.association import Session
+from qatrack_aria.dicom.attributes import ImageRef, PlanRef, image_ref, plan_ref
+from qatrack_aria.dicom.c_find import QueryRecord, find
+from qatrack_aria.dicom.identifier import identifier
+from qatrack_aria.dicom.peer import PATIENT_ROOT
+from qatrack_aria.dicom.uids import PLAN_CLASSES, valid_uid
+from qatrack_aria.dicom.values import text
+from qatrack_aria.errors import QueryError
+from qatrack_aria.phrases import phrase
+
+logger = logging.getLogger(__name__)
+
+Keys = Mapping[str, Any]
+
+UIDS = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
+PLAN_KEYS = (*UIDS, "SOPClassUID", "RTPlanLabel", "RTPlanDate", "RTPlanTime", "StudyID")
+PLAN_KEYS_FEW = (*UIDS, "RTPlanLabel")
+#: Each of these was seen working with ARIA at IMAGE level.
+IMAGE_KEYS_SEEN = (
+    *UIDS,
+    "ImageType",
+    "AcquisitionDate",
+    "AcquisitionTime",
+    "ContentDate",
+    "ContentTime",
+    "ReferencedRTPlanSequence",
+)
+#: The keys that show whether a server matches dates.
+DATES = (*UIDS, "ContentDate", "AcquisitionDate")
+IMAGE_KEYS = (*IMAGE_KEYS_SEEN, "RadiationMachineName", "PrimaryDosimeterUnit")
+
+EXACT_ID_LENGTH = 16  # longer patient IDs are not always found by an exact match
+
+
+class QueryRefused(Exception):
+    """The server ended a query with a failure; another form of the query may succeed.
+
+    ``answers`` preceded the failure: there are matches, even if no form lists all of them.
+    """
+
+    def __init__(self, answers: int) -> None:
+        super().__init__(answers)
+        self.answers = answers
+
+
+def _unchanged(answer: Dataset) -> Dataset:
+    return answer
+
+
+class PatientQueries:
+    """Sends queries for one patient to one node.
+
+    Attributes
+    ----------
+    records : list of QueryRecord
+        Every query sent so far.
+    """
+
+    def __init__(self, session: Session, patient_id: str) -> None:
+        self.session = session
+        self.patient_id = patient_id
+        self.records: list[QueryRecord] = []
+        self._study_uids: list[str] | None = None
+
+    def send(
+        self,
+        level: str,
+        keys: Keys,
+        returned: Sequence[str],
+        read: Callable[[Dataset], Any] = _unchanged,
+    ) -> list[Any]:
+        """Send one query and record it.
+
+        Parameters
+        ----------
+        level : str
+            Query/Retrieve Level.
+        keys : mapping of str to str
+            Keywords and the values to match.
+        returned : sequence of str
+            Keywords of the attributes to return.
+        read : callable
+            See :func:`~qatrack_aria.dicom.c_find.find`.
+
+        Raises
+        ------
+        QueryRefused
+            The list of answers is not complete.
+        """
+        if not any(keys.values()):
+            raise ValueError("a query without any key would list the whole server")
+        query = identifier(level, keys, returned, self.session.peer.character_set)
+        self.session.context("C-FIND")  # associate first: what fails there was not sent
+        self.records.append(QueryRecord(level, dict(keys), 0, phrase("unanswered")))
+        answers, problem = find(self.session, query, read)
+        self.records[-1] = QueryRecord(level, dict(keys), len(answers), problem)
+        logger.debug("C-FIND at %s", self.records[-1])
+        if problem:
+            raise QueryRefused(len(answers))
+        return answers
+
+    def plans(self, keys: Keys, returned: Sequence[str]) -> list[PlanRef]:
+        """Query plans at IMAGE level."""
+        plans = self.of_patient(keys, self.send("IMAGE", keys, returned, plan_ref))
+        return [
+            plan
+            for plan in plans
+            if plan.modality in (None, "RTPLAN") or plan.sop_class in PLAN_CLASSES
+        ]
+
+    def images(self, keys: Keys, returned: Sequence[str]) -> list[ImageRef]:
+        """Query RT Images at IMAGE level."""
+        return self.rt_images(keys, self.send("IMAGE", keys, returned, image_ref))
+
+    def rt_images(self, keys: Keys, answers: Iterable[ImageRef]) -> list[ImageRef]:
+        """Return the answers to `keys` that may be RT Images of the patient."""
+        images = self.of_patient(keys, answers)
+        return [image for image in images if image.modality in (None, "RTIMAGE")]
+
+    def of_patient(self, keys: Keys, refs: Iterable[Any]) -> list[Any]:
+        """Return the answers to `keys` that belong to the patient, and count the others.
+
+        An answer without a Patient ID is assumed to be of the patient in the keys.
+        """
+        # After a wildcard it may be anybody's; below a study it is the study's patient.
+        exact = keys.get("PatientID", self.patient_id) == self.patient_id
+        own = []
+        for ref in refs:
+            if ref.patient_id is None and exact:
+                ref = dataclasses.replace(ref, patient_id=self.patient_id)
+            if ref.patient_id == self.patient_id:
+                own.append(ref)
+            else:
+                record = self.records[-1]
+                self.records[-1] = record._replace(other_patients=record.other_patients + 1)
+        return own
+
+    def patient_keys(self) -> Iterator[dict[str, str]]:
+        """Yield the keys by which the patient may be found, the most exact first."""
+        yield {"PatientID": self.patient_id}
+        if len(self.patient_id) > EXACT_ID_LENGTH:
+            yield {"PatientID": self.patient_id[:EXACT_ID_LENGTH] + "*"}
+
+    def keys_below_study(self, keys: Keys) -> dict[str, Any]:
+        """Complete the keys of a query below STUDY level."""
+        # In Study Root, Patient ID is a key of the STUDY level and must not come below it. In
+        # Patient Root it is the unique key of the highest level and must (PS3.4 C.6).
+        if self.session.peer.query_model == PATIENT_ROOT:
+            return {"PatientID": self.patient_id, **keys}
+        return dict(keys)
+
+    def series_keys(self, modality: str) -> Iterator[Keys]:
+        """List study by study, and yield the keys of each series of a modality."""
+        for study in self._list_studies():
+            keys = self.keys_below_study({"StudyInstanceUID": study})
+            try:
+                answers = self.send(
+                    "SERIES", {**keys, "Modality": modality}, ("SeriesInstanceUID",)
+                )
+            except QueryRefused:
+                answers = []
+            # Again without the key, which may be the reason for an empty answer.
+            answers = answers or self.send("SERIES", keys, ("SeriesInstanceUID", "Modality"))
+            for series in answers:
+                if text(series, "Modality") in (modality, None):
+                    uid = _require_uid(text(series, "SeriesInstanceUID"))
+                    yield {**keys, "SeriesInstanceUID": uid}
+
+    def _list_studies(self) -> list[str]:
+        if self._study_uids is None:
+            answers: list[Dataset] = []
+            for keys in self.patient_keys():
+                answers = answers or self.send("STUDY", keys, ("StudyInstanceUID",))
+            own = [ds for ds in answers if text(ds, "PatientID") in (self.patient_id, None)]
+            self._study_uids = [_require_uid(text(ds, "StudyInstanceUID")) for ds in own]
+        return self._study_uids
+
+
+def _require_uid(uid: str | None) -> str:
+    """Return a UID that can be queried; skipping the others could hide the newest images."""
+    if uid is None or not valid_uid(uid):
+        raise QueryError(
+            f"C-FIND: the node answered with {str(uid)[:70]!r} where the UID of a study or a "
+            "series belongs: its images cannot be listed. Whoever runs the node must correct it."
+        )
+    return uid

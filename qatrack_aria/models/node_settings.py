@@ -1,0 +1,230 @@
+"""The settings of a node, as an administrator enters them."""
+
+from __future__ import annotations
+
+from django.core.validators import MaxValueValidator
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from qatrack_aria.dicom import character_sets
+from qatrack_aria.dicom.peer import C_MOVE, PATIENT_ROOT, STUDY_ROOT
+from qatrack_aria.dicom.transports import TRANSPORTS
+from qatrack_aria.validators import (
+    CLOCK,
+    PORT,
+    SECONDS,
+    validate_ae_title,
+    validate_full_path,
+    validate_host,
+    validate_hosts,
+    validate_name,
+)
+
+
+class NodeSettings(models.Model):
+    """The fields of a node."""
+
+    name = models.CharField(
+        _("name"),
+        max_length=50,
+        unique=True,
+        validators=[validate_name],
+        help_text=_("The name that tests and commands use for this node, such as aria."),
+    )
+    is_active = models.BooleanField(
+        _("is active"), default=True, help_text=_("Untick to stop all retrievals.")
+    )
+    is_default = models.BooleanField(
+        _("is default"),
+        default=False,
+        help_text=_("Used where no node is named; only one node can be the default."),
+    )
+
+    remote_ae_title = models.CharField(
+        _("remote AE title"),
+        max_length=16,
+        validators=[validate_ae_title],
+        help_text=_("AE title of the service, as in ARIA's DICOM Services Configuration."),
+    )
+    remote_host = models.CharField(
+        _("remote host"),
+        max_length=253,
+        validators=[validate_host],
+        help_text=_("Name, IPv4 or IPv6 address of the machine that runs the service."),
+    )
+    remote_port = models.PositiveIntegerField(
+        _("remote port"), validators=PORT, help_text=_("Port of the service, 1 to 65535.")
+    )
+    extra_hosts = models.TextField(
+        _("extra hosts"),
+        blank=True,
+        validators=[validate_hosts],
+        help_text=_(
+            "Other hosts from which the service may send images, one per line; usually none."
+        ),
+    )
+
+    local_ae_title = models.CharField(
+        _("local AE title"),
+        max_length=16,
+        validators=[validate_ae_title],
+        help_text=_(
+            "Our AE title. ARIA must list it as a trusted application entity, with the address of "
+            "this machine and the port below."
+        ),
+    )
+    local_host = models.CharField(
+        _("local host"),
+        max_length=253,
+        blank=True,
+        validators=[validate_host],
+        help_text=_("Address of this machine to listen on; empty for all of its IPv4 addresses."),
+    )
+    local_port = models.PositiveIntegerField(
+        _("local port"),
+        default=11112,
+        validators=PORT,
+        help_text=_("Port that images are sent to (C-MOVE only)."),
+    )
+
+    retrieve_method = models.CharField(
+        _("retrieve method"),
+        max_length=6,
+        choices=[(name, name) for name in TRANSPORTS],
+        default=C_MOVE,
+        help_text=_("C-MOVE for ARIA. C-GET, if the service supports it, needs no local port."),
+    )
+    query_model = models.CharField(
+        _("query model"),
+        max_length=7,
+        choices=[(STUDY_ROOT, "Study Root"), (PATIENT_ROOT, "Patient Root")],
+        default=STUDY_ROOT,
+        help_text=_("Study Root for ARIA; Patient Root for servers that support no other."),
+    )
+    allowed_patients = models.TextField(
+        _("allowed patients"),
+        blank=True,
+        help_text=_(
+            "Patient IDs whose images may be fetched, one pattern per line; * stands for any "
+            "characters, ? for one. Empty allows none: any user of QATrack+ can send requests."
+        ),
+    )
+
+    use_tls = models.BooleanField(
+        _("TLS"),
+        default=False,
+        help_text=_(
+            "Encrypt both directions and verify the certificates of both sides. The service must "
+            "do the same on the port above."
+        ),
+    )
+    tls_ca_file = models.CharField(
+        _("TLS CA certificates"),
+        max_length=500,
+        blank=True,
+        validators=[validate_full_path],
+        help_text=_(
+            "Full path of the CA certificates used to verify the service (PEM); empty for those "
+            "of this machine."
+        ),
+    )
+    tls_certificate_file = models.CharField(
+        _("TLS certificate"),
+        max_length=500,
+        blank=True,
+        validators=[validate_full_path],
+        help_text=_("Full path of our certificate (PEM). Required for C-MOVE."),
+    )
+    tls_key_file = models.CharField(
+        _("TLS key"),
+        max_length=500,
+        blank=True,
+        validators=[validate_full_path],
+        help_text=_(
+            "Full path of the key of our certificate, without a password; empty if it is in the "
+            "same file."
+        ),
+    )
+    tls_check_host = models.BooleanField(
+        _("TLS host check"),
+        default=True,
+        help_text=_("The certificate of the service must name the remote host as given above."),
+    )
+    character_set = models.CharField(
+        _("character set"),
+        max_length=64,
+        choices=character_sets.CHOICES,
+        default="ISO_IR 192",
+        help_text=_(
+            "Used for patient IDs and plan labels in queries, and for answers that do not specify "
+            "one. Unaccented letters are the same in all."
+        ),
+    )
+
+    stable_answers = models.PositiveSmallIntegerField(
+        _("stable answers"),
+        default=1,
+        validators=[MaxValueValidator(10)],
+        help_text=_(
+            "How many times the list of images must be repeated without change while the newest "
+            "image is younger than ten minutes: the session may still be running. Not used if "
+            "count= is met."
+        ),
+    )
+
+    connect_timeout = models.FloatField(
+        _("connect timeout"),
+        default=5,
+        validators=SECONDS,
+        help_text=_("Seconds to wait for a connection."),
+    )
+    response_timeout = models.FloatField(
+        _("response timeout"),
+        default=100,
+        validators=SECONDS,
+        help_text=_("Seconds to wait for the answer to a query."),
+    )
+    quiet_timeout = models.FloatField(
+        _("quiet timeout"),
+        default=60,
+        validators=SECONDS,
+        help_text=_("Seconds to wait for the next image."),
+    )
+    grace = models.FloatField(
+        _("grace period"),
+        default=5,
+        validators=SECONDS,
+        help_text=_(
+            "Seconds to wait for late images after the service has reported the end of the "
+            "transfer."
+        ),
+    )
+    deadline = models.FloatField(
+        _("deadline"),
+        default=25,
+        validators=SECONDS,
+        help_text=_(
+            "Seconds that a composite test may take in total; web servers end a request after 30."
+        ),
+    )
+    clock_ahead = models.FloatField(
+        _("clock ahead"),
+        default=0,
+        validators=CLOCK,
+        help_text=_(
+            "Seconds by which the clocks of the imagers may be ahead of QATrack+'s: images of a "
+            "session may then appear to be newer than its end."
+        ),
+    )
+    command_deadline = models.FloatField(
+        _("command deadline"),
+        default=300,
+        validators=SECONDS,
+        help_text=_("Seconds that fetch_aria may take in total."),
+    )
+    notes = models.TextField(
+        _("notes"), blank=True, help_text=_("Who runs the service, and whom to contact.")
+    )
+
+    class Meta:
+        abstract = True

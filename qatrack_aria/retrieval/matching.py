@@ -1,0 +1,157 @@
+"""Decide whether a plan or an image matches a request, whatever the server has filtered.
+
+Each image is judged by what is known of it. Where a C-FIND answer lacks an attribute, the result is
+unknown. Such an image has to be retrieved, and its header decides.
+"""
+
+from __future__ import annotations
+
+from typing import Iterable, NamedTuple, Sequence
+
+from qatrack_aria.dicom.attributes import ImageRef, PlanRef
+from qatrack_aria.dicom.uids import PLAN_CLASSES
+from qatrack_aria.phrases import Phrase, phrase
+from qatrack_aria.retrieval.request import Request
+
+
+class Match(NamedTuple):
+    """Whether an image matches: ``None`` while unknown; if it does not, the reason."""
+
+    matches: bool | None
+    reason: Phrase | None = None
+
+
+def _differs(code: str, **details: str) -> Match:
+    return Match(False, phrase(code, **details))
+
+
+MATCHES = Match(True)
+UNKNOWN = Match(None)
+
+
+def match_plan(plan: PlanRef, request: Request) -> bool | None:
+    """Return whether the request names this plan; ``None`` if its header has to be read."""
+    if plan.from_file and not (plan.modality == "RTPLAN" or plan.sop_class in PLAN_CLASSES):
+        return False
+    if request.names_plan_uid:
+        return plan.sop_uid == request.plan
+    if plan.label is None:
+        return None
+    if plan.label != request.plan:
+        return False
+    if request.course is None:
+        return True
+    return None if plan.course is None else plan.course == request.course
+
+
+def match_image(image: ImageRef, request: Request, plan_uids: frozenset[str]) -> Match:
+    """Compare one image with a request.
+
+    Parameters
+    ----------
+    image : ImageRef
+        Read from an answer or, better, from a file.
+    request : Request
+        The request.
+    plan_uids : frozenset of str
+        SOP Instance UIDs of the plans that match.
+    """
+    results = (
+        _match_patient(image, request),
+        _match_series(image, request),
+        match_plan_reference(image, plan_uids),
+        _match_type(image, request),
+        _match_kv(image, request),
+        _match_machine(image, request),
+        _match_date(image, request),
+    )
+    for result in results:
+        if result.matches is False:
+            return result
+    return UNKNOWN if UNKNOWN in results else MATCHES
+
+
+def may_match(image: ImageRef, request: Request, plan_uids: frozenset[str]) -> bool:
+    """Return whether an image matches, or may match once its header is known."""
+    return match_image(image, request, plan_uids).matches is not False
+
+
+def match_plan_reference(image: ImageRef, plan_uids: frozenset[str]) -> Match:
+    """Compare the plans that an image references with these."""
+    if image.plan_uids is None:
+        return UNKNOWN
+    return MATCHES if image.plan_uids & plan_uids else _differs("other_plan")
+
+
+def exclusion_reasons(
+    images: Iterable[ImageRef], request: Request, plan_uids: frozenset[str]
+) -> dict[Phrase, list[ImageRef]]:
+    """Return the images that do not match, grouped by reason."""
+    reasons: dict[Phrase, list[ImageRef]] = {}
+    for image in images:
+        result = match_image(image, request, plan_uids)
+        if result.reason is not None:
+            reasons.setdefault(result.reason, []).append(image)
+    return reasons
+
+
+def short_image_type(image_type: Sequence[str]) -> str:
+    """Return an image type without the usual leading values, ORIGINAL and PRIMARY."""
+    values = list(image_type)
+    return "\\".join(values[2:] if values[:2] == ["ORIGINAL", "PRIMARY"] and values[2:] else values)
+
+
+def _match_patient(image: ImageRef, request: Request) -> Match:
+    return MATCHES if image.patient_id == request.patient_id else _differs("other_patient")
+
+
+def _match_series(image: ImageRef, request: Request) -> Match:
+    if request.series in (None, image.series_uid):
+        return MATCHES
+    return _differs("other_series")
+
+
+def _match_date(image: ImageRef, request: Request) -> Match:
+    if image.acquired is None and not image.from_file:
+        return UNKNOWN
+    if request.date is None and request.until is None:
+        return MATCHES
+    if image.acquired is None:
+        return _differs("undated")
+    if request.until is not None and image.acquired > request.until:
+        return _differs("after_session")
+    if request.date is None or image.day == request.date:
+        return MATCHES
+    return _differs("other_day")
+
+
+def _match_machine(image: ImageRef, request: Request) -> Match:
+    if request.machine is None:
+        return MATCHES
+    if image.machines is None:
+        return UNKNOWN
+    if request.machine in image.machines:
+        return MATCHES
+    if not image.machine:
+        return _differs("unnamed_machine")
+    return _differs("other_machine", machine=image.machine)
+
+
+def _match_kv(image: ImageRef, request: Request) -> Match:
+    if request.kv is True:
+        return MATCHES
+    if image.is_kv is None:
+        # Some imagers leave the unit empty, and then only the file decides. An answer without the
+        # attribute says no more than one with an empty value.
+        return UNKNOWN
+    if image.is_kv == (request.kv == "only"):
+        return MATCHES
+    return _differs("kv" if image.is_kv else "mv")
+
+
+def _match_type(image: ImageRef, request: Request) -> Match:
+    if image.image_type is None:
+        return UNKNOWN
+    if image.image_type == request.image_type:
+        return MATCHES
+    return _differs("other_type", image_type=short_image_type(image.image_type))
