@@ -180,10 +180,10 @@ class Session:
             cure = "raise the node's deadline, or ask again"
         elif waited >= self.peer.response_timeout:
             what = f"was silent for {self.peer.response_timeout:g} s"
-            cure = "ask again; if that does not help, ask whoever runs it"
+            cure = "ask again; if that does not help, ask its administrator"
         else:
             what = "broke off the association"
-            cure = "ask again; if that does not help, ask whoever runs it to check its log"
+            cure = "ask again; if that does not help, ask its administrator to check its log"
         return NodeUnreachableError(f"{during}: {self.peer} {what}: {cure}.")
 
     def _open(self) -> Association:

@@ -194,6 +194,6 @@ def _require_uid(uid: str | None) -> str:
     if uid is None or not valid_uid(uid):
         raise QueryError(
             f"C-FIND: the node answered with {str(uid)[:70]!r} where the UID of a study or a "
-            "series belongs: its images cannot be listed. Whoever runs the node must correct it."
+            "series belongs: its images cannot be listed. The node's administrator must correct it."
         )
     return uid

@@ -84,7 +84,7 @@ class Retriever:
         instances: Collection[Instance],
         whole_series: Collection[SeriesKey] = (),
     ) -> list[str]:
-        """Request instances together, then what is missing one by one; and all that once more.
+        """Request instances together, then the missing ones singly; again after each pause.
 
         An instance that does not arrive may arrive a moment later: servers are short of resources,
         or list an image before they can send it.

@@ -158,13 +158,14 @@ def _other_host(host: str, message: str) -> TlsProblem:
 def _wrong_time(host: str, message: str) -> TlsProblem:
     return TlsProblem(
         f"shows a certificate that is not valid today ({message})",
-        "ask whoever runs it to renew it, and check this machine's clock",
+        "ask its administrator to renew it, and check this machine's clock",
     )
 
 
 def _other_reason(host: str, message: str) -> TlsProblem:
     return TlsProblem(
-        f"shows a certificate that cannot be verified ({message})", "ask whoever runs the service"
+        f"shows a certificate that cannot be verified ({message})",
+        "ask the service's administrator",
     )
 
 
@@ -181,14 +182,14 @@ _NO_TLS = TlsProblem(
 )
 _NOT_ACCEPTED = TlsProblem(
     "does not accept our certificate",
-    "ask whoever runs it to trust the authority of our certificate; is ours set, and valid?",
+    "ask its administrator to trust the authority of our certificate; is ours set, and valid?",
 )
 _TOO_OLD = TlsProblem(
     "offers only TLS older than 1.2",
-    "ask whoever runs it to turn on TLS 1.2 or 1.3",
+    "ask its administrator to turn on TLS 1.2 or 1.3",
 )
 _NO_CERTIFICATE = TlsProblem(
-    "shows no certificate", "ask whoever runs it to give the service a certificate of its own"
+    "shows no certificate", "ask its administrator to give the service a certificate of its own"
 )
 #: By a part of OpenSSL's reason; the first that matches counts.
 _ALERTS = {

@@ -7,6 +7,7 @@ import errno
 import os
 import stat
 import tempfile
+import time
 from pathlib import Path
 from typing import Iterator
 
@@ -62,6 +63,22 @@ def disk_error(doing: str, path: Path, error: Exception) -> ArchiveError:
     else:
         cure = CURES.get(getattr(error, "errno", None) or 0, OTHER_CURE)
     return ArchiveError(f"Archive: cannot {doing} {path} ({error_reason(error)}): {cure}.")
+
+
+def entries_older_than(folder: Path, seconds: float) -> list[Path]:
+    """Return the entries of a folder that were modified longer ago than that.
+
+    Entries that another process removes meanwhile are left out. A folder that cannot be read has
+    none: a failure to tidy up must not fail a fetch.
+    """
+    limit = time.time() - seconds
+    old = []
+    with contextlib.suppress(OSError):
+        for path in list(folder.iterdir()):
+            with contextlib.suppress(OSError):
+                if path.stat().st_mtime < limit:
+                    old.append(path)
+    return old
 
 
 def remove_file(path: Path) -> None:
