@@ -74,6 +74,6 @@ def rejection_error(peer: Peer, association: Association) -> AriaError:
     why, cure = REJECTIONS.get(reason, ("for an unknown reason", "ask its administrator"))
     kind = NodeBusyError if reason in BUSY else AssociationRejectedError
     return kind(
-        f"Association: {peer} rejected our call as '{peer.local_ae_title}' {why} "
+        f"Association: {peer} rejected our request as '{peer.local_ae_title}' {why} "
         f"(source {reason[0]}, reason {reason[1]}): {cure}."
     )

@@ -138,39 +138,39 @@ def _reading(what: str, file: str) -> Iterator[None]:
 
 # --- messages ---------------------------------------------------------------------------------
 
-_Words = Callable[[str, str], TlsProblem]
+_Explanation = Callable[[str, str], TlsProblem]
 
 
 def _unknown_authority(host: str, message: str) -> TlsProblem:
     return TlsProblem(
-        f"shows a certificate of an authority that is not trusted here ({message})",
+        f"presents a certificate of an authority that is not trusted here ({message})",
         "set the node's CA file to the certificate of the authority that issued the service's",
     )
 
 
 def _other_host(host: str, message: str) -> TlsProblem:
     return TlsProblem(
-        f"shows a certificate that does not name '{host}'",
+        f"presents a certificate that does not name '{host}'",
         "set the node's host to the name in its certificate, or untick its TLS host check",
     )
 
 
 def _wrong_time(host: str, message: str) -> TlsProblem:
     return TlsProblem(
-        f"shows a certificate that is not valid today ({message})",
+        f"presents a certificate that is not valid today ({message})",
         "ask its administrator to renew it, and check this machine's clock",
     )
 
 
 def _other_reason(host: str, message: str) -> TlsProblem:
     return TlsProblem(
-        f"shows a certificate that cannot be verified ({message})",
+        f"presents a certificate that cannot be verified ({message})",
         "ask the service's administrator",
     )
 
 
 #: By OpenSSL's X509_V_ERR_ codes.
-_NOT_VERIFIED: dict[int, _Words] = {
+_NOT_VERIFIED: dict[int, _Explanation] = {
     **dict.fromkeys((2, 18, 19, 20, 21), _unknown_authority),
     **dict.fromkeys((9, 10), _wrong_time),
     **dict.fromkeys((62, 64), _other_host),
@@ -189,7 +189,7 @@ _TOO_OLD = TlsProblem(
     "ask its administrator to turn on TLS 1.2 or 1.3",
 )
 _NO_CERTIFICATE = TlsProblem(
-    "shows no certificate", "ask its administrator to give the service a certificate of its own"
+    "presents no certificate", "ask its administrator to give the service a certificate of its own"
 )
 #: By a part of OpenSSL's reason; the first that matches counts.
 _ALERTS = {

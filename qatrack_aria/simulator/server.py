@@ -152,7 +152,7 @@ class Simulator:
         )
 
     def _check_titles(self, event: evt.Event) -> None:
-        """Reject an untrusted or wrong AE title, or a call while too busy (PS3.8 9.3.4)."""
+        """Reject an untrusted or wrong AE title, or a request while too busy (PS3.8 9.3.4)."""
         association = event.assoc
         request: Any = association.requestor.primitive
         if request.called_ae_title.strip() != self.ae_title:

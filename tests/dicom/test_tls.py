@@ -278,7 +278,7 @@ def test_a_caller_without_a_certificate_is_turned_away(
     context = ssl.create_default_context(cafile=papers.ca_file)
     _call(node, lambda plain: context.wrap_socket(plain, server_hostname="127.0.0.1"))
     (reason,) = turned_away(inbox)
-    assert "shows no certificate" in reason
+    assert "presents no certificate" in reason
 
 
 def test_a_caller_of_an_unknown_authority_is_turned_away(
