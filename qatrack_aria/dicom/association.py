@@ -177,14 +177,14 @@ class Session:
         """
         if self.deadline.expired:
             what = f"did not finish within the total of {self.deadline.seconds:g} s"
-            cure = "raise the node's deadline, or ask again"
+            advice = "raise the node's deadline, or ask again"
         elif waited >= self.peer.response_timeout:
             what = f"was silent for {self.peer.response_timeout:g} s"
-            cure = "ask again; if that does not help, ask its administrator"
+            advice = "ask again; if that does not help, ask its administrator"
         else:
             what = "broke off the association"
-            cure = "ask again; if that does not help, ask its administrator to check its log"
-        return NodeUnreachableError(f"{during}: {self.peer} {what}: {cure}.")
+            advice = "ask again; if that does not help, ask its administrator to check its log"
+        return NodeUnreachableError(f"{during}: {self.peer} {what}: {advice}.")
 
     def _open(self) -> Association:
         """Associate; if the node is only too busy, try again after each pause."""

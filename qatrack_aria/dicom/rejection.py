@@ -71,9 +71,9 @@ def rejection_error(peer: Peer, association: Association) -> AriaError:
             "was only busy."
         )
     reason = answer.result_source, answer.diagnostic
-    why, cure = REJECTIONS.get(reason, ("for an unknown reason", "ask its administrator"))
+    why, advice = REJECTIONS.get(reason, ("for an unknown reason", "ask its administrator"))
     kind = NodeBusyError if reason in BUSY else AssociationRejectedError
     return kind(
         f"Association: {peer} rejected our request as '{peer.local_ae_title}' {why} "
-        f"(source {reason[0]}, reason {reason[1]}): {cure}."
+        f"(source {reason[0]}, reason {reason[1]}): {advice}."
     )

@@ -30,7 +30,7 @@ MAX_WAITING = 8
 #: Associations at a time. ARIA was seen to use one, but a node may send from several machines.
 MAX_ASSOCIATIONS = 10
 #: Seconds from the connection to the association, including a TLS handshake.
-ADMISSION = 10.0
+ASSOCIATION_TIMEOUT = 10.0
 
 
 class BoundedServer(ThreadedAssociationServer):
@@ -92,13 +92,13 @@ class BoundedServer(ThreadedAssociationServer):
             connection for connection in list(self.connections) if connection.sock is request
         )
         try:
-            if self.encryption is None or self._shake_hands(connection, self.encryption):
+            if self.encryption is None or self._handshake(connection, self.encryption):
                 super().process_request_thread(connection.sock, client_address)
         finally:
             connection.served = True
 
-    def _shake_hands(self, connection: Connection, encryption: ssl.SSLContext) -> bool:
-        connection.sock.settimeout(ADMISSION)
+    def _handshake(self, connection: Connection, encryption: ssl.SSLContext) -> bool:
+        connection.sock.settimeout(ASSOCIATION_TIMEOUT)
         try:
             sock = encryption.wrap_socket(
                 connection.sock, server_side=True, do_handshake_on_connect=False
@@ -194,8 +194,8 @@ class BoundedServer(ThreadedAssociationServer):
                 self._limit_silence(connection, now - connection.last_message)
 
     def _limit_silence(self, connection: Connection, seconds: float) -> None:
-        if not connection.is_associated and seconds > ADMISSION:
-            why = f"did not request an association within {ADMISSION:g} s"
+        if not connection.is_associated and seconds > ASSOCIATION_TIMEOUT:
+            why = f"did not request an association within {ASSOCIATION_TIMEOUT:g} s"
             self._disconnect(connection, why)
         elif seconds > self.quiet_timeout:
             why = f"sent no complete message within {self.quiet_timeout:g} s"

@@ -21,11 +21,11 @@ class TlsProblem(NamedTuple):
     """Why TLS failed, and what to do."""
 
     what: str
-    cure: str
+    advice: str
 
     def error(self, peer: Peer) -> TlsError:
         """Return the error to raise for a node."""
-        return TlsError(f"TLS: {peer} {self.what}: {self.cure}.")
+        return TlsError(f"TLS: {peer} {self.what}: {self.advice}.")
 
 
 def client_context(tls: Tls) -> ssl.SSLContext:

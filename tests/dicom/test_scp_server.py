@@ -170,7 +170,7 @@ def test_the_one_that_sends_too_much_is_cut_off_and_not_the_next_to_send(port, l
 
 @pytest.mark.parametrize("sent", [b"", wire.associate_rq(RT_IMAGE)[:40]], ids=["silent", "half"])
 def test_who_asks_for_no_association_is_cut_off(port, limit, sent):
-    limit(ADMISSION=0.2)
+    limit(ASSOCIATION_TIMEOUT=0.2)
     with port.connect() as sock:
         with suppress(ConnectionError):  # it may be over already
             sock.sendall(sent)
@@ -181,7 +181,7 @@ def test_who_asks_for_no_association_is_cut_off(port, limit, sent):
 
 
 def test_bytes_that_trickle_do_not_keep_a_connection_open(port, limit):
-    limit(ADMISSION=0.5)
+    limit(ASSOCIATION_TIMEOUT=0.5)
     with port.connect() as sock:
         request = wire.associate_rq(RT_IMAGE)
         assert is_cut_off(sock, (request[at : at + 1] for at in range(len(request))), pause=0.02)
