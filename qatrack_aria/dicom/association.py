@@ -231,6 +231,7 @@ class Session:
             (evt.EVT_CONN_OPEN, lambda event: connected.append(event.address)),
         ]
         contexts, roles = self._contexts()
+        encryption = tls.client_context(self.peer.tls) if self.peer.tls else None
         if self._on_store is not None:
             handlers.append((evt.EVT_C_STORE, self._on_store))
         association = ae.associate(
@@ -241,17 +242,12 @@ class Session:
             max_pdu=MAX_PDU,
             ext_neg=roles,
             evt_handlers=handlers,
-            tls_args=self._tls_args(),
+            tls_args=encryption and (encryption, self.peer.remote_host),
         )
         pynetdicom_patches.keep_responses(association)
         if not association.is_established:
             association.kill()  # after an answer that is not DICOM the connection is still open
         return association, bool(connected)
-
-    def _tls_args(self) -> tuple[Any, str] | None:
-        if self.peer.tls is None:
-            return None
-        return tls.client_context(self.peer.tls), self.peer.remote_host
 
     def _tls_problem(self, address: str, association: Association) -> TlsProblem | None:
         """Return the TLS problem that made the association fail, if it was one."""

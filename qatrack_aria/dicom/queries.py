@@ -56,10 +56,6 @@ class QueryRefused(Exception):
         self.answers = answers
 
 
-def _unchanged(answer: Dataset) -> Dataset:
-    return answer
-
-
 class PatientQueries:
     """Sends queries for one patient to one node.
 
@@ -80,7 +76,7 @@ class PatientQueries:
         level: str,
         keys: Keys,
         returned: Sequence[str],
-        read: Callable[[Dataset], Any] = _unchanged,
+        read: Callable[[Dataset], Any] = lambda answer: answer,
     ) -> list[Any]:
         """Send one query and record it.
 

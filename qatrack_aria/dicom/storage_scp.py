@@ -127,10 +127,8 @@ class StorageScp:
     def _allowed(self) -> set[str]:
         found: set[str] = set()
         for host in (self.peer.remote_host, *self.peer.extra_hosts):
-            try:
+            with contextlib.suppress(OSError, UnicodeError):
                 found.update(addresses(host, self.peer.remote_port, self.peer.connect_timeout))
-            except (OSError, UnicodeError):
-                continue
         return found
 
     def _rejected(self, event: evt.Event) -> None:

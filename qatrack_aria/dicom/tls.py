@@ -10,7 +10,7 @@ import contextlib
 import os
 import socket
 import ssl
-from typing import Callable, Iterator, NamedTuple
+from typing import Iterator, NamedTuple
 
 from qatrack_aria.dicom.peer import Peer, Tls
 from qatrack_aria.errors import ConfigurationError, TlsError
@@ -82,7 +82,8 @@ def probe(address: str, port: int, tls: Tls, host: str, seconds: float) -> TlsPr
 def explain(error: OSError, host: str = "") -> TlsProblem | None:
     """Explain an error of a handshake; ``None`` if it is not about TLS."""
     if isinstance(error, ssl.SSLCertVerificationError):
-        return _NOT_VERIFIED.get(error.verify_code, _other_reason)(host, error.verify_message)
+        what, advice = _NOT_VERIFIED.get(error.verify_code, _OTHER_REASON)
+        return TlsProblem(what.format(host=host, message=error.verify_message), advice)
     if not isinstance(error, ssl.SSLError):
         return None
     reason = error.reason or str(error)
@@ -138,42 +139,27 @@ def _reading(what: str, file: str) -> Iterator[None]:
 
 # --- messages ---------------------------------------------------------------------------------
 
-_Explanation = Callable[[str, str], TlsProblem]
-
-
-def _unknown_authority(host: str, message: str) -> TlsProblem:
-    return TlsProblem(
-        f"presents a certificate of an authority that is not trusted here ({message})",
-        "set the node's CA file to the certificate of the authority that issued the service's",
-    )
-
-
-def _other_host(host: str, message: str) -> TlsProblem:
-    return TlsProblem(
-        f"presents a certificate that does not name '{host}'",
-        "set the node's host to the name in its certificate, or untick its TLS host check",
-    )
-
-
-def _wrong_time(host: str, message: str) -> TlsProblem:
-    return TlsProblem(
-        f"presents a certificate that is not valid today ({message})",
-        "ask its administrator to renew it, and check this machine's clock",
-    )
-
-
-def _other_reason(host: str, message: str) -> TlsProblem:
-    return TlsProblem(
-        f"presents a certificate that cannot be verified ({message})",
-        "ask the service's administrator",
-    )
-
-
+_UNKNOWN_AUTHORITY = TlsProblem(
+    "presents a certificate of an authority that is not trusted here ({message})",
+    "set the node's CA file to the certificate of the authority that issued the service's",
+)
+_OTHER_HOST = TlsProblem(
+    "presents a certificate that does not name '{host}'",
+    "set the node's host to the name in its certificate, or untick its TLS host check",
+)
+_WRONG_TIME = TlsProblem(
+    "presents a certificate that is not valid today ({message})",
+    "ask its administrator to renew it, and check this machine's clock",
+)
+_OTHER_REASON = TlsProblem(
+    "presents a certificate that cannot be verified ({message})",
+    "ask the service's administrator",
+)
 #: By OpenSSL's X509_V_ERR_ codes.
-_NOT_VERIFIED: dict[int, _Explanation] = {
-    **dict.fromkeys((2, 18, 19, 20, 21), _unknown_authority),
-    **dict.fromkeys((9, 10), _wrong_time),
-    **dict.fromkeys((62, 64), _other_host),
+_NOT_VERIFIED = {
+    **dict.fromkeys((2, 18, 19, 20, 21), _UNKNOWN_AUTHORITY),
+    **dict.fromkeys((9, 10), _WRONG_TIME),
+    **dict.fromkeys((62, 64), _OTHER_HOST),
 }
 
 _NO_TLS = TlsProblem(

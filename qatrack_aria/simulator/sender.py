@@ -49,16 +49,9 @@ class Sender:
         self._late: list[threading.Thread] = []
         self._stopping = False
 
-    def start(self) -> None:
-        """Allow new associations."""
-        self._stopping = False
-
-    def forbid(self) -> None:
-        """Open no more associations."""
-        self._stopping = True
-
     def abort(self) -> None:
-        """Abort all associations."""
+        """Abort all associations, and open no more."""
+        self._stopping = True
         for association in list(self._associations):
             pynetdicom_patches.abort(association)
 
@@ -66,7 +59,6 @@ class Sender:
         """Wait for the threads of late C-STOREs."""
         for thread in self._late:
             thread.join()
-        self._late.clear()
 
     @contextlib.contextmanager
     def to_destination(

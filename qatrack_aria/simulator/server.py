@@ -73,7 +73,6 @@ class Simulator:
         self._index = Index()
         self._index.add(datasets)
         self._listener: Listener | None = None
-        self._sender = Sender(ae_title, self.peers, self._record)
 
     @property
     def behaviour(self) -> Behaviour:
@@ -112,7 +111,7 @@ class Simulator:
         OSError
             If the address or port cannot be used.
         """
-        self._sender.start()
+        self._sender = Sender(self.ae_title, self.peers, self._record)
         ae = AE(ae_title=self.ae_title)
         ae.maximum_pdu_size = MAXIMUM_PDU
         ae.dimse_timeout = TRANSACTION_TIMEOUT
@@ -139,9 +138,8 @@ class Simulator:
         listener, self._listener = self._listener, None
         if listener is None:
             return
-        self._sender.forbid()
-        listener.shutdown()
         self._sender.abort()
+        listener.shutdown()
         listener.end()
         self._sender.join()
 
