@@ -1,13 +1,13 @@
-"""RT Images from Varian ARIA, complete and verified, inside QATrack+ composite tests.
+"""Fetch RT Images from Varian ARIA, complete and verified, in QATrack+ composite tests.
 
-Importing this package costs nothing: neither pynetdicom nor Django is imported before
-:func:`fetch_images` is first used, so that a composite test may import it on one line and
-``INSTALLED_APPS`` may name it without slowing the start of QATrack+.
+Importing this package is cheap: neither pynetdicom nor Django is imported before
+:func:`fetch_images` is first used. So ``INSTALLED_APPS`` may name it without slowing the start of
+QATrack+.
 """
 
 from __future__ import annotations
 
-TYPE_CHECKING = False  # type checkers know it by its name; importing typing takes 10 ms
+TYPE_CHECKING = False  # type checkers recognize the name; importing typing takes 10 ms
 
 if TYPE_CHECKING:
     from typing import Any

@@ -1,4 +1,4 @@
-"""How Django sees the app."""
+"""Configure the app for Django."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ class QatrackAriaConfig(AppConfig):
 
     name = "qatrack_aria"
     verbose_name = "ARIA images"
-    # Named here because Django's default differs between 2.2 and 6: the migrations must not.
+    # Named here because Django's default differs between 2.2 and 6, and the migrations must not.
     default_auto_field = "django.db.models.AutoField"
 
     def ready(self) -> None:
-        """Let ``manage.py check`` know of this app's checks."""
+        """Register this app's checks."""
         from qatrack_aria import checks  # noqa: F401

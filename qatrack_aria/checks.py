@@ -1,7 +1,7 @@
-"""``manage.py check``: the mistakes that people make when they set this app up.
+"""Find common mistakes in the setup of this app, for ``manage.py check``.
 
-Nothing is made or changed: the check may run under another account than the web server's. And
-little is an error, which would keep QATrack+'s own commands from running.
+The checks create and change nothing, since they may run as another user than the web server. Few of
+them are errors, because an error stops QATrack+'s own commands.
 """
 
 from __future__ import annotations
@@ -15,19 +15,20 @@ from typing import Any, Iterator
 
 from django.core.checks import CheckMessage, Error, Warning, register
 from django.db import Error as DatabaseError
+from django.utils.translation import gettext as _
 
 from qatrack_aria.conf import conf
 from qatrack_aria.dicom.transports import TRANSPORTS
 from qatrack_aria.errors import ConfigurationError
 from qatrack_aria.text import error_reason
 
-#: Disks that are empty after the machine was started again.
+#: File systems that lose their files when the machine restarts.
 MEMORY_DISKS = ("tmpfs", "ramfs")
 
 
 @register("qatrack_aria")
 def check_archive(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
-    """The folder of received images is where it may be, can be written to, and will last."""
+    """Check that the archive has a valid path, can be written to, and is not temporary."""
     try:
         folder = conf.ARCHIVE
     except ConfigurationError as error:
@@ -37,7 +38,7 @@ def check_archive(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
 
 @register("qatrack_aria")
 def check_nodes(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
-    """The nodes of the database go together with the web server, and with each other."""
+    """Check the nodes against the time limit of the web server, and against each other."""
     from qatrack_aria.models import AriaNode
 
     try:
@@ -47,7 +48,7 @@ def check_nodes(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
         return [Error(str(error), id="qatrack_aria.E002")]
     except DatabaseError:  # before the first `migrate`, or where there is no database yet
         return []
-    return [*_too_patient(nodes, limit), *_two_ports(nodes)]
+    return [*_deadline_too_long(nodes, limit), *_different_ports(nodes)]
 
 
 # --- the archive ------------------------------------------------------------------------------
@@ -56,20 +57,23 @@ def check_nodes(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
 def _unwritable(folder: Path) -> Iterator[CheckMessage]:
     for place in _places(folder):
         try:
-            # What a system tells about permissions is not the whole truth: trying is.
+            # Permissions do not show everything (access control lists, full disks): try to write.
             tempfile.TemporaryFile(dir=place).close()
         except OSError as error:
             yield Warning(
-                f"The archive cannot be written to: {place} ({error_reason(error)}).",
-                hint="Let the account that runs QATrack+ write there, or set "
-                "QATRACK_ARIA_ARCHIVE to the full path of another folder. (This check ran as "
-                "another account? Run it as that one.)",
+                _("The archive cannot be written to: %(place)s (%(reason)s).")
+                % {"place": place, "reason": error_reason(error)},
+                hint=_(
+                    "Let the user that runs QATrack+ write there, or set QATRACK_ARIA_ARCHIVE to "
+                    "the full path of another folder. If another user ran this check, run it as "
+                    "that one."
+                ),
                 id="qatrack_aria.W001",
             )
 
 
 def _places(folder: Path) -> list[Path]:
-    """The archive's folders, or where the archive would be made."""
+    """Return the archive's folders, or the folder in which the archive would be created."""
     existing = next(place for place in (folder, *folder.parents) if place.exists())
     if existing != folder:
         return [existing]
@@ -83,24 +87,27 @@ def _short_lived(folder: Path) -> Iterator[CheckMessage]:
     real = Path(os.path.realpath(folder))
     if any(str(place) in temporary_folders() for place in real.parents) or _in_memory(real):
         yield Warning(
-            f"The archive {folder} is on a disk for temporary files: images, and the proof of "
-            "what was analysed, will be gone one day.",
-            hint="Set QATRACK_ARIA_ARCHIVE to the full path of a folder that is backed up.",
+            _(
+                "The archive %s is on a disk for temporary files: the images, and the evidence of "
+                "what was analysed, will be lost."
+            )
+            % folder,
+            hint=_("Set QATRACK_ARIA_ARCHIVE to the full path of a folder that is backed up."),
             id="qatrack_aria.W002",
         )
 
 
 def temporary_folders() -> list[str]:
-    """Where the system keeps temporary files."""
+    """Return the folders for temporary files."""
     return [os.path.realpath(place) for place in (tempfile.gettempdir(), "/tmp", "/var/tmp")]
 
 
 def _in_memory(folder: Path) -> bool:
-    """Whether Linux says so; elsewhere it is not known."""
+    """Return whether the folder is in memory according to Linux; false on other systems."""
     mounted: dict[str, str] = {}
     with contextlib.suppress(OSError):
         for line in Path("/proc/mounts").read_text(encoding="utf-8", errors="replace").splitlines():
-            _, point, kind, *_ = line.split()
+            _device, point, kind, *_rest = line.split()
             mounted[point] = kind
     kinds = (mounted[str(place)] for place in (folder, *folder.parents) if str(place) in mounted)
     return next(kinds, "") in MEMORY_DISKS
@@ -109,20 +116,25 @@ def _in_memory(folder: Path) -> bool:
 # --- the nodes --------------------------------------------------------------------------------
 
 
-def _too_patient(nodes: list[Any], limit: float) -> Iterator[CheckMessage]:
+def _deadline_too_long(nodes: list[Any], limit: float) -> Iterator[CheckMessage]:
     for node in nodes:
         if node.deadline >= limit:
             yield Warning(
-                f"The node '{node.name}' lets composite tests take {node.deadline:g} s, and the "
-                f"web server ends a request after {limit:g} s: users would see no message.",
-                hint="Lower the node's deadline in the admin, below the web server's limit by the "
-                "time that an analysis takes; or raise that limit, and say so by "
-                "QATRACK_ARIA_SERVER_TIMEOUT.",
+                _(
+                    "The node '%(node)s' lets composite tests take %(deadline)g s, and the web "
+                    "server ends a request after %(limit)g s: users would see no message."
+                )
+                % {"node": node.name, "deadline": node.deadline, "limit": limit},
+                hint=_(
+                    "Set the node's deadline in the admin below the web server's limit, by at "
+                    "least the time that an analysis takes; or raise that limit, and set "
+                    "QATRACK_ARIA_SERVER_TIMEOUT to it."
+                ),
                 id="qatrack_aria.W003",
             )
 
 
-def _two_ports(nodes: list[Any]) -> Iterator[CheckMessage]:
+def _different_ports(nodes: list[Any]) -> Iterator[CheckMessage]:
     ports = defaultdict(list)
     for node in nodes:
         if TRANSPORTS[node.retrieve_method].uses_port:
@@ -131,9 +143,14 @@ def _two_ports(nodes: list[Any]) -> Iterator[CheckMessage]:
         if len({node.local_port for node in sharing}) > 1:
             used = ", ".join(f"'{node.name}' {node.local_port}" for node in sharing)
             yield Warning(
-                f"Nodes share the local AE title {title} and listen on different ports ({used}): "
-                "a service sends to the one port that it lists for an AE title.",
-                hint="Give them the same port, or each an AE title of its own, and list those in "
-                "ARIA. Nodes of different services may be right as they are.",
+                _(
+                    "Nodes share the local AE title %(title)s and listen on different ports "
+                    "(%(used)s): a service sends to the one port that it lists for an AE title."
+                )
+                % {"title": title, "used": used},
+                hint=_(
+                    "Give them the same port, or each an AE title of its own, and list those in "
+                    "ARIA. Nodes of different services may need no change."
+                ),
                 id="qatrack_aria.W004",
             )

@@ -1,4 +1,4 @@
-"""The import path that composite tests were given: see :mod:`qatrack_aria.pynetdicom_wrapper`."""
+"""Keep the import path of earlier composite tests: see :mod:`qatrack_aria.pynetdicom_wrapper`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What composite tests call."""
+"""Provide the functions that composite tests call."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def fetch_images(
     max_age: float = 60,
     deadline: float | None = None,
 ) -> ImageSet:
-    """Fetch the newest images of a plan: all of them, or an error that says why not.
+    """Fetch the newest images of a plan: all of them, or an error with the reason.
 
     Parameters
     ----------
@@ -47,12 +47,12 @@ def fetch_images(
         ``"portal"``, ``"portal_dose"``, or a full Image Type such as
         ``"ORIGINAL\\\\PRIMARY\\\\PORTAL"``.
     utils : object, optional
-        QATrack+'s ``UTILS``: it tells who asks, and when the session was: "newest" then means
-        the newest up to its end, so that opening an old list brings the images of its day.
+        QATrack+'s ``UTILS``: the user, the unit and the time of the session. "Newest" then means
+        the newest up to the end of the session, so that an old list shows the images of its day.
     date : date, datetime or str, optional
-        Only images acquired on that day. What a date test of QATrack+ gives is understood.
+        Only images acquired on that day. Values of QATrack+'s date tests are accepted.
     count : int, optional
-        An error if there are fewer images.
+        The least number of images; fewer are an error.
     machine : str, optional
         Only images of this machine.
     course : str, optional
@@ -60,19 +60,19 @@ def fetch_images(
     series : str, optional
         Only images of this series, by its Series Instance UID.
     select : {"series", "day", "all"}, optional
-        The newest series (the default), all series of the newest day, or everything.
+        The newest series (the default), all series of the newest day, or all images.
     kv : bool or "only"
-        ``True``: kV images too; ``"only"``: kV images and no others.
+        ``True``: kV images too; ``"only"``: only kV images.
     max_age : float
-        Seconds for which the last answer to the same request will do; 0 asks the node anyhow.
+        Seconds for which the last answer to the same request is repeated; 0 queries the node.
     deadline : float, optional
-        Seconds that this may take in all; default: as configured for the node. With `utils`, the
-        composites of one request share them: the web server's limit is one for all.
+        Seconds that this may take in total; default: as configured for the node. With `utils`, the
+        composites of one web request share them, as they share the web server's limit.
 
     Returns
     -------
     ImageSet
-        With ``.path``, a folder that holds just these images.
+        Its ``.path`` is a folder that holds only these images.
 
     Raises
     ------
@@ -101,20 +101,20 @@ def fetch_images(
             until=now.until,
         )
     except AriaError as error:
-        # QATrack+ shows the frames of the traceback before the message, in a tooltip: spare them.
+        # QATrack+ shows the traceback before the message, in a tooltip: leave it out.
         raise error.with_traceback(None) from None
 
 
 def fetch_status(*args: Any, **kwargs: Any) -> str:
-    """Fetch as :func:`fetch_images` does, and say on one line what came of it.
+    """Fetch as :func:`fetch_images` does, and return the outcome as one line.
 
-    For a visible string-composite test beside those that calculate: QATrack+ hides a message in a
-    tooltip. Takes the same arguments.
+    Use it in a visible string-composite test beside those that calculate, since QATrack+ shows an
+    error in a tooltip only. It takes the same arguments.
 
     Returns
     -------
     str
-        What is there, what is waited for, or what went wrong; never empty, and never an error.
+        The images, the test that is not filled in yet, or the error; never empty.
     """
     try:
         return fetch_images(*args, **kwargs).status
@@ -131,9 +131,9 @@ def images_from(summary: Any, *, utils: Any = None) -> ImageSet:
     Parameters
     ----------
     summary : dict
-        What ``images.summary`` gave, as QATrack+ stored it.
+        The value of ``images.summary``, as QATrack+ stored it.
     utils : object, optional
-        QATrack+'s ``UTILS``; it tells who asks.
+        QATrack+'s ``UTILS``: the user, the unit and the test list.
 
     Returns
     -------
@@ -143,8 +143,8 @@ def images_from(summary: Any, *, utils: Any = None) -> ImageSet:
     Raises
     ------
     AriaError
-        The summary is none, the node may not fetch this patient (any more), or some of the images
-        are no longer in the archive; the message says which.
+        The summary is invalid, the node may not fetch this patient (any more), or some of the
+        images are no longer in the archive; the message says which.
     """
     try:
         return reopen(summary, caller=_caller(read_context(utils)))
@@ -156,7 +156,7 @@ def _caller(now: CallContext) -> Caller:
     return Caller(Retrieval.COMPOSITE, now.user, now.unit, now.test_list, now.spent)
 
 
-#: QATrack+'s coming "local site code": ``LSC.fetch_images(...)`` in every procedure.
+#: For the "local site code" of a future QATrack+: ``LSC.fetch_images(...)`` in every procedure.
 LOCAL_SITE_CODE_FUNCTIONS = {
     "fetch_images": fetch_images,
     "fetch_status": fetch_status,

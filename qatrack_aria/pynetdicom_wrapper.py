@@ -1,7 +1,7 @@
-"""The calls of pynetdicom_wrapper's class, for composite tests that were written for it.
+"""Support composite tests that were written for pynetdicom_wrapper's class.
 
-``from qatrack_aria.compat import PynetdicomWrapper`` takes the place of the old import; what
-changes is told in ``docs/moving-over.md``. New tests use :func:`qatrack_aria.fetch_images`.
+``from qatrack_aria.compat import PynetdicomWrapper`` replaces the old import;
+``docs/moving-over.md`` lists the changes. New tests use :func:`qatrack_aria.fetch_images`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class AEConfig:
 
 
 def _part(side: str, name: str) -> Any:
-    """An attribute of the class's first versions, such as ``remote_aet``."""
+    """Return a property for an attribute of the class's first versions, such as ``remote_aet``."""
 
     def read(wrapper: PynetdicomWrapper) -> Any:
         return getattr(getattr(wrapper, side), name)
@@ -42,7 +42,7 @@ def _part(side: str, name: str) -> Any:
 
 
 class PynetdicomWrapper:
-    """Fetches the newest series of a plan, from the default node.
+    """The newest series of a plan, from the default node.
 
     Parameters
     ----------
@@ -52,8 +52,8 @@ class PynetdicomWrapper:
     Attributes
     ----------
     local_conf, remote_conf : AEConfig
-        Of the default node. Set to something else they name another node of the admin: one that
-        is configured just so.
+        Those of the default node. Other values select the node of the admin that is configured
+        with them.
     """
 
     def __init__(self, pat_id: str = "", plan_name: str = "") -> None:
@@ -71,7 +71,7 @@ class PynetdicomWrapper:
 
     @property
     def local_conf(self) -> Any:
-        """Our side."""
+        """AE title, host and port of this application."""
         if "local" not in self._confs:
             node = AriaNode.objects.named()
             self._confs["local"] = AEConfig(node.local_ae_title, node.local_host, node.local_port)
@@ -83,7 +83,7 @@ class PynetdicomWrapper:
 
     @property
     def remote_conf(self) -> Any:
-        """ARIA's side."""
+        """AE title, host and port of ARIA."""
         if "remote" not in self._confs:
             node = AriaNode.objects.named()
             title, host, port = node.remote_ae_title, node.remote_host, node.remote_port
@@ -96,7 +96,7 @@ class PynetdicomWrapper:
 
     @property
     def plan_uid(self) -> str:
-        """SOP Instance UID of the plan; looked up when it is first asked for."""
+        """SOP Instance UID of the plan, which is queried at the first access."""
         return self._plan_uids()[0]
 
     @property
@@ -115,7 +115,7 @@ class PynetdicomWrapper:
         Raises
         ------
         AriaError
-            There is none, or more than one.
+            There is no such plan, or more than one.
         """
         self.pat_id, self.plan_name, self._uids = pat_id, plan_name, None
         return self._plan_uids()
@@ -128,9 +128,9 @@ class PynetdicomWrapper:
         Parameters
         ----------
         path : path-like
-            The folder; it may hold nothing but earlier copies of the same images.
+            The folder; it may hold only earlier copies of the same images.
         imagetype : str
-            Such as ``"ORIGINAL\\\\PRIMARY\\\\PORTAL"``, or a preset.
+            An image type such as ``"ORIGINAL\\\\PRIMARY\\\\PORTAL"``, or a preset.
         seriesdate : date, optional
             The day of acquisition.
         ignore_kV : bool
@@ -144,7 +144,7 @@ class PynetdicomWrapper:
         Raises
         ------
         AriaError
-            As :func:`qatrack_aria.fetch_images`.
+            As for :func:`qatrack_aria.fetch_images`.
         """
         images = fetch_images(
             self._node(),
@@ -165,7 +165,7 @@ class PynetdicomWrapper:
         plan_uid: str = "",
         study_uid: str = "",
     ) -> str:
-        """Fetch as :meth:`get_series` does, by the name of the class's first versions."""
+        """Fetch as :meth:`get_series` does; the class's first versions had this name."""
         if plan_uid:
             self.plan_name = plan_uid
         return self.get_series(path, imagetype, ignore_kV=ignore_kV)
@@ -177,7 +177,7 @@ class PynetdicomWrapper:
         return self._uids
 
     def _node(self) -> str | None:
-        """Name of the node that the settings mean: ``None`` for the default one."""
+        """Return the name of the node with these settings; ``None`` for the default one."""
         if not self._confs:
             return None
         local, remote = self.local_conf, self.remote_conf
@@ -194,21 +194,21 @@ class PynetdicomWrapper:
             raise RequestError(
                 f"Node: local_conf and remote_conf name '{remote.aet}' at "
                 f"{remote.ip}:{remote.port}, called as '{local.aet}' with port "
-                f"{local.port}, and no ARIA node of the admin is like that: add one, or leave them "
-                "out to use the default node. Nothing was sent."
+                f"{local.port}, and no ARIA node of the admin is configured so: add one, or leave "
+                "them out to use the default node. Nothing was sent."
             )
         return node.name
 
 
 def _copy(images: ImageSet, folder: Path) -> None:
-    """Under the old names, the SOP Instance UIDs; never among images of another set."""
+    """Copy the images under the old names, their SOP Instance UIDs, and never mix two sets."""
     names = [f"{image.sop_uid}.dcm" for image in images.images]
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        strangers = sorted(entry.name for entry in folder.iterdir() if entry.name not in names)
-        if strangers:
+        others = sorted(entry.name for entry in folder.iterdir() if entry.name not in names)
+        if others:
             raise RequestError(
-                f"Output: {folder} holds {len(strangers)} other files ({strangers[0]}, …), and an "
+                f"Output: {folder} holds {len(others)} other files ({others[0]}, …), and an "
                 "analysis of the folder would mix them with the images: use an empty folder."
             )
         for file, name in zip(images, names):

@@ -1,4 +1,4 @@
-"""The pages of the admin; Django imports this package to register them."""
+"""Register the pages of the admin; Django imports this package."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pages that go through a node: a patient, the plans, a plan's images day by day; and Fetch."""
+"""Browse a node: choose a patient, a plan, and images day by day; and fetch them."""
 
 from __future__ import annotations
 
@@ -28,37 +28,37 @@ if TYPE_CHECKING:
 
 PLANS = "admin/qatrack_aria/arianode/browse.html"
 IMAGES = "admin/qatrack_aria/arianode/browse_plan.html"
-#: How far back one may look at once: days, and what the page calls them.
+#: Periods that can be listed: days, and their labels on the page.
 PERIODS = {"14": _lazy("two weeks"), "120": _lazy("four months"), "all": _lazy("all images")}
-USUAL = "120"
-#: Seconds in which a second click is answered with the same images.
+DEFAULT_PERIOD = "120"
+#: Seconds in which a second click shows the same images.
 SAME_CLICK = 60
-FINDS_OUT = _lazy("The node does not return enough about them: fetching finds out which match.")
+UNCERTAIN = _lazy("The node does not return enough attributes: fetching shows which images match.")
 
 
 def browse(admin: ModelAdmin, request: HttpRequest, object_id: str) -> HttpResponse:
-    """Show one step after the other; with POST, fetch.
+    """Show the plans of a patient or the images of a plan; with POST, fetch images.
 
-    Going back, reloading and keeping a bookmark need what is asked to be in the address, so a GET
-    does ask the node. It asks C-FINDs only, which change nothing there or here; it answers nobody
-    but those who may see the answer; one is asked at a time; and what other sites embed in their
-    pages comes without Django's session cookie (SameSite=Lax).
+    The request is in the address, for the back button, reloading and bookmarks, so a GET queries
+    the node. It sends only C-FINDs, which change nothing there or here. It answers only users who
+    may see the answer, and one query runs at a time. Other sites cannot make a user send it from
+    an embedded page, since Django's session cookie is not sent there (SameSite=Lax).
 
     Parameters
     ----------
     admin : ModelAdmin
-        That of the nodes.
+        The admin of the nodes.
     request : HttpRequest
-        `patient`, `plan` (a SOP Instance UID), `period` or `day` in the address.
+        With `patient`, `plan` (a SOP Instance UID), `period` or `day` in the address.
     object_id : str
-        The node, as the admin names it in its addresses.
+        The node, as addresses of the admin name it.
 
     Raises
     ------
     Http404
-        No such node.
+        The node does not exist.
     PermissionDenied
-        Whoever asks may not see nodes, or not see retrievals.
+        The user may not view nodes, or not view retrievals.
     """
     node = node_or_404(admin, request, object_id)
     if not may_browse(admin, request, node):
@@ -78,26 +78,26 @@ def _of_patient(node: AriaNode, asked: Any) -> dict[str, Any]:
     if "patient" not in asked:
         return {}
     # Here, so that the start of QATrack+ needs no DICOM.
-    from qatrack_aria.browse.listing import plans
+    from qatrack_aria.browse.listing import list_plans
 
     try:
-        return {"plans": plans(node, asked["patient"])}
+        return {"plans": list_plans(node, asked["patient"])}
     except AriaError as error:
         return {"error": error}
 
 
 def _of_plan(node: AriaNode, asked: Any) -> dict[str, Any]:
-    from qatrack_aria.browse.listing import plan_images
+    from qatrack_aria.browse.listing import list_plan_images
 
-    day, period = asked.get("day", "").strip(), asked.get("period", USUAL)
-    period = period if period in PERIODS else USUAL
+    day, period = asked.get("day", "").strip(), asked.get("period", DEFAULT_PERIOD)
+    period = period if period in PERIODS else DEFAULT_PERIOD
     context = {"plan_uid": asked["plan"], "day": day, "period": period, "periods": PERIODS}
     try:
         days = _days(day, period)
     except ValueError:
-        return {**context, "error": f"The day {day} is none: give it as 2026-11-22."}
+        return {**context, "error": _("The day %s is not valid: enter it as 2026-11-22.") % day}
     try:
-        found = plan_images(node, asked["patient"], asked["plan"], days)
+        found = list_plan_images(node, asked["patient"], asked["plan"], days)
     except AriaError as error:
         return {**context, "error": error}
     return {**context, "history": found, "days": _rows(found)}
@@ -131,7 +131,7 @@ def _row(group: ImageGroup, archived: set[str]) -> _Row:
         archived_note = _("all in the archive") if every else _("%d in the archive") % here
     when = f"{group.first:%Y-%m-%d %H:%M}" if group.first else _("without a date")
     label = f"{_('Fetch')}: {', '.join(filter(None, [*group.image_type, group.beam, when]))}"
-    note = group.error or ("" if group.is_certain else FINDS_OUT)
+    note = group.error or ("" if group.is_certain else UNCERTAIN)
     return _Row(group, archived_note, label, note)
 
 
@@ -143,12 +143,12 @@ def _days(day: str, period: str) -> tuple[dt.date | None, dt.date | None]:
         return only, only
     if period == "all":
         return None, None
-    # Without an end: an imager's clock may be ahead of ours.
+    # Open towards the future: an imager's clock may be ahead of ours.
     return dt.date.today() - dt.timedelta(days=int(period)), None
 
 
 def _fetch(node: AriaNode, request: HttpRequest) -> HttpResponse:
-    """Fetch what a button says, and go to the images; or back, and say why not."""
+    """Fetch the images of a row and redirect to them, or back to the list with an error."""
     from qatrack_aria.retrieval.job import Caller
     from qatrack_aria.retrieval.service import fetch
 
@@ -167,17 +167,17 @@ def _fetch(node: AriaNode, request: HttpRequest) -> HttpResponse:
         )
     except AriaError as error:
         messages.error(request, str(error))
-        return _see_other(_back(node, posted))
-    messages.success(request, images.status + _came_since(len(images), asked.get("count", "")))
+        return _redirect(_back(node, posted))
+    messages.success(request, images.status + _note_additional(len(images), asked.get("count", "")))
     row = Retrieval.objects.filter(folder=images.path).order_by("-pk").first()
     if row is None:
-        return _see_other(_back(node, posted))
-    return _see_other(reverse("admin:qatrack_aria_retrieval_images", args=[row.pk]))
+        return _redirect(_back(node, posted))
+    return _redirect(reverse("admin:qatrack_aria_retrieval_images", args=[row.pk]))
 
 
-def _came_since(number: int, listed: str) -> str:
+def _note_additional(number: int, listed: str) -> str:
     more = number - int(listed) if listed.isdecimal() else 0
-    return " " + _("%d more than the page listed: they have arrived since.") % more if more else ""
+    return " " + _("%d more than the page listed: they were acquired since.") % more if more else ""
 
 
 def _back(node: AriaNode, posted: Any) -> str:
@@ -187,7 +187,7 @@ def _back(node: AriaNode, posted: Any) -> str:
     return f"{address}?{urlencode({name: value for name, value in where.items() if value})}"
 
 
-def _see_other(address: str) -> HttpResponse:
+def _redirect(address: str) -> HttpResponse:
     answer = HttpResponseRedirect(address)
     answer.status_code = 303
     return answer

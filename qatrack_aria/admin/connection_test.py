@@ -1,4 +1,4 @@
-"""The page that checks a node, step by step."""
+"""Test the connection to a node, step by step, on a page."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from qatrack_aria.admin.context import node_or_404, page_context
 TEMPLATE = "admin/qatrack_aria/arianode/check.html"
 
 
-def check(admin: ModelAdmin, request: HttpRequest, object_id: str) -> HttpResponse:
-    """Ask for a patient and a plan, if one likes; once the button is pressed, show the steps.
+def test_connection(admin: ModelAdmin, request: HttpRequest, object_id: str) -> HttpResponse:
+    """Show a form for an optional patient and plan; with POST, run the test and show its steps.
 
     Parameters
     ----------
     admin : ModelAdmin
-        That of the nodes.
+        The admin of the nodes.
     request : HttpRequest
-        Looking sends nothing: only a POST, which others cannot forge, does.
+        Only a POST sends anything; other sites cannot forge it.
     object_id : str
-        The node, as the admin names it in its addresses.
+        The node, as addresses of the admin name it.
 
     Raises
     ------
     Http404
-        No such node.
+        The node does not exist.
     PermissionDenied
-        Whoever asks may not change nodes.
+        The user may not change nodes.
     """
     node = node_or_404(admin, request, object_id)
     if not admin.has_change_permission(request, node):
@@ -55,5 +55,5 @@ def _run(node: Any, patient: str, plan: str) -> list[Any]:
     # Here, so that the start of QATrack+ needs no DICOM.
     from qatrack_aria.retrieval.connection_test import ConnectionTest
 
-    # A web server ends a request after some time: as long as a composite test may take, then.
+    # The web server ends long requests, so the deadline is that of composite tests.
     return list(ConnectionTest(node, patient or None, plan or None, node.deadline).run())

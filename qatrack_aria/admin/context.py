@@ -1,4 +1,4 @@
-"""What our pages have in common: whom they are about, and what Django's templates show around."""
+"""Prepare the context that all of our pages share."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django.http import Http404, HttpRequest
 
 
 def node_or_404(admin: ModelAdmin, request: HttpRequest, object_id: str) -> Any:
-    """The node that the admin names so in its addresses; raises ``Http404``."""
+    """Return the node that an address of the admin names; raises ``Http404``."""
     node = admin.get_object(request, object_id)
     if node is None:
         raise Http404(f"There is no node {object_id}.")
@@ -19,7 +19,7 @@ def node_or_404(admin: ModelAdmin, request: HttpRequest, object_id: str) -> Any:
 def page_context(
     admin: ModelAdmin, request: HttpRequest, title: str, original: Any
 ) -> dict[str, Any]:
-    """What a template of the admin needs, whatever the page shows; `original` is what it is of."""
+    """Return what every template of the admin needs; `original` is the object of the page."""
     return {
         **admin.admin_site.each_context(request),
         "title": title,

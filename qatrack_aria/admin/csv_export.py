@@ -1,4 +1,4 @@
-"""The filtered list of retrievals as a table for a spreadsheet."""
+"""Export the filtered list of retrievals as CSV for a spreadsheet."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from django.utils import timezone
 
 from qatrack_aria.models import Retrieval
 
-#: Columns of the model that are left out: keys, and what only a page can show.
+#: Fields that are left out: keys, and those that only a page can show.
 LEFT_OUT = ("id", "node", "timeline")
 FIELDS = tuple(f.name for f in Retrieval._meta.concrete_fields if f.name not in LEFT_OUT)
-#: A spreadsheet takes a text that begins with one of these for a formula.
+#: A spreadsheet reads a text that begins with one of these as a formula.
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 class _Echo:
-    """Hands each line on, where csv wants a file."""
+    """A file that returns each line to its writer, for csv."""
 
     def write(self, line: str) -> str:
         return line
 
 
 def as_csv(rows: Any) -> StreamingHttpResponse:
-    """Send rows of :class:`~qatrack_aria.models.Retrieval`, few of them in memory at a time.
+    """Stream retrievals as CSV, without loading all of them at once.
 
     Parameters
     ----------
     rows : QuerySet
-        In the order in which they are sent.
+        The retrievals, in their order in the file.
     """
     answer = StreamingHttpResponse(_lines(rows), content_type="text/csv; charset=utf-8")
     answer["Content-Disposition"] = 'attachment; filename="retrievals.csv"'
@@ -39,7 +39,7 @@ def as_csv(rows: Any) -> StreamingHttpResponse:
 
 def _lines(rows: Any) -> Iterator[str]:
     writer = csv.writer(_Echo())
-    yield "\ufeff"  # or a spreadsheet reads it in the character set of its country
+    yield "\ufeff"  # without it, a spreadsheet assumes the local character set
     yield writer.writerow(FIELDS)
     for values in rows.values_list(*FIELDS).iterator(chunk_size=500):
         yield writer.writerow(_cells(values))
@@ -52,7 +52,7 @@ def _cells(values: Iterable[Any]) -> list[Any]:
 
 
 def _harmless(value: Any) -> Any:
-    """Anybody who is logged in can post a text, which an administrator then opens."""
+    """Disarm formulas: any user can post a text that an administrator then opens."""
     if isinstance(value, str) and value.startswith(FORMULA):
         return f"'{value}"
     return value

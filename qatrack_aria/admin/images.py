@@ -1,4 +1,4 @@
-"""The page that shows the images of a retrieval, and the pictures on it."""
+"""Show the images of a retrieval on a page, and send its pictures."""
 
 from __future__ import annotations
 
@@ -21,28 +21,28 @@ from qatrack_aria.models import Retrieval
 
 TEMPLATE = "admin/qatrack_aria/retrieval/images.html"
 ON_A_PAGE = 48
-#: Changes when pictures are drawn in another way, so that browsers ask for them anew.
+#: Raise it when pictures are drawn in another way, so that browsers load them again.
 EDITION = 1
 
 
 def images(admin: ModelAdmin, request: HttpRequest, pk: int) -> HttpResponse:
-    """Show small pictures of a set, some at a time, with what their headers say.
+    """Show small pictures of a set with their captions, page by page.
 
     Parameters
     ----------
     admin : ModelAdmin
-        That of the retrievals.
+        The admin of the retrievals.
     request : HttpRequest
-        `page`, and `film` for dark radiation, in the address.
+        With `page`, and `film` to show more radiation darker, in the address.
     pk : int
-        The retrieval.
+        Primary key of the retrieval.
 
     Raises
     ------
     Http404
-        No such retrieval.
+        The retrieval does not exist.
     PermissionDenied
-        Whoever asks may not see retrievals.
+        The user may not view retrievals.
     """
     row = _row(admin, request, pk)
     context = {
@@ -55,14 +55,14 @@ def images(admin: ModelAdmin, request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def picture(admin: ModelAdmin, request: HttpRequest, pk: int, place: int) -> HttpResponse:
-    """Send one picture as PNG: small, or in all its pixels with `full` in the address.
+    """Send one picture as PNG: small, or in full size with `full` in the address.
 
-    A browser may keep it, but has to ask each time: the next who logs in there may not see it.
+    A browser may cache it, but must revalidate it: the next user there may have no permission.
 
     Raises
     ------
     Http404
-        No such image.
+        The image does not exist.
     PermissionDenied
         As for :func:`images`.
     """
@@ -70,19 +70,19 @@ def picture(admin: ModelAdmin, request: HttpRequest, pk: int, place: int) -> Htt
 
     row = _row(admin, request, pk)
     try:
-        files = gallery.files_of(row)
+        files = gallery.set_files(row)
     except AriaError as error:
         raise Http404(str(error)) from error
     if not 1 <= place <= len(files):
         raise Http404(f"There is no image {place}.")
     file = files[place - 1]
-    whole, film = bool(request.GET.get("full")), bool(request.GET.get("film"))
-    # The name of a set's folder is drawn by lot, and its files are never written again.
-    drawn = f"{EDITION} {file.parent.name} {file.name} {whole} {film}"
+    full, film = bool(request.GET.get("full")), bool(request.GET.get("film"))
+    # The name of a set's folder is random, and its files are never changed.
+    drawn = f"{EDITION} {file.parent.name} {file.name} {full} {film}"
     etag = f'"{hashlib.sha256(drawn.encode()).hexdigest()[:32]}"'
     answer = get_conditional_response(request, etag=etag)
     if answer is None:
-        draw = gallery.full if whole else gallery.small
+        draw = gallery.draw_full_size if full else gallery.draw_thumbnail
         try:
             answer = HttpResponse(draw(file, inverted=film), content_type="image/png")
         except ConfigurationError as error:
@@ -103,7 +103,7 @@ def _row(admin: ModelAdmin, request: HttpRequest, pk: int) -> Retrieval:
 
 
 def _browse(row: Retrieval) -> str:
-    """Where its plans are listed, if its node is there."""
+    """Return the address of the list of its patient's plans; empty if its node was removed."""
     if row.node is None:
         return ""
     address = reverse("admin:qatrack_aria_arianode_browse", args=[row.node.pk])
@@ -114,7 +114,7 @@ def _of_set(row: Retrieval, request: HttpRequest) -> dict[str, Any]:
     from qatrack_aria.browse import gallery
 
     try:
-        files = gallery.files_of(row)
+        files = gallery.set_files(row)
         page = Paginator(range(len(files)), ON_A_PAGE).get_page(request.GET.get("page"))
         images = gallery.gallery_images(files, page.object_list, row.node.character_set)
     except AriaError as error:

@@ -1,4 +1,4 @@
-"""How each node has been doing, from the rows of its retrievals."""
+"""Summarize the successes and failures of each node from its retrievals."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from django.utils import timezone
 from qatrack_aria.errors import Outcome
 from qatrack_aria.models import Retrieval
 
-#: Who has typed something wrong, or was too early, says nothing about the node.
-NOT_ITS_FAULT = (Outcome.RUNNING.value, Outcome.DONE.value, Outcome.USAGE.value)
+#: Outcomes that say nothing about the node's failures, such as a mistyped request.
+NOT_FAILURES = (Outcome.RUNNING.value, Outcome.DONE.value, Outcome.USAGE.value)
 
 
 @dataclass(frozen=True)
 class NodeStatistics:
-    """The line of one node.
+    """The statistics of one node.
 
     Attributes
     ----------
     name : str
-        As it was called then.
+        Its name at the time of the retrievals.
     last_success, last_failure : datetime.datetime or None
-        When such retrievals were started.
+        The latest start of such a retrieval.
     median : float or None
-        Seconds that this month's successful ones took.
+        Median duration of this month's successful retrievals, in seconds.
     images : int
         Images that were moved this month.
     """
@@ -41,14 +41,14 @@ class NodeStatistics:
 
 
 def node_statistics() -> list[NodeStatistics]:
-    """The lines of all nodes that have rows, in two queries.
+    """Return the statistics of all nodes with retrievals, in two queries.
 
-    A month is the calendar's, in Django's time zone.
+    The month is the calendar month in Django's time zone.
     """
     now = timezone.localtime()
     month = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     done = Q(status=Outcome.DONE.value)
-    failed = ~Q(status__in=NOT_ITS_FAULT)
+    failed = ~Q(status__in=NOT_FAILURES)
     names = Retrieval.objects.exclude(node=None).order_by("node_name").values("node_name")
     rows = names.annotate(
         last_success=Max("started", filter=done),

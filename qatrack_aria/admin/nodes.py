@@ -1,4 +1,4 @@
-"""The admin of the nodes."""
+"""Manage nodes in the admin."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import TextField
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import path
+from django.utils.translation import gettext_lazy as _
 
 from qatrack_aria.admin.browse import browse
-from qatrack_aria.admin.connection_test import check
+from qatrack_aria.admin.connection_test import test_connection
 from qatrack_aria.admin.permissions import may_browse
 from qatrack_aria.models import AriaNode
 from qatrack_aria.testpacks.admin_sections import download, sections
@@ -20,7 +21,7 @@ from qatrack_aria.testpacks.admin_sections import download, sections
 
 @admin.register(AriaNode)
 class AriaNodeAdmin(admin.ModelAdmin):
-    """Where an administrator says whom to call, and for whom."""
+    """The admin of the nodes."""
 
     list_display = (
         "name",
@@ -36,12 +37,12 @@ class AriaNodeAdmin(admin.ModelAdmin):
     fieldsets = (
         (None, {"fields": ("name", "is_active", "is_default")}),
         (
-            "The service (ARIA)",
+            _("Service (ARIA)"),
             {"fields": ("remote_ae_title", "remote_host", "remote_port", "extra_hosts")},
         ),
-        ("This side", {"fields": ("local_ae_title", "local_host", "local_port")}),
+        (_("This machine"), {"fields": ("local_ae_title", "local_host", "local_port")}),
         (
-            "What may be fetched, and how",
+            _("Retrieval"),
             {
                 "fields": (
                     "allowed_patients",
@@ -53,7 +54,7 @@ class AriaNodeAdmin(admin.ModelAdmin):
             },
         ),
         (
-            "Encryption",
+            _("Encryption"),
             {
                 "fields": (
                     "use_tls",
@@ -66,7 +67,7 @@ class AriaNodeAdmin(admin.ModelAdmin):
             },
         ),
         (
-            "Time limits",
+            _("Time limits"),
             {
                 "fields": (
                     "deadline",
@@ -80,11 +81,11 @@ class AriaNodeAdmin(admin.ModelAdmin):
                 "classes": ("collapse",),
             },
         ),
-        ("For people", {"fields": ("notes",)}),
+        (_("Notes"), {"fields": ("notes",)}),
     )
 
     def formfield_for_dbfield(self, db_field: Any, request: Any, **kwargs: Any) -> Any:
-        """Boxes as high as the lists that are typed into them."""
+        """Return the form field; make text areas as high as the lists entered in them."""
         field = super().formfield_for_dbfield(db_field, request, **kwargs)
         if isinstance(db_field, TextField):
             field.widget.attrs["rows"] = 3
@@ -94,14 +95,14 @@ class AriaNodeAdmin(admin.ModelAdmin):
         """Show composite tests that call the node, once it is saved."""
         node = context.get("original")
         if node is not None:
-            # A form with errors has put what was typed into the object: ask for the saved name.
+            # A form with errors has changed the object: read the saved name.
             saved = AriaNode.objects.filter(pk=node.pk).values_list("name", flat=True).first()
             context["composite_tests"] = sections(saved or node.name)
             context["may_browse"] = may_browse(self, request, node)
         return super().render_change_form(request, context, *args, **kw)
 
     def get_urls(self) -> list[Any]:
-        """Beside the usual pages, those to browse and to check a node, and its test packs."""
+        """Add the pages to browse a node and to test its connection, and its test packs."""
         testpack = self.admin_site.admin_view(self.testpack_view)
         return [
             path(
@@ -111,7 +112,7 @@ class AriaNodeAdmin(admin.ModelAdmin):
             ),
             path(
                 "<path:object_id>/check/",
-                self.admin_site.admin_view(partial(check, self)),
+                self.admin_site.admin_view(partial(test_connection, self)),
                 name="qatrack_aria_arianode_check",
             ),
             path(
@@ -123,7 +124,7 @@ class AriaNodeAdmin(admin.ModelAdmin):
         ]
 
     def testpack_view(self, request: HttpRequest, object_id: str, file: str) -> HttpResponse:
-        """Send a test pack whose tests call this node."""
+        """Send a test pack whose tests use this node."""
         node = self.get_object(request, object_id)
         if not self.has_view_permission(request, node):
             raise PermissionDenied

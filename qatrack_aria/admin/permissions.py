@@ -1,4 +1,4 @@
-"""Who may see what is a patient's."""
+"""Decide which users may see patients' images."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from qatrack_aria.models import Retrieval
 
 
 def may_browse(admin: Any, request: HttpRequest, node: Any = None) -> bool:
-    """Whether somebody may look through what a node holds, and fetch it.
+    """Return whether a user may browse a node and fetch from it.
 
-    They may see the nodes, and the retrievals, which show the same of patients. No more is needed
-    to fetch: whoever is logged in to QATrack+ can, by any composite test.
+    That takes the permissions to view nodes and retrievals, which show the same patients. Fetching
+    takes no other: every user of QATrack+ can fetch by a composite test.
 
     Parameters
     ----------
     admin : ModelAdmin
-        That of the nodes.
+        The admin of the nodes.
     """
     opts = Retrieval._meta
     sees = any(

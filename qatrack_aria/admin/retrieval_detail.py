@@ -1,4 +1,4 @@
-"""The page of one retrieval: what its row holds, in the order in which it happened."""
+"""Prepare the page of one retrieval, in the order of its steps."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LONGEST_MESSAGE = 5_000  # characters
 
 
 class Bar(NamedTuple):
-    """A step and its part of the whole; `share` is a percentage, written as SVG wants it."""
+    """A step and its share of the total time; `share` is a percentage without a sign, for SVG."""
 
     name: str
     time: str
@@ -30,17 +30,17 @@ class Bar(NamedTuple):
 
 
 def when(row: Retrieval) -> str:
-    """Return the start, to the second: several of one minute are told apart."""
+    """Return the start, to the second, which distinguishes retrievals of one minute."""
     return timezone.localtime(row.started).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def details(row: Retrieval) -> dict[str, Any]:
-    """Return what the template shows; each text is one line, and harmless once it is escaped.
+    """Return the context of the template; each text is one printable line.
 
     Parameters
     ----------
     row : Retrieval
-        As it is in the database: perhaps of another version, or edited by hand.
+        The retrieval; another version may have written it, or a person may have edited it.
     """
     stored = StoredTimeline(row.timeline)
     queries, transfers = stored.items("queries"), stored.items("transfers")
@@ -50,8 +50,8 @@ def details(row: Retrieval) -> dict[str, Any]:
         "caller": _caller(row),
         "node": stored.text("node") or (row.node_name and f"node '{_line(row.node_name)}'"),
         "message": printable(row.message, LONGEST_MESSAGE),
-        "stopped_at": _words(stored.values.get("stopped_at")),
-        "remarks": [_words(remark.values) for remark in stored.items("remarks")],
+        "stopped_at": _phrase(stored.values.get("stopped_at")),
+        "remarks": [_phrase(remark.values) for remark in stored.items("remarks")],
         "request": _request(row),
         "plans": [
             _texts(plan, "label", "course", "created", "uid") for plan in stored.items("plans")
@@ -96,21 +96,21 @@ def _caller(row: Retrieval) -> str:
 
 
 def _request(row: Retrieval) -> list[tuple[str, str]]:
-    """Return the request; its patient and plan even where it was not understood."""
+    """Return the request, with its patient and plan even if it was invalid."""
     values = {"patient_id": row.patient_id, "plan": row.plan, **StoredTimeline(row.request).values}
     return [(_label(name), _line(value)) for name, value in values.items()]
 
 
-# --- what was kept ----------------------------------------------------------------------------
+# --- the timeline -----------------------------------------------------------------------------
 
 
-def _words(kept: Any) -> str:
-    return read_phrase(kept, _)
+def _phrase(stored: Any) -> str:
+    return read_phrase(stored, _)
 
 
 def _query(query: StoredTimeline) -> dict[str, Any]:
     numbers = {key: query.number(key) for key in ("answers", "other_patients")}
-    problem = _words(query.values.get("problem"))
+    problem = _phrase(query.values.get("problem"))
     return {**_texts(query, "level", "keys"), "problem": problem, **numbers}
 
 
@@ -119,7 +119,7 @@ def _transfer(transfer: StoredTimeline) -> dict[str, Any]:
         transfer.number(key) if transfer.values.get(key) is not None else None
         for key in ("status", "completed", "failed")
     )
-    end = describe_end(status, completed, failed, _words(transfer.values.get("broken")))
+    end = describe_end(status, completed, failed, _phrase(transfer.values.get("broken")))
     numbers = {key: transfer.number(key) for key in ("asked", "arrived")}
     return {**_texts(transfer, "service", "level"), "end": printable(end, LONGEST_TEXT), **numbers}
 
@@ -129,32 +129,32 @@ def _texts(stored: StoredTimeline, *names: str) -> dict[str, str]:
 
 
 def _counts(stored: StoredTimeline, name: str) -> list[tuple[str, int]]:
-    return [(_words(one.values.get("why")), one.number("number")) for one in stored.items(name)]
+    return [(_phrase(one.values.get("why")), one.number("number")) for one in stored.items(name)]
 
 
 def _bars(stored: StoredTimeline, seconds: float | None) -> list[Bar]:
-    """Return the steps in their order, and the remainder of the whole time."""
+    """Return the steps in their order, and the rest of the total time."""
     steps = [
-        (_words(s.values.get("step")), s.seconds("seconds"), s.number("times"))
+        (_phrase(s.values.get("step")), s.seconds("seconds"), s.number("times"))
         for s in stored.items("steps")
     ]
     spent = sum(taken for _name, taken, _times in steps)
-    whole = max(spent, seconds if seconds is not None and seconds < HIGHEST else 0.0)
-    if not steps or not whole:
+    total = max(spent, seconds if seconds is not None and seconds < HIGHEST else 0.0)
+    if not steps or not total:
         return []
     bars = [
-        _bar(f"{name} ({_times_text(times)})" if times > 1 else name, taken, whole)
+        _bar(f"{name} ({_times_text(times)})" if times > 1 else name, taken, total)
         for name, taken, times in steps
     ]
-    return [*bars, _bar(_("other"), whole - spent, whole)]
+    return [*bars, _bar(_("other"), total - spent, total)]
 
 
 def _times_text(times: int) -> str:
     return ngettext("%d time", "%d times", times) % times
 
 
-def _bar(name: str, seconds: float, whole: float) -> Bar:
-    return Bar(name, f"{seconds:.2f} s", f"{100 * seconds / whole:.1f}")
+def _bar(name: str, seconds: float, total: float) -> Bar:
+    return Bar(name, f"{seconds:.2f} s", f"{100 * seconds / total:.1f}")
 
 
 def _label(name: str) -> str:

@@ -1,4 +1,4 @@
-"""The admin of the retrievals: a record to read, which nobody edits."""
+"""Show the retrievals in the admin, read-only."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from qatrack_aria.models import AriaNode, Retrieval
 
 
 class _CodeFilter(admin.SimpleListFilter):
-    """A filter by a code, which shows the labels."""
+    """A filter by code that shows labels."""
 
     labels: Mapping[str, str]
 
@@ -38,7 +38,7 @@ class _CodeFilter(admin.SimpleListFilter):
 
 
 class StatusFilter(_CodeFilter):
-    """By outcome."""
+    """The filter by outcome."""
 
     title = _lazy("status")
     parameter_name = "status"
@@ -46,7 +46,7 @@ class StatusFilter(_CodeFilter):
 
 
 class SourceFilter(_CodeFilter):
-    """By source."""
+    """The filter by source."""
 
     title = _lazy("source")
     parameter_name = "source"
@@ -55,7 +55,7 @@ class SourceFilter(_CodeFilter):
 
 @admin.register(Retrieval)
 class RetrievalAdmin(admin.ModelAdmin):
-    """The record of what was fetched; nobody edits it."""
+    """The read-only admin of the retrievals."""
 
     list_display = (
         "when",
@@ -72,23 +72,23 @@ class RetrievalAdmin(admin.ModelAdmin):
     search_fields = ("patient_id", "plan", "message", "user")
     date_hierarchy = "started"
     list_per_page = 50
-    # Counting all rows for "(of N)" beside a filtered list is a second query for nothing.
+    # Counting all rows for "(of N)" beside a filtered list takes a second query.
     show_full_result_count = False
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Rows are made by retrievals only."""
+        """Return no: only retrievals add records."""
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any | None = None) -> bool:
-        """A record is not edited."""
+        """Return no: records are not edited."""
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Any | None = None) -> bool:
-        """Nor removed."""
+        """Return no: records are not deleted."""
         return False
 
     def get_urls(self) -> list[Any]:
-        """Beside the usual pages, the list for a spreadsheet, and the images of one retrieval."""
+        """Add the export of the list, and the images of a retrieval."""
         view = self.admin_site.admin_view
         return [
             path("export/", view(self.export_view), name="qatrack_aria_retrieval_export"),
@@ -106,13 +106,13 @@ class RetrievalAdmin(admin.ModelAdmin):
         ]
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
-        """The list, below a line for each node."""
+        """Show the list below the statistics of the nodes."""
         query = f"?{request.GET.urlencode()}" if request.GET else ""
         context = {"nodes": node_statistics(), "export_query": query, **(extra_context or {})}
         return super().changelist_view(request, context)
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kw: Any) -> Any:
-        """Show the page of one: no form, but its details."""
+        """Show the details of a retrieval instead of a form."""
         row = context["original"]
         nodes: Any = self.admin_site._registry.get(AriaNode)
         context.update(
@@ -124,16 +124,16 @@ class RetrievalAdmin(admin.ModelAdmin):
         return super().render_change_form(request, context, *args, **kw)
 
     def export_view(self, request: HttpRequest) -> Any:
-        """Send what the list shows, filtered and searched alike, all pages of it."""
+        """Send all pages of the list as filtered and searched."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         try:
             return as_csv(self.get_changelist_instance(request).get_queryset(request))
         except IncorrectLookupParameters as error:
-            raise Http404("There is no such list.") from error
+            raise Http404("The list cannot be filtered like that.") from error
 
     def outcome(self, row: Retrieval) -> str:
-        """The status, with a colour."""
+        """Return the status with a colour."""
         return format_html(
             '<span class="aria-status aria-status-{}">{}</span>',
             row.status,
@@ -144,13 +144,13 @@ class RetrievalAdmin(admin.ModelAdmin):
     outcome.short_description = _lazy("status")  # type: ignore[attr-defined]
 
     def when(self, row: Retrieval) -> str:
-        """To the second: several of one minute are told apart."""
+        """Return the start to the second."""
         return _unbroken(when(row))
 
     when.admin_order_field = "started"  # type: ignore[attr-defined]
 
     def images(self, row: Retrieval) -> str:
-        """How many were meant, and how many of them had to be moved."""
+        """Return how many images match, and how many of them were moved."""
         return _unbroken(
             _("%(found)d, %(moved)d moved") % {"found": row.found, "moved": row.moved}
             if row.found
@@ -160,13 +160,13 @@ class RetrievalAdmin(admin.ModelAdmin):
     images.admin_order_field = "found"  # type: ignore[attr-defined]
 
     def in_short(self, row: Retrieval) -> str:
-        """The beginning of the message."""
+        """Return the beginning of the message."""
         return Truncator(row.message).chars(70)
 
     in_short.short_description = _lazy("message")  # type: ignore[attr-defined]
 
     def time_taken(self, row: Retrieval) -> str:
-        """Seconds, for people."""
+        """Return the duration in seconds."""
         return _unbroken("–" if row.seconds is None else f"{row.seconds:.1f} s")
 
     time_taken.admin_order_field = "seconds"  # type: ignore[attr-defined]
@@ -174,5 +174,5 @@ class RetrievalAdmin(admin.ModelAdmin):
 
 
 def _unbroken(text: str) -> str:
-    """Text that a narrow column does not break."""
+    """Return text that a narrow column does not wrap."""
     return format_html('<span style="white-space: nowrap">{}</span>', text)

@@ -1,1 +1,1 @@
-"""What a node lists of a patient, grouped for people to look through."""
+"""Browse a node: list a patient's plans and images, and show the images of a set."""

@@ -1,7 +1,7 @@
-"""The images of a retrieval, to look at: from the folder of its set.
+"""Show the images of a retrieval, from the folder of its set.
 
-A row of the database is data: the folder that it names is believed only if it is one of a set, and
-the images in it only if they are of the patient that the node may (still) fetch.
+A row of the database is data: its folder is used only if it is the folder of a set, and its images
+are shown only if the node may (still) fetch its patient.
 """
 
 from __future__ import annotations
@@ -28,26 +28,26 @@ from qatrack_aria.rendering.image import number
 from qatrack_aria.storage import set_folder
 from qatrack_aria.storage.filesystem import disk_error
 
-#: The side of a small picture in pixels: twice what it takes on the page, for fine screens.
+#: The side of a small picture in pixels: twice its size on the page, for high-resolution screens.
 EDGE = 360
-#: Pictures that one process draws at a time: each takes up to thirty times the bytes that it has.
+#: Pictures that one process draws at a time: each takes up to thirty times the size of its file.
 AT_A_TIME = threading.BoundedSemaphore(2)
 
 
 @dataclass(frozen=True)
 class GalleryImage:
-    """What stands under a picture; texts that the file does not give are empty.
+    """The caption of a picture; texts that the file lacks are empty.
 
     Attributes
     ----------
     place : int
-        Its place in the set, from 1.
+        Its position in the set, from 1.
     gantry, collimator, couch : str
-        Whole degrees, ``?`` where nothing sensible is given.
+        Whole degrees; ``?`` where the angle is absent or invalid.
     distance : str
         Source to image distance (RT Image SID) in mm.
     error : str
-        Why the header cannot be read.
+        Says that the header cannot be read.
     """
 
     place: int
@@ -62,15 +62,15 @@ class GalleryImage:
     error: str = ""
 
 
-def files_of(row: Retrieval) -> list[Path]:
-    """The files of a retrieval's set, in the order of acquisition.
+def set_files(row: Retrieval) -> list[Path]:
+    """Return the files of a retrieval's set, in the order of acquisition.
 
     Raises
     ------
     PatientNotAllowedError
-        Its node does not (or no longer) list the patient, or is gone.
+        The node may not (or no longer) fetch the patient, or was removed.
     ArchiveError
-        There is no such set, or not any more.
+        The retrieval has no set, or the set was removed.
     """
     _require_allowed(row)
     folder = _folder(row)
@@ -88,16 +88,16 @@ def files_of(row: Retrieval) -> list[Path]:
 
 
 def gallery_images(files: Sequence[Path], places: range, character_set: str) -> list[GalleryImage]:
-    """What the headers of some files say; raises where no picture can be drawn here at all.
+    """Return the captions of some files.
 
     Parameters
     ----------
     files : sequence of Path
-        All of the set.
+        All files of the set.
     places : range
-        Which of them, counted from 0.
+        The positions of some of them, from 0.
     character_set : str
-        Specific Character Set of files that do not say.
+        Specific Character Set of files that do not specify one.
 
     Raises
     ------
@@ -105,29 +105,29 @@ def gallery_images(files: Sequence[Path], places: range, character_set: str) -> 
         numpy or Pillow is missing.
     """
     require_libraries()
-    return [_shot(files[place], place + 1, character_set) for place in places]
+    return [_gallery_image(files[place], place + 1, character_set) for place in places]
 
 
-def small(file: Path, *, inverted: bool) -> bytes:
-    """A small picture as PNG; a file that cannot be shown gives one that says so."""
+def draw_thumbnail(file: Path, *, inverted: bool) -> bytes:
+    """Draw a small picture as PNG; it says so if the image cannot be shown."""
     with AT_A_TIME:
         return rendering.as_png(rendering.draw_thumbnail(file, EDGE, inverted=inverted))
 
 
-def full(file: Path, *, inverted: bool) -> bytes:
-    """A picture in all its pixels as PNG; one that cannot be shown is as in :func:`small`."""
+def draw_full_size(file: Path, *, inverted: bool) -> bytes:
+    """Draw a picture in full size as PNG; a small one if the image cannot be shown."""
     try:
         with AT_A_TIME:
             return rendering.as_png(rendering.draw_image(file, inverted=inverted))
     except rendering.NoPictureError:
-        return small(file, inverted=inverted)
+        return draw_thumbnail(file, inverted=inverted)
 
 
 def _require_allowed(row: Retrieval) -> None:
     if row.node is None:
         raise PatientNotAllowedError(
-            "Patient: the node of this retrieval has been removed, so nothing tells any more whose "
-            "images may be shown: fetch them from another node."
+            "Patient: the node of this retrieval has been removed, so it is unknown whose images "
+            "may be shown: fetch them from another node."
         )
     row.node.require_allowed(row.patient_id)
 
@@ -145,11 +145,11 @@ def _folder(row: Retrieval) -> Path:
     return folder
 
 
-def _shot(file: Path, place: int, character_set: str) -> GalleryImage:
+def _gallery_image(file: Path, place: int, character_set: str) -> GalleryImage:
     try:
         ds = pydicom.dcmread(file, stop_before_pixels=True)
         decode_texts(ds, character_set)
-    except Exception:  # pydicom raises of every kind on garbage, and its words may be the file's
+    except Exception:  # garbage raises any kind, and the message may quote the file
         return GalleryImage(place, error="The file cannot be read.")
     image = image_ref(ds, from_file=True)
     return GalleryImage(

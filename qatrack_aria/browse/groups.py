@@ -1,9 +1,9 @@
-"""Listed images in the portions in which they can be fetched.
+"""Group listed images so that each group can be fetched by one request.
 
-A group is what one series holds of one day, image type, machine and kind of beam: a row of the
-list. Its request names all of these, so that fetching brings exactly the images of the row. What
-the node does not return of them, only their files can tell; then the request is certain to bring
-no others, and may bring fewer.
+A group holds the images of one series, day, image type, machine and kind of beam: one row of the
+list. Its request names all of these, so it fetches exactly the images of the row. Where the node
+does not return an attribute, only the files decide. The request then fetches no other images, but
+perhaps fewer.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from qatrack_aria.retrieval.options import IMAGE_TYPES
 from qatrack_aria.retrieval.request import Request
 from qatrack_aria.testpacks.call import write_call
 
-#: How a request names the plan.
+#: The options by which a request names the plan.
 PlanName = Mapping[str, str]
 NAMELESS = (
-    "No request can name this plan: its label is not unique, or has characters that no query may "
-    "hold, and its UID is invalid."
+    "No request can name this plan: its label is not unique, or has characters that are not "
+    "allowed in a query, and its UID is invalid."
 )
 
 
@@ -43,12 +43,12 @@ class ImageGroup:
     images : list of ImageRef
         In the order of acquisition.
     of_plan : bool
-        Whether the node returns that they reference the plan; else only their files tell.
+        Whether the node returns that they reference the plan; otherwise only their files decide.
     request : Request or None
-        What fetches them. It holds their number as ``count`` where the node returns enough of them
-        to be certain; then fewer images are an error.
+        Fetches them. Its ``count`` is their number where the node returns enough attributes to be
+        certain; then fewer images are an error.
     error : str
-        Why nothing can fetch them.
+        Why no request can fetch them.
     """
 
     images: list[ImageRef]
@@ -58,29 +58,29 @@ class ImageGroup:
 
     @property
     def is_certain(self) -> bool:
-        """Whether all of them match, by what the node returns."""
+        """Whether the attributes that the node returns show that all of them match."""
         return self.request is not None and self.request.count is not None
 
     @property
     def fields(self) -> dict[str, Any]:
-        """The request as a form sends it, without the patient."""
-        asked = dict(self.request.as_dict) if self.request else {}
-        asked.pop("patient_id", None)
-        return asked
+        """The fields of a form that sends the request, without the patient."""
+        fields = dict(self.request.as_dict) if self.request else {}
+        fields.pop("patient_id", None)
+        return fields
 
     @property
     def first(self) -> dt.datetime | None:
-        """When the first was acquired."""
+        """Date and time of the first image."""
         return self.images[0].acquired
 
     @property
     def last(self) -> dt.datetime | None:
-        """When the last was acquired."""
+        """Date and time of the last image."""
         return self.images[-1].acquired
 
     @property
     def day(self) -> dt.date | None:
-        """The day of all of them."""
+        """The day of all images."""
         return self.images[0].day
 
     @property
@@ -101,7 +101,7 @@ class ImageGroup:
 
     @property
     def order(self) -> tuple[Any, ...]:
-        """What the groups of a day are sorted by."""
+        """The key that sorts the groups of a day."""
         return self.images[0].moment, tuple(self.image_type), self.images[0].sop_uid
 
 
@@ -116,12 +116,12 @@ class CompositeCode:
 def name_plan(
     plan: PlanRef, listed: Sequence[PlanRef], node: AriaNode, patient_id: str
 ) -> PlanName | None:
-    """How to name a plan so that no other of the patient's is meant: best as people call it.
+    """Choose how to name a plan so that no other plan of the patient matches, preferably by label.
 
     Returns
     -------
     dict or None
-        ``plan`` and perhaps ``course`` of a request; ``None`` if there is no way.
+        ``plan`` and perhaps ``course`` of a request; ``None`` if no request can name it.
     """
     ways: list[dict[str, Any]] = [{"plan": plan.sop_uid}]
     if plan.label:
@@ -147,11 +147,11 @@ def group_images(
     Parameters
     ----------
     images : sequence of ImageRef
-        Those that reference the plan, or may.
+        The images that reference the plan, or may.
     plan : PlanRef
         The plan.
     plan_name : dict or None
-        How requests name it; see :func:`name_plan`.
+        The result of :func:`name_plan`.
 
     Returns
     -------
@@ -191,14 +191,14 @@ def _group(images: list[ImageRef], uids: frozenset[str], plan_name: PlanName | N
     return ImageGroup(images, of_plan, request)
 
 
-def codes(
+def composite_codes(
     images: Sequence[ImageRef],
     plan: PlanRef,
     plan_name: PlanName | None,
     patient_id: str,
     node: str,
 ) -> list[CompositeCode]:
-    """Write the composite tests that bring the newest images, one for each image type."""
+    """Write the composite tests that fetch the newest images, one for each image type."""
     uids = frozenset([plan.sop_uid])
     listed_types = sorted({image.image_type for image in images if image.image_type})
     types = listed_types or ([IMAGE_TYPES["portal"].values] if images else [])
@@ -213,7 +213,7 @@ def codes(
 def _newest(
     images: Sequence[ImageRef], uids: frozenset[str], patient_id: str, plan_name: Mapping[str, Any]
 ) -> Request | None:
-    """The shortest request that is not refused as ambiguous."""
+    """Return the shortest request that is not refused as ambiguous."""
     ways: list[dict[str, Any]] = [
         {},
         {"select": "day"},

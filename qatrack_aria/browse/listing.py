@@ -1,7 +1,7 @@
-"""What a node holds of a patient, to look through: the plans, and a plan's images day by day.
+"""List a patient's plans at a node, and a plan's images day by day.
 
-Only questions are asked here, and nothing is moved. They are those of a retrieval, so that what
-is listed is what a retrieval would see; just the approval of plans is asked for beside them.
+This only queries, and moves no images. The queries are those of a retrieval, so that the lists show
+what a retrieval would find. One more query asks for the approval of plans.
 """
 
 from __future__ import annotations
@@ -11,7 +11,13 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Any, Iterator, Sequence
 
-from qatrack_aria.browse.groups import CompositeCode, ImageGroup, codes, group_images, name_plan
+from qatrack_aria.browse.groups import (
+    CompositeCode,
+    ImageGroup,
+    composite_codes,
+    group_images,
+    name_plan,
+)
 from qatrack_aria.conf import conf
 from qatrack_aria.dicom.association import Session
 from qatrack_aria.dicom.attributes import ImageRef, PlanRef
@@ -28,14 +34,14 @@ from qatrack_aria.retrieval.matching import match_plan_reference
 from qatrack_aria.retrieval.request import parse_patient_id
 from qatrack_aria.storage.archive import Archive
 
-WHO = "somebody who browses in the admin"
+WHO = "a user browsing in the admin"
 #: Rows of one page: two years of daily images in four groups each.
-MOST_BATCHES = 2000
+MOST_GROUPS = 2000
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A plan in the list; ``status`` is its Approval Status, empty where the node does not tell."""
+    """A listed plan; ``status`` is its Approval Status, empty if the node does not return it."""
 
     ref: PlanRef
     status: str
@@ -48,15 +54,15 @@ class PlanImages:
     Attributes
     ----------
     plan : PlanRef
-        Whose they are.
+        The plan.
     days : list of (datetime.date or None, list of ImageGroup)
-        The newest day first, its earliest images first; last, what has no date.
+        The newest day first, and its earliest images first; images without a date are last.
     codes : list of CompositeCode
-        Composite tests that bring the newest, one for each image type.
+        Composite tests that fetch the newest, one for each image type.
     searched : (datetime.date or None, datetime.date or None)
-        First and last of the days that are listed; ``(None, None)`` for all there are.
+        First and last listed day; ``(None, None)`` for the whole history.
     left_out : int
-        Batches beyond :data:`MOST_BATCHES`, the oldest ones.
+        Groups beyond :data:`MOST_GROUPS`, the oldest ones.
     here : set of str
         SOP Instance UIDs of the images that are in the archive.
     """
@@ -69,27 +75,27 @@ class PlanImages:
     here: set[str]
 
 
-def plans(node: AriaNode, patient_id: Any) -> list[Plan]:
+def list_plans(node: AriaNode, patient_id: Any) -> list[Plan]:
     """List a patient's plans.
 
     Parameters
     ----------
     node : AriaNode
-        Where to ask.
+        The node to query.
     patient_id : str
         As a person typed it.
 
     Returns
     -------
     list of Plan
-        By label, and under one label the newest first.
+        Sorted by label, and the newest first where labels are equal.
 
     Raises
     ------
     AriaError
-        As a retrieval does, before anything is sent or because of the node.
+        As for a retrieval.
     """
-    with _asking(node, patient_id) as (finder, _):
+    with _finder(node, patient_id) as (finder, _):
         listed = _plans(finder)
         approvals = _approvals(finder) if listed else {}
     listed.sort(key=lambda plan: plan.created or dt.datetime.min, reverse=True)
@@ -97,27 +103,29 @@ def plans(node: AriaNode, patient_id: Any) -> list[Plan]:
     return [Plan(plan, approvals.get(plan.sop_uid, "")) for plan in listed]
 
 
-def plan_images(node: AriaNode, patient_id: Any, plan_uid: str, days: Days = EVER) -> PlanImages:
+def list_plan_images(
+    node: AriaNode, patient_id: Any, plan_uid: str, days: Days = EVER
+) -> PlanImages:
     """List a plan's images, day by day.
 
     Parameters
     ----------
     node, patient_id
-        As for :func:`plans`.
+        As for :func:`list_plans`.
     plan_uid : str
         SOP Instance UID of the plan.
     days : (datetime.date or None, datetime.date or None)
-        First and last day wanted. Where there are no images in days without an end, all are
-        listed: they may be older, or the node may tell no days apart.
+        First and last day. If no images are found and the last day is open, the whole history is
+        listed: the images may be older, or the node may not search by day.
 
     Raises
     ------
     PlanNotFoundError
         The patient has no such plan.
     AriaError
-        As a retrieval does.
+        As for a retrieval.
     """
-    with _asking(node, patient_id) as (finder, archive):
+    with _finder(node, patient_id) as (finder, archive):
         listed = _plans(finder)
         plan = next((one for one in listed if one.sop_uid == plan_uid), None)
         if plan is None:
@@ -130,20 +138,20 @@ def plan_images(node: AriaNode, patient_id: Any, plan_uid: str, days: Days = EVE
     found = group_images(images, plan, plan_name)
     return PlanImages(
         plan,
-        _by_day(found[:MOST_BATCHES]),
-        codes(images, plan, plan_name, finder.patient_id, node.name),
+        _by_day(found[:MOST_GROUPS]),
+        composite_codes(images, plan, plan_name, finder.patient_id, node.name),
         searched,
-        len(found[MOST_BATCHES:]),
+        len(found[MOST_GROUPS:]),
         {image.sop_uid for image in images if _is_here(archive, image)},
     )
 
 
 @contextlib.contextmanager
-def _asking(node: AriaNode, patient_id: Any) -> Iterator[tuple[Finder, Archive]]:
-    """Refuse what must not be asked, and be the only one of us that asks.
+def _finder(node: AriaNode, patient_id: Any) -> Iterator[tuple[Finder, Archive]]:
+    """Check the request, hold the destination, and open an association for queries.
 
-    Questions alone need no port; but ARIA's longest-running client allows itself one query or move
-    at a time, and people press buttons more often than composite tests ask.
+    Queries need no port of ours. But ARIA's longest-running client makes one query or move at a
+    time, and people press buttons more often than composite tests query.
     """
     node.require_active()
     patient_id = parse_patient_id(patient_id)
@@ -161,10 +169,10 @@ def _plans(finder: Finder) -> list[PlanRef]:
 
 
 def _approvals(finder: Finder) -> dict[str, str]:
-    """The Approval Status of each plan, where the node tells it.
+    """Return the Approval Status of each plan, where the node returns it.
 
-    A question of its own: an unusual return key can turn an answer of ARIA into none, and the list
-    of plans must not suffer from it.
+    This is a separate query: ARIA may return no answers to a query with an unusual return key, and
+    the list of plans must not depend on that.
     """
     if not finder.relational:
         return {}
@@ -186,7 +194,7 @@ def _approvals(finder: Finder) -> dict[str, str]:
 
 
 def _images(finder: Finder, plan_uid: str, days: Days) -> tuple[list[ImageRef], Days]:
-    """The images that are the plan's, or may be, and the days that they are all images of."""
+    """Return the images that reference the plan, or may, and the days of which they are all."""
     if days != EVER and finder.relational:
         found = _of_plan(finder.images(*days), plan_uid)
         within = [image for image in found if _lies_in(image, days)]
@@ -208,8 +216,7 @@ def _of_plan(images: Sequence[ImageRef], plan_uid: str) -> list[ImageRef]:
 
 
 def _lies_in(image: ImageRef, days: Days) -> bool:
-    # A search by two dates also finds images of an earlier day that were filed later, and so
-    # only a part of that day.
+    # A search by two dates also finds some images of an earlier day, but not all of them.
     if image.acquired is None:
         return days == EVER
     day, (first, last) = image.acquired.date(), days
@@ -218,13 +225,13 @@ def _lies_in(image: ImageRef, days: Days) -> bool:
 
 def _by_day(found: Sequence[ImageGroup]) -> list[tuple[dt.date | None, list[ImageGroup]]]:
     days: dict[dt.date | None, list[ImageGroup]] = {}
-    for batch in found:
-        days.setdefault(batch.day, []).append(batch)
-    return [(day, sorted(some, key=lambda batch: batch.order)) for day, some in days.items()]
+    for group in found:
+        days.setdefault(group.day, []).append(group)
+    return [(day, sorted(some, key=lambda group: group.order)) for day, some in days.items()]
 
 
 def _is_here(archive: Archive, image: ImageRef) -> bool:
     try:
         return archive.path(image.sop_uid).exists()
-    except AriaError:  # no UID
+    except AriaError:  # not a valid UID
         return False

@@ -1,4 +1,4 @@
-"""How our commands end: a failure with one line, and an exit code for cron jobs and monitors."""
+"""End commands: a failure prints one line and sets an exit code for cron jobs and monitors."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from qatrack_aria.errors import AriaError, Outcome
 
 @contextlib.contextmanager
 def exit_on_failure(stderr: Any, verbosity: int) -> Iterator[None]:
-    """Print a failure in the block, and end with its exit code.
+    """Print a failure of the block, and end with its exit code.
 
     Parameters
     ----------
     stderr : django.core.management.base.OutputWrapper
-        Where to.
+        The output.
     verbosity : int
-        0: silence; from 2 on also which instances are missing.
+        0: print nothing; from 2 on, also list the missing instances.
 
     Raises
     ------

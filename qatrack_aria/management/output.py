@@ -1,4 +1,4 @@
-"""What commands show to a person: tables, a progress bar, and the conversation with a node."""
+"""Show a table, a progress bar, or the DICOM messages on the command line."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ import sys
 import time
 from typing import Any, Callable, Iterator, Sequence
 
-#: Whose words the conversation is made of: ours, and those of the library below.
+#: The loggers that are shown: ours, and that of pynetdicom.
 LOGGERS = ("qatrack_aria", "pynetdicom")
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Lines with their columns below each other.
+def format_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return the lines of a table with aligned columns.
 
     Parameters
     ----------
     header : sequence of str
-        What the columns are called.
+        The names of the columns.
     rows : sequence of sequence of str
-        Their cells.
+        The cells.
     """
     widths = [max(map(len, column)) for column in zip(header, *rows)]
     return [
@@ -31,19 +31,19 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 @contextlib.contextmanager
 def progress(wanted: bool) -> Iterator[Callable[[int, int, int], None] | None]:
-    """A progress bar with images and MB/s, on a terminal only.
+    """Show a progress bar with images and MB/s, on a terminal only.
 
     Parameters
     ----------
     wanted : bool
-        Whether to show one at all.
+        Whether to show it.
     """
     if not wanted or not sys.stderr.isatty():
         yield None
         return
     from tqdm import tqdm
 
-    tqdm.monitor_interval = 0  # no thread to watch a bar that is only drawn when images come
+    tqdm.monitor_interval = 0  # no monitor thread: the bar is drawn when images arrive
     began = time.monotonic()
     with tqdm(unit=" images", mininterval=0, file=sys.stderr) as bar:
 
@@ -59,22 +59,22 @@ def progress(wanted: bool) -> Iterator[Callable[[int, int, int], None] | None]:
 
 
 @contextlib.contextmanager
-def conversation(wanted: bool, stream: Any) -> Iterator[None]:
-    """Tell what is said between us and the node while the block lasts.
+def show_log(wanted: bool, stream: Any) -> Iterator[None]:
+    """Show the log of the DICOM messages while the block runs.
 
-    Of what is asked and sent no text is shown but identifiers: no name of a person.
+    It holds only the identifiers of data sets, and no names of people.
 
     Parameters
     ----------
     wanted : bool
-        Whether to tell it at all.
+        Whether to show it.
     stream : file
-        Where it goes.
+        The output.
     """
     if not wanted:
         yield
         return
-    from qatrack_aria.dicom import pynetdicom_patches  # noqa: F401 - it sets the level that is to be lifted
+    from qatrack_aria.dicom import pynetdicom_patches  # noqa: F401 - it sets the level that is raised here
 
     handler = logging.StreamHandler(stream)
     handler.setFormatter(logging.Formatter("%(asctime)s.%(msecs)03d %(message)s", "%H:%M:%S"))

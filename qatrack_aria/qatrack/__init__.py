@@ -1,1 +1,1 @@
-"""What QATrack+ gives a composite test, and what it takes from one."""
+"""Read QATrack+'s context of a composite test, and attach files to one."""

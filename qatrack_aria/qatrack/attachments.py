@@ -1,10 +1,10 @@
 """Attach a file to the test that is being calculated: once, however often it is calculated.
 
 QATrack+ calculates a list whenever a field changes, and its own ``UTILS.write_file`` saves another
-attachment each time; those that are not submitted stay for ever. Here the attachment that a test
-made a moment ago is found by a marker at the end of its comment, and used again, or filled anew in
-place if the content is another. It is never removed while a page may still name it: QATrack+ cannot
-save a page that names an attachment which does not exist.
+attachment each time; those that are not submitted are never removed. Here, an earlier attachment of
+the test is found by a marker at the end of its comment. It is used again, or its content is
+replaced. It is not removed while a page may still name it: QATrack+ cannot save a page that names a
+missing attachment.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from qatrack_aria.storage.archive import Archive
 from qatrack_aria.text import error_reason
 
 LOCK_TIMEOUT = 10.0  # s
-#: A page that was opened this long ago is not going to be submitted.
+#: A page that was opened this long ago will not be submitted.
 ABANDONED = dt.timedelta(days=30)
 REMOVED_AT_ONCE = 100
 #: Somebody may save a list and start it anew within a minute, and submit it within this time.
 REPEATED = dt.timedelta(hours=1)
 #: QATrack+ compiles the procedure of a test under this name and the test's macro name.
 PROCEDURE = "__QAT+COMP_"
-#: Comments are shown to people: the marker stands at their end.
+#: The marker is at the end of a comment, since people read comments.
 MARKER = "[qatrack_aria"
 
 
@@ -57,22 +57,22 @@ def attach(
     form : str
         A test can have one attachment of each form.
     content : Any
-        What the file is made of: if it is the same as before, by its ``repr``, nothing is written.
+        The content of the file: if its ``repr`` has not changed, nothing is written.
     name, comment : str
-        Name of the file, and what people read beside it.
+        Name of the file, and the comment beside it.
     write : callable
-        Writes the file; called only if there is something to write.
+        Writes the file; called only if the content has changed.
 
     Raises
     ------
     RequestError
-        `utils` is something else.
+        `utils` is not QATrack+'s.
     ConfigurationError
-        This is no QATrack+, or one that keeps attachments in another way.
+        This is not QATrack+, or a version that stores attachments differently.
     ArchiveError
-        The disk did not take it.
+        The file cannot be written.
     BusyError
-        Another process has been at the same attachment for too long.
+        Another process holds the same attachment for too long.
     """
     attachments = _TestAttachments(utils, form, _digest(content))
     try:
@@ -99,7 +99,7 @@ def attach(
 
 
 class _TestAttachments:
-    """The attachments of one test, as QATrack+ keeps them."""
+    """The attachments of one test in QATrack+'s database."""
 
     def __init__(self, utils: Any, form: str, content: str) -> None:
         try:
@@ -108,7 +108,7 @@ class _TestAttachments:
             self._user.pk  # noqa: B018 - a lazy user is looked up now
             started = minute(utils.meta, "work_started")
             place = [utils.unit.pk, utils.test_list.pk, _macro_name(), form]
-        except Exception as error:  # of whatever was given, or of a user whom no database gives
+        except Exception as error:  # of an invalid object, or of a lazy user whose query failed
             raise RequestError(
                 "Attach: give QATrack+'s own UTILS, as in images.attach(UTILS), in a composite "
                 f"test (of what was given: {type(error).__name__}). Nothing was attached."
@@ -127,12 +127,12 @@ class _TestAttachments:
         self._session, self._content = self.marker.split()[2:]
 
     def find(self) -> Any:
-        """Return the attachment that this test has made of this content, if any."""
+        """Return the earlier attachment of this test with this content, if any."""
         same = self._marked(content=self._content)
         return self._unsubmitted(same) or self._of_saved_session(same)
 
     def replaceable(self) -> Any:
-        """Return the attachment that this test has made of other content in this session."""
+        """Return the earlier attachment of this test with other content in this session."""
         return self._unsubmitted(self._marked(session=self._session))
 
     def new(self) -> Any:
@@ -140,7 +140,7 @@ class _TestAttachments:
         return self._model(created_by=self._user)
 
     def announce(self, attachment: Any) -> None:
-        """Name it to the browser, which submits it with the page."""
+        """Send the attachment to the browser, which submits it with the page."""
         if attachment.pk not in [given["attachment_id"] for given in self._attached]:
             self._attached.append(
                 {
@@ -158,14 +158,14 @@ class _TestAttachments:
         return ours.filter(comment__endswith=f" {content}") if content else ours
 
     def _unsubmitted(self, ours: Any) -> Any:
-        """Return one of this user's that has not been submitted."""
+        """Return an attachment of this user that was not submitted."""
         loose = _unowned(ours, self._owners).filter(created_by=self._user)
         return next((one for one in loose.order_by("-pk")[:20] if _has_file(one)), None)
 
     def _of_saved_session(self, ours: Any) -> Any:
-        """Return that of the saved session which is open for editing.
+        """Return the attachment of the saved session that is open for editing.
 
-        Saving takes all attachments from its tests and gives back those that the page names.
+        Saving detaches all attachments from its tests and attaches those that the page names.
         """
         session = saved_session(self._utils)
         if session is None or not self._is_open(session):
@@ -174,9 +174,9 @@ class _TestAttachments:
         return next((one for one in saved.order_by("-pk")[:20] if _has_file(one)), None)
 
     def _is_open(self, session: Any) -> bool:
-        """Tell whether that session is open, and not one that was started in the same minute.
+        """Return whether that session is open, and not another one started in the same minute.
 
-        In doubt there are two attachments: one that is taken from a saved session is lost to it.
+        In doubt a second attachment is made, so that a saved session never loses its own.
         """
         if minute(self._utils.meta, "work_completed") is not None:
             return True
@@ -188,7 +188,7 @@ def _unowned(attachments: Any, owners: list[str]) -> Any:
 
 
 def _has_file(attachment: Any) -> bool:
-    # Somebody may have tidied up the upload folder.
+    # Somebody may have removed files from the upload folder.
     return bool(attachment.attachment.storage.exists(attachment.attachment.name))
 
 

@@ -1,8 +1,8 @@
-"""What QATrack+ tells a composite test: who asks, for which unit and list, and as of when.
+"""Read QATrack+'s context of a composite test: the user, the unit, the list and the session time.
 
-QATrack+ computes a list's composites again whenever somebody opens it, so "the latest images" are
-those that were the latest when the session ended. Only ``UTILS.user`` and ``UTILS.unit`` are the
-server's own; all of ``META`` comes from the browser.
+QATrack+ computes a list's composites again whenever somebody opens it, so the newest images are
+those that were the newest when the session ended. Only ``UTILS.user`` and ``UTILS.unit`` come from
+the server; all of ``META`` comes from the browser.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 MAX_LENGTH = 150  # characters of a name that are kept
-#: Attribute of ``UTILS``, of which each request has one, for the time of our first call.
+#: Attribute of ``UTILS`` for the time of our first call; each web request has its own ``UTILS``.
 SINCE = "_qatrack_aria_since"
 
 
@@ -29,14 +29,14 @@ class CallContext:
     Attributes
     ----------
     user, unit, test_list : str
-        Names, empty where they are not told.
+        Names; empty where unknown.
     until : datetime.datetime, optional
-        When the work was completed, as the clocks of the clinic show it (no time zone, like
-        DICOM's times); ``None`` while it is under way. Something else that a browser posted is
-        given as it is, for the request to refuse.
+        When the work was completed, in the local time of the clinic (without a time zone, like
+        DICOM's times); ``None`` while it is under way. An invalid value that a browser posted is
+        kept as it is, so that the request refuses it.
     spent : float
-        Seconds since the first of the composites of this request asked for images: the web
-        server's time limit is one for all of them.
+        Seconds since the first composite test of this web request fetched images: all of them
+        share the web server's time limit.
     """
 
     user: str = ""
@@ -47,7 +47,7 @@ class CallContext:
 
 
 def read_context(utils: Any) -> CallContext:
-    """Read QATrack+'s ``UTILS``; attributes that another version lacks are not missed."""
+    """Read QATrack+'s ``UTILS``; attributes that a version lacks are left empty."""
     if utils is None:
         return CallContext()
     return CallContext(
@@ -60,41 +60,41 @@ def read_context(utils: Any) -> CallContext:
 
 
 def minute(meta: Any, key: str) -> dt.datetime | None:
-    """The minute that ``META`` tells for ``"work_started"`` or ``"work_completed"``.
+    """Return the minute of ``"work_started"`` or ``"work_completed"`` in ``META``.
 
-    ``None`` if it does not, or if a browser posted something that QATrack+ could not read.
+    ``None`` if it is absent, or if QATrack+ could not read what a browser posted.
     """
     value = meta.get(key) if isinstance(meta, Mapping) else None
     if not isinstance(value, dt.datetime) or value.tzinfo is None:
         return None
-    # Databases and time zones have no room at the ends of the calendar.
+    # Databases and time zones fail at the ends of the calendar.
     return value.replace(second=0, microsecond=0) if 1900 <= value.year < 9000 else None
 
 
 def clinic_time(moment: dt.datetime) -> dt.datetime:
-    """A moment as the clocks of the clinic show it, in Django's time zone."""
+    """Return a moment in the local time of the clinic, Django's time zone."""
     return timezone.localtime(moment).replace(tzinfo=None) if moment.tzinfo else moment
 
 
 def clinic_day(moment: dt.datetime) -> dt.date:
-    """The day of a moment in the clinic."""
+    """Return the day of a moment in the local time of the clinic."""
     try:
         return clinic_time(moment).date()
-    except (OverflowError, ValueError):  # at the very ends of the calendar
+    except (OverflowError, ValueError):  # at the ends of the calendar
         return moment.date()
 
 
 def saved_session(utils: Any) -> Any:
-    """The saved session that is open for editing, if there is one.
+    """Return the saved session that is open for editing, if there is one.
 
-    The page of a saved list posts when its work was completed only for users who may change that;
-    when it was started it always posts, to the minute. A list that is opened anew in the same
-    minute in which a saved one of the same unit was started is taken for that one.
+    The page of a saved list posts the end of the work only for users who may change it. It always
+    posts the start, to the minute. So a new list is mistaken for a saved one of the same unit that
+    was started in the same minute.
 
     Returns
     -------
     TestListInstance or None
-        A row of QATrack+'s.
+        The row of QATrack+.
     """
     meta = _get(utils, "meta")
     started, completed = minute(meta, "work_started"), minute(meta, "work_completed")
@@ -109,7 +109,7 @@ def saved_session(utils: Any) -> Any:
         if completed is not None:
             sessions = sessions.filter(**_within_minute("work_completed", completed))
         return sessions.order_by("work_completed").last()
-    except Exception:  # no QATrack+ here, another version of it, or whatever was given as utils
+    except Exception:  # no QATrack+ here, another version of it, or invalid utils
         return None
 
 
@@ -121,7 +121,7 @@ def _spent(utils: Any) -> float:
     since = _get(utils, SINCE)
     if isinstance(since, float):
         return time.monotonic() - since
-    with contextlib.suppress(Exception):  # whatever was given that takes no attribute
+    with contextlib.suppress(Exception):  # an object that accepts no attributes
         setattr(utils, SINCE, time.monotonic())
     return 0.0
 
@@ -134,7 +134,7 @@ def _name(utils: Any, what: str, attribute: str) -> str:
 def _get(thing: Any, attribute: str) -> Any:
     try:
         return getattr(thing, attribute, None)
-    except Exception:  # a lazy object that the database did not give
+    except Exception:  # a lazy object whose database query failed
         return None
 
 
@@ -157,7 +157,7 @@ def _end_of_minute(value: Any) -> Any:
     if not isinstance(moment, dt.datetime):
         return value
     try:
-        # QATrack+ shows and posts whole minutes: the session ended some time in that minute.
+        # QATrack+ posts whole minutes, and the session ended at some time in that minute.
         return clinic_time(moment).replace(second=59, microsecond=999999)
     except (OverflowError, ValueError):
         return value

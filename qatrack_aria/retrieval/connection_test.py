@@ -34,7 +34,7 @@ from qatrack_aria.storage.archive import Archive
 from qatrack_aria.storage.filesystem import disk_error, partial_file
 from qatrack_aria.text import plural
 
-WHO = "a check of the connection"
+WHO = "a connection test"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,12 +115,12 @@ class ConnectionTest:
         yield "association", self._association
         yield "C-ECHO", self._echo
         yield "services", self._services
-        yield "our turn", self._turn
+        yield "destination", self._hold_destination
         if transport_of(self._peer).uses_port:
-            yield "our port", self._port
+            yield "local port", self._port
         if self._patient_id is not None and self._plan is not None:
             yield "plan and images", self._find
-            yield "one image arrives", self._retrieve
+            yield "image retrieval", self._retrieve
 
     # --- before any association -----------------------------------------------------------------
 
@@ -132,7 +132,7 @@ class ConnectionTest:
             self._request = Request.parse(self._patient_id, self._plan)
             self._node.require_allowed(self._request.patient_id)
         _try_to_write(self._archive)
-        return f"{self._peer}, we are {self._peer.local_ae_title}, archive {self._archive.root}"
+        return f"{self._peer}, called as {self._peer.local_ae_title}; archive {self._archive.root}"
 
     def _name(self) -> str:
         self._addresses = resolve(self._peer, self._peer.connect_timeout)
@@ -156,7 +156,7 @@ class ConnectionTest:
             )
             if problem is not None:
                 raise problem.error(peer)
-        return "both sides shake hands"
+        return "handshake completed"
 
     # --- the association ------------------------------------------------------------------------
 
@@ -169,7 +169,7 @@ class ConnectionTest:
     def _echo(self) -> str:
         status = self._session.echo()
         if status is None:
-            return "not offered, and not needed"
+            return "not offered by the node, and not required"
         if status != 0:
             raise AssociationRejectedError(
                 f"C-ECHO: {self._peer} answers with status 0x{status:04X}: ask whoever runs it."
@@ -185,7 +185,7 @@ class ConnectionTest:
 
     # --- this machine ---------------------------------------------------------------------------
 
-    def _turn(self) -> str:
+    def _hold_destination(self) -> str:
         held = hold_destination(self._archive, self._peer, self._deadline, WHO)
         self._stack.enter_context(held)
         return "no other retrieval is under way"
@@ -209,10 +209,10 @@ class ConnectionTest:
 
     def _retrieve(self) -> str:
         if not self._images:
-            raise ImagesNotFoundError("Images: there is none to try with.")
+            raise ImagesNotFoundError("Images: none match, so none can be retrieved.")
         self._workflow.retrieve_again(self._newest())
         size = sum(self._workflow.inbox.arrived.values())
-        return f"{size / 1e6:.1f} MB came by {self._peer.retrieve_method}"
+        return f"{size / 1e6:.1f} MB received by {self._peer.retrieve_method}"
 
     def _newest(self) -> ImageRef:
         return max(self._images, key=lambda image: (str(image.acquired or ""), image.sop_uid))

@@ -1,7 +1,7 @@
-"""Procedures for composite tests, ready to paste: the one source of all that shows them.
+"""Provide procedures for composite tests, ready to paste.
 
-Test packs, ``docs/composite-tests.md`` and the admin's page of a node are made of it. The texts lie
-in the folders beside this file, one a file, and in :mod:`.catalogue` where one line is all.
+Test packs, ``docs/composite-tests.md`` and the admin's page of a node are made from them. The
+procedures are in the folder ``texts``, one per file, and in :mod:`.catalogue` if they are one line.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The packs as a node's page in the admin shows them."""
+"""Prepare the packs for a node's page in the admin."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from qatrack_aria.testpacks.tpk import as_testpack, file_name
 
 @dataclass(frozen=True)
 class Entry:
-    """A test to make by hand, and the text to paste into it, which may be empty."""
+    """A test to create by hand, and its procedure, which may be empty."""
 
     name: str
     macro: str
@@ -22,7 +22,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Section:
-    """A pack with its texts; the first composite test is in none."""
+    """A pack with its procedures; the first composite test has no pack."""
 
     name: str
     description: str
@@ -31,22 +31,22 @@ class Section:
 
     @property
     def files(self) -> list[tuple[str, str]]:
-        """Versions of QATrack+, and the names of the test packs for them."""
+        """The versions of QATrack+, each with the name of its test pack."""
         return [(version, file_name(self.pack, version)) for version in VERSIONS if self.pack]
 
 
 def sections(node: str) -> list[Section]:
-    """Write all procedures for a node.
+    """Return all procedures for a node.
 
     Parameters
     ----------
     node : str
-        Its name.
+        Name of the node.
 
     Returns
     -------
     list of Section
-        In the order of the page.
+        The sections in the order of the page.
     """
     first = Pack("", "A first composite test", "", "", (FIRST,))
     introduction = (
@@ -59,7 +59,7 @@ def sections(node: str) -> list[Section]:
 
 
 def download(file: str, node: str) -> str | None:
-    """Write the test pack of that name for a node.
+    """Return the test pack of that name for a node.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""A composite test for images that somebody has seen in the admin: patient and plan filled in."""
+"""Write a composite test that fetches the images of a patient and plan chosen in the admin."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def write_call(node: str, request: Request) -> str:
     node : str
         Name of the node.
     request : Request
-        What to ask for; what belongs to one day, such as its date and count, is left out.
+        The request; options that hold for one day only, such as its date and count, are left out.
 
     Returns
     -------
@@ -24,7 +24,7 @@ def write_call(node: str, request: Request) -> str:
     """
     presets = {preset.values: name for name, preset in IMAGE_TYPES.items()}
     image_type = presets.get(request.image_type, "\\".join(request.image_type))
-    arguments = [literal(one) for one in (node, request.patient_id, request.plan, image_type)]
+    arguments = [literal(value) for value in (node, request.patient_id, request.plan, image_type)]
     arguments.append("utils=UTILS")
     for option in OPTIONS:
         value = getattr(request, option.name)

@@ -1,4 +1,4 @@
-"""The packs: which tests there are, in which order, and what they tell people."""
+"""Define the packs: their tests, in order, with their descriptions."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def _acquired(macro: str, summary: str) -> Test:
 def _number(
     macro: str, name: str, analysis: str, key: str, description: str, formatting: str = "%.2f"
 ) -> Test:
-    """A number that the analysis has found."""
+    """Return a test for one result of the analysis."""
     line = f'result = {analysis}["{key}"]'
     return Test(macro, name, NUMBER, description, line=line, formatting=formatting)
 

@@ -1,4 +1,4 @@
-"""The documentation of the packs, in Markdown."""
+"""Write the documentation of the packs in Markdown."""
 
 from __future__ import annotations
 

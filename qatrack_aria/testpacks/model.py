@@ -1,4 +1,4 @@
-"""What a test of a test list is, and how its procedure is written for a node."""
+"""Define tests and packs, and write their procedures for a node."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 FOLDER = Path(__file__).parent / "texts"
-#: The versions of QATrack+ that texts are made for, and how the names of files tell them.
+#: The supported versions of QATrack+, with their suffixes of file names.
 VERSIONS = {"3.1.1": "qatrack31", "4.0": "qatrack40"}
 PLACEHOLDER = re.compile(r"\bNODE\b")
 
@@ -16,7 +16,7 @@ CONSTANT = "constant"
 MULTIPLE_CHOICE = "multchoice"
 NUMBER = "composite"
 TEXT = "scomposite"
-#: QATrack+'s types, and what its admin calls them.
+#: QATrack+'s types, with their labels in its admin.
 TYPES = {
     STRING: "String",
     CONSTANT: "Constant",
@@ -33,25 +33,25 @@ class Test:
     Attributes
     ----------
     macro : str
-        Macro name, by which the procedures of other tests call its value.
+        Macro name, by which the procedures of other tests use its value.
     name : str
-        What people see, with the unit.
+        The displayed name, with the unit.
     type : str
         One of `TYPES`.
     description : str
         Plain text.
     file : str
-        Where its procedure is, without the ending; empty if there is none, or only a `line`.
+        The file of its procedure, without the ending; empty if there is none, or only a `line`.
     line : str
         A procedure that is one line.
     formatting : str
-        How QATrack+ shows a number.
+        The format of a number.
     constant : float, optional
-        Value of a constant.
+        The value of a constant.
     choices : tuple of str
-        Those of a multiple choice.
+        The choices of a multiple choice test.
     shows_picture : bool
-        Whether QATrack+ shows what it attaches under the list ("Display image").
+        Whether QATrack+ shows its attachment under the list ("Display image").
     versions : tuple of str
         The versions of QATrack+ that have the test.
     """
@@ -70,7 +70,7 @@ class Test:
 
     @property
     def kind(self) -> str:
-        """Its type for people, with what else the admin asks for."""
+        """The label of its type, with the other values that the admin needs."""
         name = TYPES[self.type]
         if self.constant is not None:
             return f"{name}, {self.constant:g}"
@@ -88,7 +88,7 @@ class Test:
         version : str
             One of `VERSIONS`.
         node : str, optional
-            Name of the node that it calls; ``None`` for the default one.
+            Name of the node that it uses; ``None`` for the default one.
 
         Returns
         -------
@@ -99,7 +99,7 @@ class Test:
         return PLACEHOLDER.sub(lambda _: literal(node), text)
 
     def variants(self, node: str | None = None) -> list[tuple[str, str]]:
-        """Write the procedure for all versions, once where they agree.
+        """Write the procedure for all versions, once if it is the same for all.
 
         Returns
         -------
@@ -119,15 +119,15 @@ class Pack:
     Attributes
     ----------
     slug : str
-        Names its files.
+        The name of its files.
     name : str
-        What people see.
+        The displayed name.
     prefix : str
-        Stands before the names of its tests, which have to be unique in a QATrack+.
+        The prefix of the names of its tests, which must be unique in a QATrack+.
     description : str
         Plain text.
     tests : tuple of Test
-        In the order of the list, over all versions.
+        The tests of all versions, in the order of the list.
     """
 
     slug: str
@@ -137,7 +137,7 @@ class Pack:
     tests: tuple[Test, ...]
 
     def tests_for(self, version: str) -> tuple[Test, ...]:
-        """Those of its tests that a version of QATrack+ has."""
+        """Return the tests for a version of QATrack+."""
         return tuple(test for test in self.tests if version in test.versions)
 
 

@@ -1,6 +1,6 @@
-"""Test packs: what QATrack+'s admin imports as a test list with all of its tests.
+"""Write test packs, which QATrack+'s admin imports as a test list with all of its tests.
 
-The same pack is always the same text: no clock, no chance.
+The same pack always gives the same text: it holds no current time and no random value.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ NUMERIC = ("constant", "composite")
 
 
 def file_name(pack: Pack, version: str) -> str:
-    """Name of a pack's file."""
+    """Return the name of a pack's file."""
     return f"{pack.slug}_{VERSIONS[version]}.tpk"
 
 
@@ -33,20 +33,20 @@ def as_testpack(pack: Pack, version: str, node: str | None = None) -> str:
     pack : Pack
         The test list.
     version : str
-        The version of QATrack+ that is to import it, one of `VERSIONS`.
+        The version of QATrack+ that imports it, one of `VERSIONS`.
     node : str, optional
-        Name of the node that its tests call; ``None`` for the default one.
+        Name of the node that its tests use; ``None`` for the default one.
 
     Returns
     -------
     str
         JSON, in ASCII.
     """
-    told = "the default node" if node is None else f"node {node}"
+    node_text = "the default node" if node is None else f"node {node}"
     meta = {
         "version": version,
         "datetime": DATE,
-        "description": f"{pack.description} For QATrack+ {version} and {told}.",
+        "description": f"{pack.description} For QATrack+ {version} and {node_text}.",
         "contact": "qatrack_aria",
         "name": pack.name,
         "id": str(uuid.uuid5(uuid.NAMESPACE_OID, repr((pack.slug, version, node)))),

@@ -139,13 +139,13 @@ def test_what_is_here_already_is_said(page: Any, press: Any, of_wl: str, world: 
 def test_one_day_can_be_asked_for(page: Any, world: Any) -> None:
     asked = {"patient": PATIENT, "plan": world.wl.SOPInstanceUID}
     assert page(**asked, day=f"{YESTERDAY:%Y-%m-%d}").count('scope="rowgroup"') == 1
-    assert "lists no image of this plan on 2020-02-02" in page(**asked, day="2020-02-02")
+    assert "lists no images of this plan on 2020-02-02" in page(**asked, day="2020-02-02")
 
 
 @pytest.mark.parametrize("day", ["yesterday", "2026-02-30", "0001-01-01", "<b>"])
 def test_a_day_that_is_none_is_said_to_be_none(page: Any, world: Any, day: str) -> None:
     answer = page(patient=PATIENT, plan=world.wl.SOPInstanceUID, day=day)
-    assert "is none: give it as" in answer
+    assert "is not valid: enter it as" in answer
     assert shown(day) in answer
     assert world.aria.log == []
 
@@ -158,11 +158,11 @@ def test_periods_are_those_of_the_page_and_no_others(page: Any, world: Any, peri
 
 def test_a_plan_without_images_says_so(page: Any, world: Any) -> None:
     answer = page(patient=PATIENT, plan=world.pf.SOPInstanceUID)
-    assert "lists no image of this plan" in answer
+    assert "lists no images of this plan" in answer
 
 
 def test_a_patient_without_plans_says_so(page: Any, world: Any) -> None:
-    assert "lists no plan of patient QA_NONE" in page(patient="QA_NONE")
+    assert "lists no plans of patient QA_NONE" in page(patient="QA_NONE")
 
 
 @pytest.mark.parametrize(

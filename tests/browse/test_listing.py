@@ -9,7 +9,7 @@ import pytest
 
 from qatrack_aria import fetch_images
 from qatrack_aria.browse.groups import ImageGroup
-from qatrack_aria.browse.listing import PlanImages, plan_images, plans
+from qatrack_aria.browse.listing import PlanImages, list_plan_images, list_plans
 from qatrack_aria.errors import (
     InactiveNodeError,
     NodeUnreachableError,
@@ -31,7 +31,7 @@ HOUR = dt.timedelta(hours=1)
 
 
 def of(node: Any, one: Any, *days: Any) -> PlanImages:
-    return plan_images(node, PATIENT, str(one.SOPInstanceUID), *days)
+    return list_plan_images(node, PATIENT, str(one.SOPInstanceUID), *days)
 
 
 def rows(found: PlanImages) -> list[ImageGroup]:
@@ -59,14 +59,14 @@ def unmixed(wl: Any) -> tuple[list[Any], list[Any]]:
 
 
 def test_plans_are_listed_by_label_with_course_date_and_status(node: Any, world: Any) -> None:
-    shown = [(one.ref.label, one.ref.course, one.status) for one in plans(node, PATIENT)]
+    shown = [(one.ref.label, one.ref.course, one.status) for one in list_plans(node, PATIENT)]
     assert shown == [
         ("DAILY", "C1", "APPROVED"),
         ("DAILY", "C2", "APPROVED"),
         ("PF", "C1", "APPROVED"),
         ("WL", "C1", "APPROVED"),
     ]
-    assert {one.ref.created for one in plans(node, PATIENT)} == {NOON - 30 * DAY}
+    assert {one.ref.created for one in list_plans(node, PATIENT)} == {NOON - 30 * DAY}
 
 
 @pytest.mark.parametrize(
@@ -82,11 +82,11 @@ def test_a_node_that_does_not_tell_the_status_still_lists_the_plans(
     node: Any, serve: Any, behaviour: Any
 ) -> None:
     serve(plan("WL"), **behaviour)
-    assert [(one.ref.label, one.status) for one in plans(node, PATIENT)] == [("WL", "")]
+    assert [(one.ref.label, one.status) for one in list_plans(node, PATIENT)] == [("WL", "")]
 
 
 def test_the_list_of_plans_costs_two_queries_and_moves_nothing(node: Any, world: Any) -> None:
-    plans(node, PATIENT)
+    list_plans(node, PATIENT)
     assert [done.kind for done in world.aria.log] == ["C-FIND", "C-FIND"]
 
 
@@ -104,7 +104,7 @@ def test_what_must_not_be_asked_is_not_sent(
     node: Any, world: Any, patient: str, error: type[Exception]
 ) -> None:
     with pytest.raises(error):
-        plans(node, patient)
+        list_plans(node, patient)
     assert world.aria.log == []
 
 
@@ -113,26 +113,26 @@ def test_a_letter_that_the_node_would_take_for_a_wildcard_is_not_sent(
 ) -> None:
     node.character_set = "ISO_IR 100"
     with pytest.raises(RequestError, match="cannot be written"):
-        plans(node, "QA_山")
+        list_plans(node, "QA_山")
     assert world.aria.log == []
 
 
 def test_a_node_that_is_switched_off_is_not_asked(node: Any, world: Any) -> None:
     node.is_active = False
     with pytest.raises(InactiveNodeError):
-        plans(node, PATIENT)
+        list_plans(node, PATIENT)
     assert world.aria.log == []
 
 
 def test_a_node_that_is_down_is_named(node: Any) -> None:
     with pytest.raises(NodeUnreachableError, match="nothing answers"):
-        plans(node, PATIENT)
+        list_plans(node, PATIENT)
 
 
 def test_a_node_that_refuses_to_list_plans_is_named(node: Any, serve: Any) -> None:
     serve(plan("WL"), answer_limit=0)
     with pytest.raises(QueryError):
-        plans(node, PATIENT)
+        list_plans(node, PATIENT)
 
 
 # --- a plan's images --------------------------------------------------------------------------
@@ -157,7 +157,7 @@ def test_no_image_of_another_plan_is_listed(node: Any, world: Any) -> None:
 
 def test_a_plan_that_the_patient_does_not_have_is_none(node: Any, world: Any) -> None:
     with pytest.raises(PlanNotFoundError, match="go back"):
-        plan_images(node, PATIENT, "1.2.3.4.5")
+        list_plan_images(node, PATIENT, "1.2.3.4.5")
 
 
 def test_what_is_in_the_archive_is_known(node: Any, world: Any) -> None:
@@ -335,7 +335,7 @@ def test_an_orthanc_is_browsed_alike(node: Any, orthanc: Any) -> None:
     orthanc.set_peer("QATRACK", HOST, node.local_port)
     node.remote_port, node.remote_ae_title = orthanc.port, orthanc.ae_title
     node.save()
-    ((one),) = plans(node, PATIENT)
+    ((one),) = list_plans(node, PATIENT)
     assert one.ref.label == "WL"
     newest = rows(of(node, wl))[0]
     assert taken(node, newest) == uids(images)

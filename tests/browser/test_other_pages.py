@@ -104,7 +104,7 @@ def test_from_the_list_over_the_retrieval_to_the_images(
     assert anyone.driver.current_url.endswith(retrieval_address(fetched))
     anyone.reads(".aria-retrieval .aria-status", ["done"])
     anyone.until(lambda: len(anyone.driver.find_elements("css selector", ".aria-bar")) > 5)
-    anyone.follow("Look at the images")
+    anyone.follow("Show the images")
     anyone.reads("figcaption", exactly(8))
 
 

@@ -61,10 +61,10 @@ def test_a_node_that_works_passes_every_step(aria: Any) -> None:
         "association",
         "C-ECHO",
         "services",
-        "our turn",
-        "our port",
+        "destination",
+        "local port",
         "plan and images",
-        "one image arrives",
+        "image retrieval",
     ]
     assert "plan WL" in taken[-2]["message"]
     assert "8 images" in taken[-2]["message"]
@@ -91,7 +91,7 @@ def test_c_get_needs_no_port_of_ours(aria: Any, node: Any) -> None:
     node.save()
     code, taken = steps("aria", *WITH_IMAGES)
     assert code == 0
-    assert "our port" not in [one["step"] for one in taken]
+    assert "local port" not in [one["step"] for one in taken]
 
 
 # --- what is typed ----------------------------------------------------------------------------
@@ -106,7 +106,7 @@ def test_a_node_that_is_not_there(node: Any) -> None:
 def test_a_patient_without_a_plan(node: Any) -> None:
     code, _, err = check("aria", "--patient", PATIENT)
     assert code == 2
-    assert "together" in err
+    assert "Give both --patient and --plan" in err
 
 
 def test_no_node_at_all(db: None) -> None:
@@ -213,12 +213,12 @@ def test_another_retrieval_that_is_under_way(
     monkeypatch.setattr(lock, "FileLock", ImpatientLock)
     archive = Archive(Path(settings.QATRACK_ARIA_ARCHIVE))
     with hold_destination(archive, node.peer(), Deadline(10), "the night shift"):
-        assert "the night shift" in broken("our turn", 8, "aria")
+        assert "the night shift" in broken("destination", 8, "aria")
 
 
 def test_our_port_in_other_hands(aria: Any, node: Any) -> None:
     with socket.create_server(("127.0.0.1", node.local_port)):
-        assert "another program may use the port" in broken("our port", 9, "aria")
+        assert "another program may use the port" in broken("local port", 9, "aria")
 
 
 def test_a_plan_that_is_not_there(aria: Any) -> None:
@@ -236,5 +236,5 @@ def test_success_and_nothing_came(serve: Any) -> None:
     wl = plan()
     images = winston_lutz(wl)
     serve(wl, images, silent_losses=frozenset(uids(images)))
-    said = broken("one image arrives", 4, "aria", *WITH_IMAGES)
+    said = broken("image retrieval", 4, "aria", *WITH_IMAGES)
     assert "it knows another address or port for our AE title" in said

@@ -40,7 +40,7 @@ def test_it_prints_what_it_fetched_and_where_it_lies(images):
     lines = out.splitlines()
     assert code == 0
     assert lines[0].startswith("8 images of plan 'WL'")
-    assert lines[1] == "8 fetched now, 0 here before:"
+    assert lines[1] == "8 fetched now, 0 in the archive before:"
     assert uids(lines[2:]) == uids(images)
 
 

@@ -1,4 +1,4 @@
-"""``manage.py fetch_aria``: fetch from the command line, a cron job or a scheduled task."""
+"""Provide ``manage.py fetch_aria``, for the command line, cron jobs and scheduled tasks."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from django.core.management.base import BaseCommand, CommandParser
 
 from qatrack_aria.errors import AriaError, Outcome
 from qatrack_aria.management.exit_codes import exit_code_list, exit_on_failure
-from qatrack_aria.management.output import conversation, progress, table
+from qatrack_aria.management.output import format_table, progress, show_log
 from qatrack_aria.retrieval.options import IMAGE_TYPES, OPTIONS
 
 
 class Command(BaseCommand):
-    """Parse what was typed, call the service, show the outcome."""
+    """Parse the arguments, call the service, show the outcome."""
 
     help = f"Fetch the newest RT Images that reference a plan. Exit codes: {exit_code_list()}."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Say what can be typed."""
+        """Define the arguments."""
         parser.add_argument("node", metavar="NODE", help="name of an ARIA node in the admin")
         parser.add_argument("patient", metavar="PATIENT", help="patient ID")
         parser.add_argument("plan", metavar="PLAN", help="RT plan label (or the plan's UID)")
@@ -49,7 +49,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--contact-sheet", metavar="FILE", help="draw all images on one picture (PNG)"
         )
-        parser.add_argument("--deadline", type=float, metavar="S", help="seconds allowed in all")
+        parser.add_argument("--deadline", type=float, metavar="S", help="seconds allowed in total")
         parser.add_argument(
             "--list", action="store_true", help="show what would be fetched, move nothing"
         )
@@ -58,7 +58,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Fetch or list; a failure ends with its exit code and one line on stderr."""
         verbosity = options["verbosity"]
-        with exit_on_failure(self.stderr, verbosity), conversation(verbosity > 1, self.stderr):
+        with exit_on_failure(self.stderr, verbosity), show_log(verbosity > 1, self.stderr):
             try:
                 if options["list"]:
                     self._list(options)
@@ -91,8 +91,8 @@ class Command(BaseCommand):
                 require_folder_of(Path(target))
         if options["contact_sheet"]:
             require_libraries()
-        with progress(not options["json"] and options["verbosity"] > 0) as told:
-            images = fetch(*_named(options), **_asked(options), progress=told)
+        with progress(not options["json"] and options["verbosity"] > 0) as show_progress:
+            images = fetch(*_named(options), **_asked(options), progress=show_progress)
         if options["zip"]:
             images.zip(options["zip"])
         if options["contact_sheet"]:
@@ -116,7 +116,9 @@ class Command(BaseCommand):
             )
         elif options["verbosity"] > 0:
             self.stdout.write(images.status)
-            self.stdout.write(f"{images.moved} fetched now, {images.already_here} here before:")
+            self.stdout.write(
+                f"{images.moved} fetched now, {images.already_here} in the archive before:"
+            )
             for file in files:
                 self.stdout.write(file)
 
@@ -144,8 +146,10 @@ class Command(BaseCommand):
             )
         elif options["verbosity"] > 0:
             self.stdout.write(f"Plan {found.plan}: {len(images)} images would be fetched.")
-            cells = [[value or "not told" for value in image.values()] for image in images]
-            for line in table(("acquired", "machine", "image type", "SOP Instance UID"), cells):
+            cells = [[value or "unknown" for value in image.values()] for image in images]
+            for line in format_table(
+                ("acquired", "machine", "image type", "SOP Instance UID"), cells
+            ):
                 self.stdout.write(line)
             for remark in found.remarks:
                 self.stdout.write(remark)
@@ -170,5 +174,5 @@ def _asked(options: dict[str, Any]) -> dict[str, Any]:
 def _login() -> str:
     try:
         return getpass.getuser()
-    except (ImportError, KeyError, OSError):  # no such account, as in some containers
+    except (ImportError, KeyError, OSError):  # no such user, as in some containers
         return ""

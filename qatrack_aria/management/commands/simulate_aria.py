@@ -26,7 +26,8 @@ class Command(BaseCommand):
 
     help = (
         "Serve a simulated ARIA DB Service with the plans and images of a phantom, or with your "
-        "own DICOM files, until Ctrl-C. Without access control, so on the loopback only."
+        "own DICOM files, until Ctrl-C. It has no access control, and so listens on the loopback "
+        "only."
     )
     requires_system_checks: Any = []  # it needs neither the database nor the site's settings
 
@@ -39,7 +40,7 @@ class Command(BaseCommand):
             action="append",
             default=[],
             metavar="AE:HOST:PORT",
-            help="who may call, and where C-MOVE sends to (default QATRACK:127.0.0.1:11112)",
+            help="AE that may call, and where C-MOVE sends to (default QATRACK:127.0.0.1:11112)",
         )
         parser.add_argument("--dir", help="serve the DICOM files of this folder, and no phantom")
         parser.add_argument(
@@ -66,7 +67,7 @@ class Command(BaseCommand):
         except ValueError as error:
             raise CommandError(f"--behaviour: {error}") from None
         simulator = Simulator(
-            self._world(options["dir"], options["with_phantom"], options["small"]),
+            self._datasets(options["dir"], options["with_phantom"], options["small"]),
             ae_title=options["ae_title"],
             host=options["host"],
             port=options["port"],
@@ -99,14 +100,14 @@ class Command(BaseCommand):
 
     def wait(self) -> None:
         """Wait for Ctrl-C or SIGTERM."""
-        while not self._stop.wait(0.5):  # Windows takes notice of Ctrl-C only between waits
+        while not self._stop.wait(0.5):  # Windows handles Ctrl-C only between waits
             pass
 
-    def _world(self, folder: str | None, with_phantom: bool, small: bool) -> list[Dataset]:
-        world = _read(Path(folder)) if folder else []
+    def _datasets(self, folder: str | None, with_phantom: bool, small: bool) -> list[Dataset]:
+        datasets = _read(Path(folder)) if folder else []
         if with_phantom or not folder:
-            world += phantom.qa_history(datetime.now(), full_size=False if small else None)
-        return world
+            datasets += phantom.qa_history(datetime.now(), full_size=False if small else None)
+        return datasets
 
     def _print(self, operation: Operation) -> None:
         keys = ", ".join(
@@ -115,10 +116,10 @@ class Command(BaseCommand):
             if value and keyword != "QueryRetrieveLevel"
         )
         words = (operation.kind, operation.level, operation.peer, keys)
-        told = " ".join(word for word in words if word)
+        shown = " ".join(word for word in words if word)
         count = {"C-FIND": "found", "C-MOVE": "sent", "C-GET": "sent"}.get(operation.kind)
         answers = f" {operation.answers} {count}," if count else ""
-        self._say(f"{told}:{answers} status 0x{operation.status:04X}")
+        self._say(f"{shown}:{answers} status 0x{operation.status:04X}")
 
     def _say(self, line: str) -> None:
         self.stdout.write(line)
@@ -141,7 +142,7 @@ def _peer(text: str) -> tuple[str, tuple[str, int]]:
 
 
 def _read(folder: Path) -> list[Dataset]:
-    """Read the DICOM files of a folder and its subfolders; other files are passed over."""
+    """Read the DICOM files of a folder and its subfolders; ignore other files."""
     if not folder.is_dir():
         raise CommandError(f"--dir {folder}: no such folder")
     datasets: list[Dataset] = []

@@ -1,9 +1,9 @@
-/* A box that finds a plan in a long list, and buttons that say that they are at work. Without this
-   script all is there, and works. Old JavaScript on purpose: QATrack+ 3.1.1 meets old browsers. */
+/* A box that filters a long list of plans, and buttons that show that a request is running. The page
+   works without this script. It is old JavaScript, since QATrack+ 3.1.1 is used in old browsers. */
 (function () {
     "use strict";
 
-    var LONG = 8; // rows; fewer are seen at a glance
+    var LONG = 8; // rows; shorter lists need no filter
 
     function each(selector, act) {
         Array.prototype.forEach.call(document.querySelectorAll(selector), act);
@@ -16,15 +16,15 @@
         var paragraph = document.createElement("p");
         var label = document.createElement("label");
         var box = document.createElement("input");
-        var told = document.createElement("span");
+        var count = document.createElement("span");
         paragraph.className = "aria-filter";
         box.type = "search";
         box.id = "aria-filter";
         box.className = "vTextField";
         label.htmlFor = box.id;
         label.textContent = table.getAttribute("data-filter") + ":";
-        told.className = "help";
-        told.setAttribute("role", "status");
+        count.className = "help";
+        count.setAttribute("role", "status");
         box.addEventListener("input", function () {
             var wanted = box.value.toLowerCase();
             var shown = 0;
@@ -32,11 +32,11 @@
                 row.hidden = row.textContent.toLowerCase().indexOf(wanted) < 0;
                 shown += row.hidden ? 0 : 1;
             });
-            told.textContent = wanted ? " " + shown + " of " + rows.length : "";
+            count.textContent = wanted ? " " + shown + " of " + rows.length : "";
         });
         paragraph.appendChild(label);
         paragraph.appendChild(box);
-        paragraph.appendChild(told);
+        paragraph.appendChild(count);
         place.parentNode.insertBefore(paragraph, place);
     }
 
@@ -44,7 +44,7 @@
         if (button.tagName === "INPUT") { button.value = text; } else { button.textContent = text; }
     }
 
-    // Buttons that are at work, and what they said before.
+    // Buttons whose request is running, with their labels.
     var busy = [];
 
     function showBusy(form) {
@@ -52,7 +52,7 @@
         if (!button) { return; }
         form.addEventListener("submit", function (event) {
             if (button.getAttribute("aria-disabled") === "true") {
-                event.preventDefault(); // a second press of the same
+                event.preventDefault(); // the form was sent already
                 return;
             }
             busy.push([button, button.value || button.textContent, button.getAttribute("aria-label")]);
@@ -62,7 +62,7 @@
         });
     }
 
-    // Whoever comes back finds the page as it was left: with buttons still at work.
+    // The back button shows the page as it was left, with these buttons still disabled.
     window.addEventListener("pageshow", function () {
         busy.forEach(function (one) {
             one[0].removeAttribute("aria-disabled");

@@ -1,5 +1,5 @@
 /* Puts a "Copy" button under each text of class aria-copy. Without this script the texts can be
-   selected by hand. Old JavaScript on purpose: QATrack+ 3.1.1 meets old browsers. */
+   selected by hand. It is old JavaScript, since QATrack+ 3.1.1 is used in old browsers. */
 (function () {
     "use strict";
 
@@ -27,12 +27,12 @@
     }
 
     function copy(element, button) {
-        // Selected first: where no way of copying works, Ctrl+C is all that is left to do.
+        // Selected first, so that Ctrl+C works where copying by script does not.
         select(element);
         function oldWay() {
             say(button, copySelected() ? "Copied" : "Press Ctrl+C");
         }
-        // Browsers keep the new way from pages without HTTPS.
+        // Browsers allow this only on pages with HTTPS.
         if (navigator.clipboard && navigator.clipboard.writeText) {
             navigator.clipboard.writeText(element.textContent).then(
                 function () { say(button, "Copied"); },

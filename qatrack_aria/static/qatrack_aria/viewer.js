@@ -1,5 +1,5 @@
-/* Shows a picture in full size above the page, with the arrow keys for the others. Without this
-   script, or in a browser that knows no dialogs, a picture opens on a page of its own. */
+/* Shows a picture in full size over the page; the arrow keys show the others. Without this script,
+   or in a browser without dialogs, a picture opens on a page of its own. */
 (function () {
     "use strict";
 
@@ -16,9 +16,9 @@
         at = (place + links.length) % links.length;
         image.src = links[at].href;
         image.alt = links[at].querySelector("img").alt;
-        var told = links[at].parentNode.querySelector("figcaption").cloneNode(true);
+        var copy = links[at].parentNode.querySelector("figcaption").cloneNode(true);
         caption.textContent = "";
-        while (told.firstChild) { caption.appendChild(told.firstChild); }
+        while (copy.firstChild) { caption.appendChild(copy.firstChild); }
     }
 
     function addButton(text, act) {
@@ -53,7 +53,7 @@
     dialog.addEventListener("close", function () { links[at].focus(); });
     links.forEach(function (link, place) {
         link.addEventListener("click", function (event) {
-            // Whoever wants another tab or window gets it.
+            // These open another tab or window.
             if (event.ctrlKey || event.metaKey || event.shiftKey || event.button) { return; }
             event.preventDefault();
             show(place);
