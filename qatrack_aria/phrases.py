@@ -68,9 +68,9 @@ TEMPLATES = {
     "other_instance": _("an instance whose SOP Instance UID is not that of its C-STORE request"),
     "instance_of_other_patient": _("an instance of another patient"),
     "connection": _("a connection from {address}, which {why}"),
-    "call_while_busy": _("a call while {number} others are active"),
+    "call_while_busy": _("an association request while {number} associations are active"),
     "call": _(
-        "a call from '{calling}' to '{called}' (expected: '{expected_calling}' to "
+        "an association request from '{calling}' to '{called}' (expected: '{expected_calling}' to "
         "'{expected_called}')"
     ),
 }

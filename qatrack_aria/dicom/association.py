@@ -177,14 +177,14 @@ class Session:
         """
         if self.deadline.expired:
             what = f"did not finish within the total of {self.deadline.seconds:g} s"
-            cure = "raise the node's deadline, or ask again"
+            advice = "raise the node's deadline, or ask again"
         elif waited >= self.peer.response_timeout:
             what = f"was silent for {self.peer.response_timeout:g} s"
-            cure = "ask again; if that does not help, ask whoever runs it"
+            advice = "ask again; if that does not help, ask its administrator"
         else:
             what = "broke off the association"
-            cure = "ask again; if that does not help, ask whoever runs it to check its log"
-        return NodeUnreachableError(f"{during}: {self.peer} {what}: {cure}.")
+            advice = "ask again; if that does not help, ask its administrator to check its log"
+        return NodeUnreachableError(f"{during}: {self.peer} {what}: {advice}.")
 
     def _open(self) -> Association:
         """Associate; if the node is only too busy, try again after each pause."""
@@ -231,6 +231,7 @@ class Session:
             (evt.EVT_CONN_OPEN, lambda event: connected.append(event.address)),
         ]
         contexts, roles = self._contexts()
+        encryption = tls.client_context(self.peer.tls) if self.peer.tls else None
         if self._on_store is not None:
             handlers.append((evt.EVT_C_STORE, self._on_store))
         association = ae.associate(
@@ -241,17 +242,12 @@ class Session:
             max_pdu=MAX_PDU,
             ext_neg=roles,
             evt_handlers=handlers,
-            tls_args=self._tls_args(),
+            tls_args=encryption and (encryption, self.peer.remote_host),
         )
         pynetdicom_patches.keep_responses(association)
         if not association.is_established:
             association.kill()  # after an answer that is not DICOM the connection is still open
         return association, bool(connected)
-
-    def _tls_args(self) -> tuple[Any, str] | None:
-        if self.peer.tls is None:
-            return None
-        return tls.client_context(self.peer.tls), self.peer.remote_host
 
     def _tls_problem(self, address: str, association: Association) -> TlsProblem | None:
         """Return the TLS problem that made the association fail, if it was one."""

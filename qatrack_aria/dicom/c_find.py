@@ -100,7 +100,7 @@ def _too_many_answers(session: Session, query: Dataset) -> QueryError:
     record = QueryRecord(level, keys, MAX_ANSWERS, phrase("endless"))
     return QueryError(
         f"C-FIND: {session.peer} lists more than any query can match ({record}), so we aborted: it "
-        "may list all that it holds, whatever the keys. Whoever runs it must check its log."
+        "may list all that it holds, whatever the keys. Its administrator must check its log."
     )
 
 

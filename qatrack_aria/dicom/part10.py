@@ -22,7 +22,7 @@ UNDEFINED_LENGTH = 0xFFFFFFFF
 PIXEL_DATA_TAG = 0x7FE00010
 PIXEL_DATA = b"\xe0\x7f\x10\x00"
 #: Sequences that describe a member of staff (PS3.3 section 10.1).
-PEOPLE = {
+STAFF_SEQUENCES = {
     "ConsultingPhysicianIdentificationSequence",
     "OperatorIdentificationSequence",
     "PerformingPhysicianIdentificationSequence",
@@ -98,7 +98,7 @@ def _remove_staff(ds: Dataset) -> None:
         except Exception:  # as above; it could not be written either
             del ds[tag]
             continue
-        if element.keyword in PEOPLE:
+        if element.keyword in STAFF_SEQUENCES:
             del ds[tag]
         elif element.VR == "PN" and element.keyword != "PatientName":
             element.value = ""
@@ -179,7 +179,7 @@ def _check_rest(file: BinaryIO, ds: Dataset, at: int, end: int) -> None:
         implicit = ds.file_meta.TransferSyntaxUID.is_implicit_VR
         for element in data_element_generator(file, implicit, True):
             if not isinstance(element, RawDataElement):
-                return  # a sequence, whose length is its own
+                return  # a sequence, whose end is not known here
             if element.tag <= last:
                 break
             last, at = element.tag, element.value_tell + element.length

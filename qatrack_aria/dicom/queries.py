@@ -56,10 +56,6 @@ class QueryRefused(Exception):
         self.answers = answers
 
 
-def _unchanged(answer: Dataset) -> Dataset:
-    return answer
-
-
 class PatientQueries:
     """Sends queries for one patient to one node.
 
@@ -80,7 +76,7 @@ class PatientQueries:
         level: str,
         keys: Keys,
         returned: Sequence[str],
-        read: Callable[[Dataset], Any] = _unchanged,
+        read: Callable[[Dataset], Any] = lambda answer: answer,
     ) -> list[Any]:
         """Send one query and record it.
 
@@ -194,6 +190,6 @@ def _require_uid(uid: str | None) -> str:
     if uid is None or not valid_uid(uid):
         raise QueryError(
             f"C-FIND: the node answered with {str(uid)[:70]!r} where the UID of a study or a "
-            "series belongs: its images cannot be listed. Whoever runs the node must correct it."
+            "series belongs: its images cannot be listed. The node's administrator must correct it."
         )
     return uid

@@ -29,9 +29,9 @@ REJECTIONS = {
         "because it is not the AE title we called",
         "correct the node's remote AE title",
     ),
-    (1, 1): ("without giving a reason", "ask whoever runs it to check its association log"),
-    (2, 1): ("without giving a reason", "ask whoever runs it to check its association log"),
-    (2, 2): ("because it speaks another protocol version", "ask whoever runs it"),
+    (1, 1): ("without giving a reason", "ask its administrator to check its association log"),
+    (2, 1): ("without giving a reason", "ask its administrator to check its association log"),
+    (2, 2): ("because it speaks another protocol version", "ask its administrator"),
     (3, 1): ("because it is too busy for now", "ask again in a minute"),
     (3, 2): ("because its limit of associations is reached", "ask again in a minute"),
 }
@@ -71,9 +71,9 @@ def rejection_error(peer: Peer, association: Association) -> AriaError:
             "was only busy."
         )
     reason = answer.result_source, answer.diagnostic
-    why, cure = REJECTIONS.get(reason, ("for an unknown reason", "ask whoever runs it"))
+    why, advice = REJECTIONS.get(reason, ("for an unknown reason", "ask its administrator"))
     kind = NodeBusyError if reason in BUSY else AssociationRejectedError
     return kind(
-        f"Association: {peer} rejected our call as '{peer.local_ae_title}' {why} "
-        f"(source {reason[0]}, reason {reason[1]}): {cure}."
+        f"Association: {peer} rejected our request as '{peer.local_ae_title}' {why} "
+        f"(source {reason[0]}, reason {reason[1]}): {advice}."
     )

@@ -84,7 +84,7 @@ class Retriever:
         instances: Collection[Instance],
         whole_series: Collection[SeriesKey] = (),
     ) -> list[str]:
-        """Request instances together, then what is missing one by one; and all that once more.
+        """Request instances together, then the missing ones singly; again after each pause.
 
         An instance that does not arrive may arrive a moment later: servers are short of resources,
         or list an image before they can send it.
@@ -138,7 +138,7 @@ class Retriever:
                 keys["PatientID"] = patient_id
             for level, group in _requests(members, key in whole_series):
                 left = self.inbox.missing(group)
-                if left and not self._is_useless():
+                if left and not self._should_stop():
                     self._request(level, keys, left, uids)
 
     def _wait(self, seconds: float, uids: Sequence[str]) -> None:
@@ -155,7 +155,7 @@ class Retriever:
             return True
         return bool(self.attempts) and self.attempts[-1].status == UNKNOWN_DESTINATION
 
-    def _is_useless(self) -> bool:
+    def _should_stop(self) -> bool:
         if self._is_over():
             return True
         # Once two single images in a row have not arrived, the others will not either.

@@ -30,7 +30,7 @@ MAX_WAITING = 8
 #: Associations at a time. ARIA was seen to use one, but a node may send from several machines.
 MAX_ASSOCIATIONS = 10
 #: Seconds from the connection to the association, including a TLS handshake.
-ADMISSION = 10.0
+ASSOCIATION_TIMEOUT = 10.0
 
 
 class BoundedServer(ThreadedAssociationServer):
@@ -80,7 +80,7 @@ class BoundedServer(ThreadedAssociationServer):
             if not connection.is_associated and not connection.is_closed
         ]
         if len(waiting) >= MAX_WAITING:
-            self._disconnect(waiting[0], "kept others waiting without asking for an association")
+            self._disconnect(waiting[0], "kept others waiting without requesting an association")
         self.connections.append(
             Connection(request, pynetdicom_patches.peer_address(client_address))
         )
@@ -92,13 +92,13 @@ class BoundedServer(ThreadedAssociationServer):
             connection for connection in list(self.connections) if connection.sock is request
         )
         try:
-            if self.encryption is None or self._shake_hands(connection, self.encryption):
+            if self.encryption is None or self._handshake(connection, self.encryption):
                 super().process_request_thread(connection.sock, client_address)
         finally:
             connection.served = True
 
-    def _shake_hands(self, connection: Connection, encryption: ssl.SSLContext) -> bool:
-        connection.sock.settimeout(ADMISSION)
+    def _handshake(self, connection: Connection, encryption: ssl.SSLContext) -> bool:
+        connection.sock.settimeout(ASSOCIATION_TIMEOUT)
         try:
             sock = encryption.wrap_socket(
                 connection.sock, server_side=True, do_handshake_on_connect=False
@@ -153,7 +153,9 @@ class BoundedServer(ThreadedAssociationServer):
         ]
         if sum(size for size, _ in sizes) > MAX_UNFILED:
             size, largest = max(sizes, key=lambda pair: pair[0])
-            self._disconnect(largest, f"sent {size} bytes without an end, or without waiting")
+            self._disconnect(
+                largest, f"sent {size} bytes in one message, or without waiting for responses"
+            )
 
     def _note_message(self, event: evt.Event) -> None:
         connection = next(one for one in list(self.connections) if one.association is event.assoc)
@@ -164,7 +166,7 @@ class BoundedServer(ThreadedAssociationServer):
         try:
             run()
         except Exception as error:
-            self._disconnect(connection, f"sent what is no DICOM ({type(error).__name__})")
+            self._disconnect(connection, f"sent data that are not DICOM ({type(error).__name__})")
 
     def _run_reader(self, connection: Connection, run: Any) -> None:
         try:
@@ -184,16 +186,20 @@ class BoundedServer(ThreadedAssociationServer):
                 self.connections.remove(connection)
             elif connection.reading_ended:
                 if connection.has_sent and not connection.has_requested:
-                    self._disconnect(connection, "asked for no association, or not in DICOM")
+                    self._disconnect(connection, "did not request an association, or not in DICOM")
                 # Without a byte sent it was a test whether the port is open. A thread that began
                 # to wait after an earlier close() has to be woken.
                 connection.close()
-            elif connection.is_closed:
-                continue
-            elif not connection.is_associated and now - connection.last_message > ADMISSION:
-                self._disconnect(connection, f"asked for no association within {ADMISSION:g} s")
-            elif now - connection.last_message > self.quiet_timeout:
-                self._disconnect(connection, f"sent no whole message in {self.quiet_timeout:g} s")
+            elif not connection.is_closed:
+                self._limit_silence(connection, now - connection.last_message)
+
+    def _limit_silence(self, connection: Connection, seconds: float) -> None:
+        if not connection.is_associated and seconds > ASSOCIATION_TIMEOUT:
+            why = f"did not request an association within {ASSOCIATION_TIMEOUT:g} s"
+            self._disconnect(connection, why)
+        elif seconds > self.quiet_timeout:
+            why = f"sent no complete message within {self.quiet_timeout:g} s"
+            self._disconnect(connection, why)
 
     def shutdown(self) -> None:
         """Stop listening, and close the connections: a handshake would be waited for."""

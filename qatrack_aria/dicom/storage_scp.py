@@ -39,7 +39,7 @@ class _Server(BoundedServer):
         address = pynetdicom_patches.peer_address(client_address)
         if address in self.allowed:
             return True
-        self.connection_rejected(address, "is no address of the node")
+        self.connection_rejected(address, "is not an address of the node")
         return False
 
     def connection_rejected(self, address: str, why: str) -> None:
@@ -102,7 +102,7 @@ class StorageScp:
                 f"Receiver: our storage SCP '{self.peer.local_ae_title}' cannot listen on "
                 f"{host or 'any address'} port {self.peer.local_port} "
                 f"({error_reason(error)}): another program may use the "
-                "port, or the node's local host is no address of this machine."
+                "port, or the node's local host is not an address of this machine."
             ) from error
         self._server.inbox = self.inbox
         self._server.encryption = encryption
@@ -127,10 +127,8 @@ class StorageScp:
     def _allowed(self) -> set[str]:
         found: set[str] = set()
         for host in (self.peer.remote_host, *self.peer.extra_hosts):
-            try:
+            with contextlib.suppress(OSError, UnicodeError):
                 found.update(addresses(host, self.peer.remote_port, self.peer.connect_timeout))
-            except (OSError, UnicodeError):
-                continue
         return found
 
     def _rejected(self, event: evt.Event) -> None:

@@ -10,7 +10,7 @@ import contextlib
 import os
 import socket
 import ssl
-from typing import Callable, Iterator, NamedTuple
+from typing import Iterator, NamedTuple
 
 from qatrack_aria.dicom.peer import Peer, Tls
 from qatrack_aria.errors import ConfigurationError, TlsError
@@ -21,11 +21,11 @@ class TlsProblem(NamedTuple):
     """Why TLS failed, and what to do."""
 
     what: str
-    cure: str
+    advice: str
 
     def error(self, peer: Peer) -> TlsError:
         """Return the error to raise for a node."""
-        return TlsError(f"TLS: {peer} {self.what}: {self.cure}.")
+        return TlsError(f"TLS: {peer} {self.what}: {self.advice}.")
 
 
 def client_context(tls: Tls) -> ssl.SSLContext:
@@ -82,7 +82,8 @@ def probe(address: str, port: int, tls: Tls, host: str, seconds: float) -> TlsPr
 def explain(error: OSError, host: str = "") -> TlsProblem | None:
     """Explain an error of a handshake; ``None`` if it is not about TLS."""
     if isinstance(error, ssl.SSLCertVerificationError):
-        return _NOT_VERIFIED.get(error.verify_code, _other_reason)(host, error.verify_message)
+        what, advice = _NOT_VERIFIED.get(error.verify_code, _OTHER_REASON)
+        return TlsProblem(what.format(host=host, message=error.verify_message), advice)
     if not isinstance(error, ssl.SSLError):
         return None
     reason = error.reason or str(error)
@@ -138,41 +139,27 @@ def _reading(what: str, file: str) -> Iterator[None]:
 
 # --- messages ---------------------------------------------------------------------------------
 
-_Words = Callable[[str, str], TlsProblem]
-
-
-def _unknown_authority(host: str, message: str) -> TlsProblem:
-    return TlsProblem(
-        f"shows a certificate of an authority that is not trusted here ({message})",
-        "set the node's CA file to the certificate of the authority that issued the service's",
-    )
-
-
-def _other_host(host: str, message: str) -> TlsProblem:
-    return TlsProblem(
-        f"shows a certificate that does not name '{host}'",
-        "set the node's host to the name in its certificate, or untick its TLS host check",
-    )
-
-
-def _wrong_time(host: str, message: str) -> TlsProblem:
-    return TlsProblem(
-        f"shows a certificate that is not valid today ({message})",
-        "ask whoever runs it to renew it, and check this machine's clock",
-    )
-
-
-def _other_reason(host: str, message: str) -> TlsProblem:
-    return TlsProblem(
-        f"shows a certificate that cannot be verified ({message})", "ask whoever runs the service"
-    )
-
-
+_UNKNOWN_AUTHORITY = TlsProblem(
+    "presents a certificate of an authority that is not trusted here ({message})",
+    "set the node's CA file to the certificate of the authority that issued the service's",
+)
+_OTHER_HOST = TlsProblem(
+    "presents a certificate that does not name '{host}'",
+    "set the node's host to the name in its certificate, or untick its TLS host check",
+)
+_WRONG_TIME = TlsProblem(
+    "presents a certificate that is not valid today ({message})",
+    "ask its administrator to renew it, and check this machine's clock",
+)
+_OTHER_REASON = TlsProblem(
+    "presents a certificate that cannot be verified ({message})",
+    "ask the service's administrator",
+)
 #: By OpenSSL's X509_V_ERR_ codes.
-_NOT_VERIFIED: dict[int, _Words] = {
-    **dict.fromkeys((2, 18, 19, 20, 21), _unknown_authority),
-    **dict.fromkeys((9, 10), _wrong_time),
-    **dict.fromkeys((62, 64), _other_host),
+_NOT_VERIFIED = {
+    **dict.fromkeys((2, 18, 19, 20, 21), _UNKNOWN_AUTHORITY),
+    **dict.fromkeys((9, 10), _WRONG_TIME),
+    **dict.fromkeys((62, 64), _OTHER_HOST),
 }
 
 _NO_TLS = TlsProblem(
@@ -181,14 +168,14 @@ _NO_TLS = TlsProblem(
 )
 _NOT_ACCEPTED = TlsProblem(
     "does not accept our certificate",
-    "ask whoever runs it to trust the authority of our certificate; is ours set, and valid?",
+    "ask its administrator to trust the authority of our certificate; is ours set, and valid?",
 )
 _TOO_OLD = TlsProblem(
     "offers only TLS older than 1.2",
-    "ask whoever runs it to turn on TLS 1.2 or 1.3",
+    "ask its administrator to turn on TLS 1.2 or 1.3",
 )
 _NO_CERTIFICATE = TlsProblem(
-    "shows no certificate", "ask whoever runs it to give the service a certificate of its own"
+    "presents no certificate", "ask its administrator to give the service a certificate of its own"
 )
 #: By a part of OpenSSL's reason; the first that matches counts.
 _ALERTS = {

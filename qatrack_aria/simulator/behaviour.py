@@ -1,4 +1,4 @@
-"""How the simulated DB Service behaves: a switch for each thing reported of a real one."""
+"""The behaviour of the simulated DB Service: a switch for each one reported of a real service."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pydicom.dataset import Dataset
 
 @dataclass(frozen=True)
 class Behaviour:
-    """The switches; the defaults are an ARIA that answers relationally, with SeriesDate empty.
+    """Switches; the defaults are an ARIA that supports relational queries, with SeriesDate empty.
 
     Attributes
     ----------
@@ -19,42 +19,43 @@ class Behaviour:
         ARIA answers queries and moves without the UIDs of the levels above. False: it refuses
         them with 0xC000, as ``dcmqrscp`` does; in Patient Root the Patient ID is an upper key.
     patient_root : bool
-        Patient Root is offered beside Study Root (seen at ARIA for C-FIND). False: Study Root only.
+        Patient Root is offered beside Study Root (ARIA was seen to for C-FIND). False: Study Root
+        only.
     c_get : bool
-        C-GET is offered. Unknown of ARIA: every client that is known uses C-MOVE.
+        C-GET is offered. Whether ARIA does is unknown: all known clients use C-MOVE.
     trusted_only : bool
         ARIA associates only with its trusted application entities: here, the AE titles in `peers`.
     uid_lists : bool
-        A C-MOVE or C-GET may list several UIDs (unknown of ARIA). False: refused with 0xA900.
+        A C-MOVE or C-GET may list several UIDs (unknown for ARIA). False: refused with 0xA900.
     uid_list_success : bool
-        A list of UIDs is answered with Success, and nothing is sent.
+        A list of UIDs is answered with Success, but no image is sent.
     empty_series_date : bool
-        SeriesDate comes back empty at SERIES level, and matches nothing there.
+        SeriesDate is returned empty at SERIES level, and matches nothing there.
     ignored_keys : frozenset of str
         Keywords that do not narrow a query, although they are returned.
     refused_keys : frozenset of str
-        Keywords that, with a value, have a query refused with 0xA900.
+        Keywords that, with a value, make a query fail with 0xA900.
     empty_keys : frozenset of str
         Keywords that, with a value, make a query find nothing.
     empty_return_keys : frozenset of str
-        Keywords that make a query find nothing even as mere return keys.
+        Keywords that make a query find nothing even as return keys.
     unreturned_keys : frozenset of str
         Keywords that are never in an answer.
     exact_label_limit : int or None
-        RT Plan Labels of more characters (about twelve, says one site) are not found by exact
+        RT Plan Labels of more characters (about twelve by one site's report) are not found by exact
         match.
     exact_patient_limit : int or None
         Patient IDs of more characters (16) are not found by exact match, though by wildcard.
     answer_limit : int or None
-        A C-FIND stops after so many answers, with 0xB001.
+        A C-FIND stops after that number of answers, with 0xB001.
     find_failures : int
-        The first so many C-FINDs find nothing, whatever is there (a lock during treatment?).
+        Number of C-FINDs that find nothing at first (a lock during treatment?).
     busy_calls : int
-        The first so many calls for an association are rejected as too many for now.
+        Number of associations that are rejected as too many at first.
     unmovable : frozenset of str
         SOP or Series Instance UIDs that are listed, but whose sub-operations fail.
     silent_losses : frozenset of str
-        SOP Instance UIDs that are counted as completed, but never sent.
+        SOP Instance UIDs that are counted as completed, but not sent.
     pending_responses : bool
         C-MOVE and C-GET report their progress (optional in the standard).
     duplicates : bool
@@ -62,15 +63,15 @@ class Behaviour:
     after_final : bool
         The instances of a C-MOVE are sent only after its final response.
     extra : tuple of Dataset
-        Instances that are sent with every C-MOVE and C-GET, unasked and not counted.
+        Instances that are sent with every C-MOVE and C-GET, without request and not counted.
     on_send : callable or None
-        Gets a copy of each instance just before it is sent, and returns what is sent instead.
+        Takes a copy of each instance just before it is sent, and returns what is sent instead.
     store_ae_title : str or None
         The calling AE title of the C-STOREs; by default the simulator's own.
     abort_after : int or None
-        The association of a C-MOVE or C-GET is aborted after so many sub-operations.
+        The association of a C-MOVE or C-GET is aborted after that number of sub-operations.
     final_status : int or None
-        The final status of every C-MOVE and C-GET that was not refused, instead of the true one.
+        The final status of every C-MOVE and C-GET that was not refused, instead of the right one.
     """
 
     relational: bool = True
@@ -103,7 +104,7 @@ class Behaviour:
 
     @classmethod
     def from_options(cls, options: Iterable[str]) -> Behaviour:
-        """Read switches as they are typed on a command line.
+        """Read switches in the form of the command line.
 
         Parameters
         ----------
@@ -157,7 +158,7 @@ def _set(text: str) -> frozenset[str]:
     return frozenset(_str(text).split(","))
 
 
-# By the field's annotation. `extra` and `on_send` are for Python only.
+# By the field's annotation. `extra` and `on_send` can be set in Python only.
 _READERS: dict[str, Callable[[str], Any]] = {
     "bool": _bool,
     "int": _int,

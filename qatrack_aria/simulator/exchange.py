@@ -1,7 +1,7 @@
-"""One request of a client, and the answers to it.
+"""One request of a client, and the responses to it.
 
-A simulator has to misbehave as well, so it writes its responses itself, where pynetdicom's service
-classes let a handler choose little.
+A simulator has to misbehave as well. So it writes its responses itself: pynetdicom's service
+classes leave a handler little choice.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ PENDING = 0xFF00
 
 PATIENT_ROOT = "1.2.840.10008.5.1.4.1.2.1"
 STUDY_ROOT = "1.2.840.10008.5.1.4.1.2.2"
-"""How the SOP classes of a query model begin; .1 is FIND, .2 MOVE and .3 GET (PS3.4 C.6)."""
+"""Prefixes of the SOP classes of a query model; .1 is FIND, .2 MOVE and .3 GET (PS3.4 C.6)."""
 
 
 class Exchange:
-    """A C-FIND, C-MOVE or C-GET request, to be answered on the association it came by.
+    """A C-FIND, C-MOVE or C-GET request, to be answered on its association.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ class Exchange:
     context_id : int
         The presentation context's ID.
     send : callable
-        Sends a response primitive on the association, by the context's ID.
+        Sends a response primitive, given the association, the primitive and the context's ID.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Answer a C-FIND (PS3.4 C.4.1): which instances match, and what is told of them."""
+"""The answers to a C-FIND (PS3.4 C.4.1)."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ UNIQUE_KEYS = {
 IDENTIFIER_DOES_NOT_MATCH = 0xA900
 UNABLE_TO_PROCESS = 0xC000
 
-# In every identifier, but matched against nothing.
+# Attributes of identifiers that are not keys.
 _NOT_KEYS = frozenset({"QueryRetrieveLevel", "SpecificCharacterSet", "RetrieveAETitle"})
 
 
 def refusal(behaviour: Behaviour, patient_root: bool, identifier: Dataset) -> int | None:
-    """Return the failure status for an identifier that is not served, else None.
+    """Return the failure status for an identifier that is not supported, else None.
 
     Parameters
     ----------
     behaviour : Behaviour
-        Whether the keys of the levels above may be missing.
+        Determines whether the keys of the levels above may be missing.
     patient_root : bool
         Whether the information model is Patient Root; Study Root has no PATIENT level.
     identifier : pydicom.dataset.Dataset
@@ -55,9 +55,9 @@ def find(index: Index, behaviour: Behaviour, identifier: Dataset) -> Iterator[Da
     index : Index
         The archive.
     behaviour : Behaviour
-        Which keys are ignored, or lead to nothing.
+        Determines which keys are ignored, or find nothing.
     identifier : pydicom.dataset.Dataset
-        The query, at a level that is served.
+        The query, at a supported level.
 
     Yields
     ------

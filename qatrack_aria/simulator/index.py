@@ -1,7 +1,7 @@
-"""The instances of the simulated archive, found without looking at all of them.
+"""The index of the simulated archive: finds instances without checking all of them.
 
-A DB Service answers from a database. So that a query's cost does not grow with the years of history
-under a QA patient, instances are kept by UID, and by date within each patient and modality.
+A DB Service answers from a database. The cost of a query must not grow with the history of a QA
+patient either, so instances are indexed by UID, and by date within each patient and modality.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .matching import date_range, matches, texts
 
 DATES = ("ContentDate", "AcquisitionDate")
 
-# What every instance of a series has in common, so that one of them answers for all.
+# Attributes that all instances of a series share, so that one of them suffices.
 COMMON_TO_A_SERIES = frozenset(
     {
         "PatientID",
@@ -49,7 +49,7 @@ class _Group:
         self.example = first
         self.instances: list[Dataset] = []
         self.series: dict[str, Dataset] = {}
-        # (date, order of arrival, instance): the order settles ties, data sets cannot be compared.
+        # (date, order of arrival, instance): the order decides ties; data sets do not compare.
         self.dates: dict[str, list[tuple[str, int, Dataset]]] = {date: [] for date in DATES}
 
     def add(self, dataset: Dataset) -> None:
@@ -76,7 +76,7 @@ class _Group:
 
 
 class Index:
-    """The archive's index; adding and asking are safe from any thread."""
+    """The archive's index; safe to use from any thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -90,7 +90,7 @@ class Index:
         return len(self._instances)
 
     def add(self, datasets: Iterable[Dataset]) -> None:
-        """Add instances; one whose SOP Instance UID is there already is left out."""
+        """Add instances, except those whose SOP Instance UIDs exist already."""
         with self._lock:
             touched = set()
             for dataset in datasets:
@@ -122,7 +122,7 @@ class Index:
         ----------
         level : str
             The Query/Retrieve Level. Above IMAGE one instance of each series is enough, unless a
-            key (such as ContentDate) tells the instances of a series apart.
+            key (such as ContentDate) distinguishes the instances of a series.
         keys : mapping of str to pydicom.dataelem.DataElement
             The keys with a value, by keyword.
 

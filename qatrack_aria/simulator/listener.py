@@ -20,7 +20,7 @@ from .exchange import KINDS, PATIENT_ROOT, STUDY_ROOT, Exchange
 LOGGER = logging.getLogger(__name__)
 
 POLL_INTERVAL = 0.01  # s; stopping waits for it
-JOIN_TIMEOUT = 10  # s, far above what an aborted association needs to end
+JOIN_TIMEOUT = 10  # s; an aborted association ends much earlier
 
 # An acceptor chooses by its own order: implicit VR first, as a DB Service 16.1 was seen to choose.
 _QUERY_SYNTAXES: list[str | UID] = [ImplicitVRLittleEndian, ExplicitVRLittleEndian]
@@ -31,14 +31,14 @@ _VERIFICATION = "1.2.840.10008.1.1"
 def supported_contexts(
     patient_root: bool, c_get: bool, storage: Mapping[str, list[str | UID]]
 ) -> list[PresentationContext]:
-    """Return what the simulator supports as an acceptor.
+    """Return the presentation contexts that the simulator supports as an acceptor.
 
     Parameters
     ----------
     patient_root, c_get : bool
         Whether Patient Root and C-GET are offered.
     storage : mapping of str to list of UID
-        The transfer syntaxes of each SOP class it holds, private ones among them. With C-GET they
+        The transfer syntaxes of each SOP class in the archive, also private ones. With C-GET they
         are accepted in the reversed role only: the client is the SCP (PS3.4 C.5.3.1.1).
     """
     models = (STUDY_ROOT, PATIENT_ROOT) if patient_root else (STUDY_ROOT,)
@@ -73,12 +73,12 @@ def _prepare(listener: Listener, association: Association) -> None:
 
 
 class Listener(ThreadedAssociationServer):
-    """An association server that starts and stops at once, and whose offer may change meanwhile.
+    """An association server that starts and stops at once, with contexts that may change.
 
     Parameters
     ----------
     contexts_now : callable
-        Returns the presentation contexts to support, asked for each association.
+        Returns the presentation contexts to support; called for each association.
     serve : callable
         Answers an `Exchange`.
     """
@@ -106,22 +106,22 @@ class Listener(ThreadedAssociationServer):
         )
 
     def begin(self) -> None:
-        """Accept connections, in a thread."""
+        """Accept connections in a thread."""
         self._thread.start()
 
     def send(self, association: Association, response: Any, context_id: int) -> None:
-        """Send a response, unless its association is being aborted: it may not follow the abort."""
+        """Send a response, unless its association is being aborted: none may follow an abort."""
         with self._answering:
             if not self._ending:
                 pynetdicom_patches.send_response(association, response, context_id)
 
     def shutdown(self) -> None:
-        """Stop listening; pynetdicom's own looks for itself among those of ``AE.start_server``."""
+        """Stop listening; pynetdicom's method requires a server of ``AE.start_server``."""
         BaseServer.shutdown(self)
         self.server_close()
 
     def end(self) -> None:
-        """Abort the associations that are left, and wait for their threads."""
+        """Abort the remaining associations, and wait for their threads."""
         self._thread.join(JOIN_TIMEOUT)
         with self._answering:
             self._ending = True
@@ -133,4 +133,4 @@ class Listener(ThreadedAssociationServer):
             association.join(JOIN_TIMEOUT)
 
     def service_actions(self) -> None:
-        """Do without a full garbage collection every 60 polls."""
+        """Do nothing; pynetdicom's method runs a full garbage collection every 60 polls."""

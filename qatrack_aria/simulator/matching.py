@@ -1,4 +1,4 @@
-"""Does a stored instance match a key of a query? Attribute matching of PS3.4 C.2.2.2."""
+"""Attribute matching of instances against the keys of a query (PS3.4 C.2.2.2)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 
-# PS3.4 C.2.2.2.4: wildcards are meant in text only, never in dates, numbers or UIDs.
+# PS3.4 C.2.2.2.4: wildcards apply to text only, never to dates, numbers or UIDs.
 WILDCARD_VRS = frozenset({"AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT"})
 RANGE_VRS = frozenset({"DA", "TM", "DT"})
 NUMBER_VRS = frozenset({"DS", "IS", "FD", "FL", "SL", "SS", "UL", "US"})
@@ -26,23 +26,23 @@ def texts(element: DataElement) -> list[str]:
 
 
 def has_value(key: DataElement) -> bool:
-    """Tell whether a key narrows the query; an empty one only asks for the attribute."""
+    """Return whether a key narrows the query; an empty one only requests the attribute."""
     if key.VR == "SQ":
         return any(has_value(inner) for item in key.value for inner in item)
     return bool(texts(key))
 
 
 def is_exact(key: DataElement) -> bool:
-    """Tell whether a key is matched character for character, without wildcards."""
+    """Return whether a key is matched character for character, without wildcards."""
     return not (key.VR in WILDCARD_VRS and any("*" in text or "?" in text for text in texts(key)))
 
 
 def matches(held: DataElement | None, key: DataElement) -> bool:
     """Match one attribute of an instance against a key.
 
-    A list in a UID key is met by any of its UIDs. Any other list (ImageType) has to be met in full,
-    value by value; a single value by any value of the attribute. A sequence key is met by an item
-    that matches all keys of the key's item, as ARIA does with ReferencedRTPlanSequence.
+    A list in a UID key matches any of its UIDs. Any other list (ImageType) has to match in full,
+    value by value; a single value matches any value of the attribute. A sequence key matches an
+    item that matches all keys of the key's item, as ARIA does with ReferencedRTPlanSequence.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The log's entries: what the simulator was asked, and what came of it."""
+"""The entries of the simulator's log: requests and their results."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .matching import texts
 
 @dataclass(frozen=True)
 class Operation:
-    """One operation that is over, as the log keeps it.
+    """One operation that has ended, as recorded in the log.
 
     Attributes
     ----------
@@ -41,7 +41,7 @@ class Operation:
 
 
 def operation(exchange: Exchange, answers: int, status: int) -> Operation:
-    """Return the log's entry for a request that ended with this status."""
+    """Return the log's entry for a request that has ended."""
     identifier = exchange.identifier
     return Operation(
         exchange.kind,

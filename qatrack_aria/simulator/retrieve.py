@@ -1,4 +1,4 @@
-"""Serve a C-MOVE or C-GET (PS3.4 C.4.2 and C.4.3): what is meant, and its sub-operations."""
+"""The instances that a C-MOVE or C-GET selects, and its sub-operations (PS3.4 C.4.2 and C.4.3)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DESTINATION_UNKNOWN = 0xA801
 CLASS_NOT_OFFERED = 0xC001
 CANCELLED = 0xFE00
 
-# Statuses of a C-STORE that the receiver never saw, or never answered.
+# Statuses of a C-STORE that was not sent, or not answered.
 NO_CONTEXT = 0x0122
 NO_RESPONSE = 0x0110
 
@@ -54,12 +54,12 @@ class Progress:
 
     @property
     def done(self) -> int:
-        """How many sub-operations are over, one way or another."""
+        """The number of sub-operations that have ended."""
         return self.completed + self.failed + self.warning
 
     @property
     def final_status(self) -> int:
-        """The status of PS3.4 C.4.2.1.5; as in ARIA, 0xC001 for a class that was not offered."""
+        """The final status (PS3.4 C.4.2.1.5); as in ARIA, 0xC001 for a class not offered."""
         if NO_CONTEXT in self.statuses:
             return CLASS_NOT_OFFERED
         if self.failed == self.warning == 0:
@@ -68,7 +68,7 @@ class Progress:
 
 
 def refusal(behaviour: Behaviour, identifier: Dataset) -> int | None:
-    """Return the failure status for a retrieval that is not served, else None."""
+    """Return the failure status for a retrieval that is not supported, else None."""
     unique = UNIQUE_KEYS[str(identifier.QueryRetrieveLevel)]
     if not identifier.get(unique):
         return IDENTIFIER_DOES_NOT_MATCH
@@ -78,12 +78,12 @@ def refusal(behaviour: Behaviour, identifier: Dataset) -> int | None:
 
 
 def is_list(identifier: Dataset) -> bool:
-    """Tell whether the identifier lists several UIDs at its own level."""
+    """Return whether the identifier lists several UIDs at its own level."""
     return len(texts(identifier[UNIQUE_KEYS[str(identifier.QueryRetrieveLevel)]])) > 1
 
 
 def select(index: Index, identifier: Dataset) -> list[Dataset]:
-    """Return the instances that the unique keys mean: nothing else narrows a move."""
+    """Return the instances with these unique keys; no other key narrows a retrieval."""
     keys = {
         keyword: identifier[keyword]
         for keyword in UNIQUE_KEYS.values()
@@ -99,16 +99,16 @@ def select(index: Index, identifier: Dataset) -> list[Dataset]:
 def perform(
     exchange: Exchange, wanted: Sequence[Dataset], behaviour: Behaviour, store: Store
 ) -> tuple[int, Progress]:
-    """Carry out the sub-operations one by one, reporting each.
+    """Perform the sub-operations one by one, reporting each.
 
     Parameters
     ----------
     exchange : Exchange
-        The request, which gets the pending responses.
+        The request, for the pending responses.
     wanted : sequence of pydicom.dataset.Dataset
         The instances to send.
     behaviour : Behaviour
-        What goes wrong on the way.
+        Determines what fails.
     store : callable
         Sends one instance and returns the status of its C-STORE.
 
@@ -136,13 +136,13 @@ def perform(
 
 
 def send_all(wanted: Sequence[Dataset], behaviour: Behaviour, store: Store) -> None:
-    """Send instances whose fate is no longer reported to anybody."""
+    """Send instances without reporting the results."""
     for dataset in (*behaviour.extra, *wanted):
         _sub_operation(dataset, behaviour, store)
 
 
 def counts(progress: Progress, pending: bool = False) -> dict[str, int]:
-    """Return the counts as a response has them: what remains is told while something does."""
+    """Return the counts of a response; only a pending one has the number that remains."""
     numbers = {
         "NumberOfCompletedSuboperations": progress.completed,
         "NumberOfFailedSuboperations": progress.failed,
@@ -154,7 +154,7 @@ def counts(progress: Progress, pending: bool = False) -> dict[str, int]:
 
 
 def failed_list(progress: Progress) -> Dataset | None:
-    """Return the identifier of a final response that has failures to name."""
+    """Return the identifier of a final response, None without failures."""
     if not progress.failed_uids:
         return None
     identifier = Dataset()
@@ -165,7 +165,7 @@ def failed_list(progress: Progress) -> Dataset | None:
 def c_store(
     association: Association, dataset: Dataset, message_id: int, originator: Exchange | None
 ) -> int:
-    """Send one instance; also an association that is gone or does not fit gives a status."""
+    """Send one instance; returns a status also if the association has ended or has no context."""
     try:
         status = association.send_c_store(
             dataset,

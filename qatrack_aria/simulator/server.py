@@ -1,15 +1,13 @@
-"""The simulated DB Service itself: listens, answers, sends, and keeps a log of it."""
+"""The simulated DB Service: it answers requests, and keeps a log of them."""
 
 from __future__ import annotations
 
 import itertools
-import threading
-from typing import Any, Callable, Iterable, Mapping, Sequence
+from typing import Any, Callable, Iterable, Mapping
 
 from pydicom.dataset import Dataset
 from pynetdicom import evt
 from pynetdicom.ae import ApplicationEntity as AE
-from pynetdicom.association import Association
 from pynetdicom.presentation import PresentationContext
 
 from qatrack_aria.dicom import pynetdicom_patches
@@ -21,10 +19,8 @@ from .index import Index
 from .listener import Listener, supported_contexts
 from .matching import has_value
 from .operation import Operation, operation
+from .sender import MAXIMUM_PDU, TRANSACTION_TIMEOUT, Sender
 
-MAXIMUM_PDU = 64234  # bytes, from the association log of a DB Service 16.1
-TRANSACTION_TIMEOUT = 100  # s, ARIA's default
-RELEASE_TIMEOUT = 5  # s, before a receiver that answers nothing is left to itself
 RESPONSE_LIMIT_REACHED = 0xB001
 
 
@@ -36,7 +32,7 @@ class Simulator:
     datasets : iterable of pydicom.dataset.Dataset
         The instances it holds; each needs file meta information with its transfer syntax.
     ae_title : str
-        Its AE title, which clients have to call it by.
+        Its AE title, by which clients have to call it.
     host : str
         The address to listen on.
     port : int
@@ -51,7 +47,7 @@ class Simulator:
     Attributes
     ----------
     log : list of Operation
-        What it was asked and has sent, in the order in which it was finished.
+        The operations it has performed, in the order in which they ended.
     peers : dict
         As above; may be edited while running.
     """
@@ -77,13 +73,10 @@ class Simulator:
         self._index = Index()
         self._index.add(datasets)
         self._listener: Listener | None = None
-        self._sending: set[Association] = set()
-        self._late: list[threading.Thread] = []
-        self._stopping = False
 
     @property
     def behaviour(self) -> Behaviour:
-        """How it behaves; setting it starts the counts of what fails at first anew."""
+        """How it behaves; setting it restarts the counts of initial failures."""
         return self._behaviour
 
     @behaviour.setter
@@ -118,7 +111,7 @@ class Simulator:
         OSError
             If the address or port cannot be used.
         """
-        self._stopping = False
+        self._sender = Sender(self.ae_title, self.peers, self._record)
         ae = AE(ae_title=self.ae_title)
         ae.maximum_pdu_size = MAXIMUM_PDU
         ae.dimse_timeout = TRANSACTION_TIMEOUT
@@ -141,18 +134,14 @@ class Simulator:
         self._listener = listener
 
     def stop(self) -> None:
-        """Stop listening, abort what is under way and wait for every thread to end."""
+        """Stop listening, abort all associations, and wait for every thread to end."""
         listener, self._listener = self._listener, None
         if listener is None:
             return
-        self._stopping = True
+        self._sender.abort()
         listener.shutdown()
-        for association in list(self._sending):
-            pynetdicom_patches.abort(association)
         listener.end()
-        for thread in self._late:
-            thread.join()
-        self._late.clear()
+        self._sender.join()
 
     def _contexts(self) -> list[PresentationContext]:
         behaviour = self.behaviour
@@ -161,7 +150,7 @@ class Simulator:
         )
 
     def _check_titles(self, event: evt.Event) -> None:
-        """Reject who is not trusted, or calls somebody else, or is too many (PS3.8 9.3.4)."""
+        """Reject an untrusted or wrong AE title, or a request while too busy (PS3.8 9.3.4)."""
         association = event.assoc
         request: Any = association.requestor.primitive
         if request.called_ae_title.strip() != self.ae_title:
@@ -182,7 +171,7 @@ class Simulator:
     def _serve(self, exchange: Exchange) -> None:
         refused = find.refusal(self.behaviour, exchange.patient_root, exchange.identifier)
         if refused is not None:
-            self._finish(exchange, refused)
+            self._respond(exchange, refused)
         elif exchange.kind == "C-FIND":
             self._find(exchange)
         else:
@@ -192,9 +181,9 @@ class Simulator:
         behaviour = self.behaviour
         keys = {key.keyword for key in exchange.identifier if has_value(key)}
         if behaviour.refused_keys & keys:
-            return self._finish(exchange, find.IDENTIFIER_DOES_NOT_MATCH)
+            return self._respond(exchange, find.IDENTIFIER_DOES_NOT_MATCH)
         if next(self._failing_finds, False):
-            return self._finish(exchange, retrieve.SUCCESS)
+            return self._respond(exchange, retrieve.SUCCESS)
         sent, status = 0, retrieve.SUCCESS
         for answer in find.find(self._index, behaviour, exchange.identifier):
             if exchange.is_cancelled:
@@ -205,24 +194,24 @@ class Simulator:
                 break
             exchange.respond(PENDING, answer)
             sent += 1
-        return self._finish(exchange, status, answers=sent)
+        return self._respond(exchange, status, answers=sent)
 
     def _retrieve(self, exchange: Exchange) -> None:
         behaviour = self.behaviour
         refused = retrieve.refusal(behaviour, exchange.identifier)
         if refused is not None:
-            return self._finish(exchange, refused)
+            return self._respond(exchange, refused)
         wanted = retrieve.select(self._index, exchange.identifier)
         if behaviour.uid_list_success and retrieve.is_list(exchange.identifier):
             wanted = []
         if exchange.kind == "C-GET":
             return self._get(exchange, wanted, behaviour)
         if exchange.destination not in self.peers:
-            return self._finish(exchange, retrieve.DESTINATION_UNKNOWN)
+            return self._respond(exchange, retrieve.DESTINATION_UNKNOWN)
         return self._move(exchange, wanted, behaviour)
 
     def _get(self, exchange: Exchange, wanted: list[Dataset], behaviour: Behaviour) -> None:
-        store = self._storer(exchange.association, exchange.calling_ae_title, None)
+        store = self._sender.by_association(exchange.association, exchange.calling_ae_title, None)
         status, progress = retrieve.perform(exchange, wanted, behaviour, store)
         self._conclude(exchange, behaviour, status, progress)
 
@@ -230,103 +219,23 @@ class Simulator:
         if behaviour.after_final:
             progress = retrieve.Progress(completed=len(wanted))
             self._conclude(exchange, behaviour, retrieve.SUCCESS, progress)
-            late = threading.Thread(
-                target=self._send_late, args=(exchange, wanted, behaviour), name="late C-STOREs"
-            )
-            self._late.append(late)
-            late.start()
+            self._sender.send_late(exchange, wanted, behaviour)
             return
-        association = self._associate(exchange, wanted, behaviour)
-        try:
-            store = self._storer(association, exchange.destination, exchange)
+        with self._sender.to_destination(exchange, wanted, behaviour) as store:
             status, progress = retrieve.perform(exchange, wanted, behaviour, store)
-        finally:
-            self._release(association)
         self._conclude(exchange, behaviour, status, progress)
-
-    def _send_late(self, exchange: Exchange, wanted: list[Dataset], behaviour: Behaviour) -> None:
-        association = self._associate(exchange, wanted, behaviour)
-        try:
-            store = self._storer(association, exchange.destination, exchange)
-            retrieve.send_all(wanted, behaviour, store)
-        finally:
-            self._release(association)
-
-    def _associate(
-        self, exchange: Exchange, wanted: Sequence[Dataset], behaviour: Behaviour
-    ) -> Association | None:
-        """Associate with the destination of a C-MOVE; None if there is nothing to send."""
-        outgoing = (*behaviour.extra, *wanted)
-        if not outgoing or self._stopping:
-            return None
-        host, port = self.peers[exchange.destination]
-        ae = pynetdicom_patches.application_entity(behaviour.store_ae_title or self.ae_title, host)
-        ae.dimse_timeout = TRANSACTION_TIMEOUT
-        ae.network_timeout = TRANSACTION_TIMEOUT
-        pairs = {(str(ds.SOPClassUID), str(ds.file_meta.TransferSyntaxUID)) for ds in outgoing}
-        for sop_class, syntax in sorted(pairs):
-            ae.add_requested_context(sop_class, syntax)
-        association = ae.associate(
-            host,
-            port,
-            ae_title=exchange.destination,
-            max_pdu=MAXIMUM_PDU,
-            evt_handlers=[
-                *pynetdicom_patches.NO_DELAY,
-                (evt.EVT_CONN_OPEN, pynetdicom_patches.end_in_time),
-                (evt.EVT_CONN_OPEN, self._connected),
-            ],
-        )
-        if self._stopping:  # it may have been aborted before it was established
-            association.kill()
-        pynetdicom_patches.keep_responses(association)
-        return association
-
-    def _connected(self, event: evt.Event) -> None:
-        """Have stop() end an association also while its receiver lets it wait."""
-        pynetdicom_patches.end_waits_with_connection(event.assoc)
-        self._sending.add(event.assoc)
-        if self._stopping:
-            pynetdicom_patches.shut_down(pynetdicom_patches.socket_of(event.assoc))
-
-    def _release(self, association: Association | None) -> None:
-        if association is None:
-            return
-        self._sending.discard(association)  # first: stop() is not to abort what is being released
-        if association.is_established:
-            association.acse_timeout = RELEASE_TIMEOUT
-            association.release()
-
-    def _storer(
-        self, association: Association | None, destination: str, originator: Exchange | None
-    ) -> retrieve.Store:
-        """Return what sends one instance by this association, and logs it."""
-        message_ids = itertools.cycle(range(1, 65536))
-
-        def store(dataset: Dataset) -> int:
-            status = retrieve.NO_RESPONSE
-            if association is not None:
-                status = retrieve.c_store(association, dataset, next(message_ids), originator)
-            identifier = {
-                keyword: str(dataset.get(keyword, ""))
-                for keyword in ("SOPClassUID", "SOPInstanceUID")
-            }
-            self._record(Operation("C-STORE", "", identifier, 1, status, destination))
-            return status
-
-        return store
 
     def _conclude(
         self, exchange: Exchange, behaviour: Behaviour, status: int, progress: retrieve.Progress
     ) -> None:
-        """End a retrieval: with its final response, or by aborting."""
+        """End a retrieval with its final response, or by aborting."""
         if behaviour.abort_after is not None and status == PENDING:
             self._record(operation(exchange, progress.completed, status))
             exchange.association.abort()
             return
         if behaviour.final_status is not None:
             status = behaviour.final_status
-        self._finish(
+        self._respond(
             exchange,
             status,
             retrieve.failed_list(progress),
@@ -334,7 +243,7 @@ class Simulator:
             **retrieve.counts(progress, pending=status == retrieve.CANCELLED),
         )
 
-    def _finish(
+    def _respond(
         self,
         exchange: Exchange,
         status: int,
@@ -342,7 +251,7 @@ class Simulator:
         answers: int = 0,
         **counts: int,
     ) -> None:
-        # Logged first: who has the final response can look it up in the log.
+        # Logged first: a client that has the final response can rely on the log.
         self._record(operation(exchange, answers, status))
         exchange.respond(status, identifier, **counts)
 

@@ -28,7 +28,6 @@ import contextlib
 import functools
 import hashlib
 import os
-import time
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -44,6 +43,7 @@ from qatrack_aria.errors import ArchiveError
 from qatrack_aria.phrases import phrase
 from qatrack_aria.storage.filesystem import (
     disk_error,
+    entries_older_than,
     make_private_folder,
     move_into_place,
     partial_file,
@@ -83,7 +83,8 @@ class Archive:
         make_private_folder(root, parents=True)
         for folder in (self.instances, self.incoming, self.sets, self.locks, self.answers):
             make_private_folder(folder)
-        self._remove_abandoned()
+        for abandoned in entries_older_than(self.incoming, ABANDONED):
+            remove_file(abandoned)
 
     def path(self, sop_uid: str) -> Path:
         """Return the path of the instance with that SOP Instance UID, whether it exists or not.
@@ -161,14 +162,6 @@ class Archive:
                 return PendingFile(header, file, partial, path, stack.pop_all())
         except OSError as error:
             raise disk_error("write", path, error) from error
-
-    def _remove_abandoned(self) -> None:
-        limit = time.time() - ABANDONED
-        with contextlib.suppress(OSError):  # a failure here must not fail a fetch
-            for path in list(self.incoming.iterdir()):
-                with contextlib.suppress(OSError):  # another process has removed it
-                    if path.stat().st_mtime < limit:
-                        remove_file(path)
 
 
 class PendingFile:

@@ -7,6 +7,7 @@ import errno
 import os
 import stat
 import tempfile
+import time
 from pathlib import Path
 from typing import Iterator
 
@@ -16,7 +17,7 @@ from qatrack_aria.text import error_reason
 PRIVATE = 0o700
 
 #: What to do about an error of the system.
-CURES = {
+ADVICE = {
     errno.ENOSPC: "free some space on that disk",
     errno.EDQUOT: "raise the quota or free some space",
     errno.EFBIG: "raise the web server's limit for the size of a file (ulimit -f)",
@@ -24,7 +25,7 @@ CURES = {
     errno.EIO: "that disk is failing: have it checked",
     errno.ENOENT: "something has cleared that folder: find out what it is, and ask again",
 }
-OTHER_CURE = "check that folder, or choose another one by QATRACK_ARIA_ARCHIVE"
+OTHER_ADVICE = "check that folder, or choose another one by QATRACK_ARIA_ARCHIVE"
 
 
 def make_private_folder(folder: Path, parents: bool = False) -> None:
@@ -58,10 +59,26 @@ def partial_file(folder: Path) -> Iterator[Path]:
 def disk_error(doing: str, path: Path, error: Exception) -> ArchiveError:
     """Return the error for `error`, which the system raised when `doing` something with `path`."""
     if isinstance(error, PermissionError):
-        cure = f"let the account that runs QATrack+ write there{_owner(path)}"
+        advice = f"let the account that runs QATrack+ write there{_owner(path)}"
     else:
-        cure = CURES.get(getattr(error, "errno", None) or 0, OTHER_CURE)
-    return ArchiveError(f"Archive: cannot {doing} {path} ({error_reason(error)}): {cure}.")
+        advice = ADVICE.get(getattr(error, "errno", None) or 0, OTHER_ADVICE)
+    return ArchiveError(f"Archive: cannot {doing} {path} ({error_reason(error)}): {advice}.")
+
+
+def entries_older_than(folder: Path, seconds: float) -> list[Path]:
+    """Return the entries of a folder that were modified longer ago than that.
+
+    Entries that another process removes meanwhile are left out. A folder that cannot be read has
+    none: a failure to tidy up must not fail a fetch.
+    """
+    limit = time.time() - seconds
+    old = []
+    with contextlib.suppress(OSError):
+        for path in list(folder.iterdir()):
+            with contextlib.suppress(OSError):
+                if path.stat().st_mtime < limit:
+                    old.append(path)
+    return old
 
 
 def remove_file(path: Path) -> None:

@@ -18,7 +18,12 @@ from typing import Sequence
 
 from qatrack_aria.dicom.attributes import ImageRef
 from qatrack_aria.storage.archive import READ_ONLY, Archive
-from qatrack_aria.storage.filesystem import disk_error, make_private_folder, remove_file
+from qatrack_aria.storage.filesystem import (
+    disk_error,
+    entries_older_than,
+    make_private_folder,
+    remove_file,
+)
 
 #: Name of a set's folder: its date and time, and a random part.
 NAME = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{8}")
@@ -56,28 +61,19 @@ def lay_out(
 
 
 def prune(archive: Archive, days: int) -> int:
-    """Remove the folders of sets that are more than so many days old.
+    """Remove the folders of sets that are older than `days` days.
 
     Returns
     -------
     int
         The number of removed folders; the images stay in the archive.
     """
-    limit = time.time() - days * 86400
     removed = 0
-    for folder in _entries(archive.sets):
+    for folder in entries_older_than(archive.sets, days * 86400):
         with contextlib.suppress(OSError):
-            if folder.stat().st_mtime < limit:
-                remove_set(folder)
-                removed += not folder.exists()
+            remove_set(folder)
+            removed += not folder.exists()
     return removed
-
-
-def _entries(folder: Path) -> list[Path]:
-    try:
-        return list(folder.iterdir())
-    except OSError:  # a failure here must not fail a fetch
-        return []
 
 
 def remove_set(folder: Path) -> None:

@@ -124,9 +124,9 @@ class ReadingsNoted(Dataset):
 
     tags: set[Any]
 
-    def get_item(self, key: Any, *args: Any) -> Any:
+    def get_item(self, key: Any, **options: Any) -> Any:
         self.tags.add(Tag(key))
-        return super().get_item(key, *args)
+        return super().get_item(key, **options)
 
     def get(self, key: Any, default: Any = None) -> Any:
         self.tags.add(Tag(key))

@@ -135,7 +135,7 @@ def test_an_instance_without_an_end_is_cut_off(port, limit, control):
         if control == wire.DATA:
             sock.sendall(wire.c_store_rq(RT_IMAGE, "1.2.3"))
         assert is_cut_off(sock, repeat(wire.p_data(control, bytes(16000)), 1000))
-    assert "without an end" in port.inbox.refused[0]
+    assert "without waiting for responses" in port.inbox.refused[0]
 
 
 def test_images_sent_without_waiting_for_answers_are_not_piled_up(port, limit):
@@ -149,7 +149,7 @@ def test_images_sent_without_waiting_for_answers_are_not_piled_up(port, limit):
     with associated(port) as sock:
         assert is_cut_off(sock, repeat(message, 1000))
         busy.set()
-    assert "without an end" in port.inbox.refused[0]
+    assert "without waiting for responses" in port.inbox.refused[0]
 
 
 def test_the_one_that_sends_too_much_is_cut_off_and_not_the_next_to_send(port, limit):
@@ -170,18 +170,18 @@ def test_the_one_that_sends_too_much_is_cut_off_and_not_the_next_to_send(port, l
 
 @pytest.mark.parametrize("sent", [b"", wire.associate_rq(RT_IMAGE)[:40]], ids=["silent", "half"])
 def test_who_asks_for_no_association_is_cut_off(port, limit, sent):
-    limit(ADMISSION=0.2)
+    limit(ASSOCIATION_TIMEOUT=0.2)
     with port.connect() as sock:
         with suppress(ConnectionError):  # it may be over already
             sock.sendall(sent)
         assert answers(sock) == b""
     assert port.inbox.refused == [
-        "a connection from 127.0.0.1, which asked for no association within 0.2 s"
+        "a connection from 127.0.0.1, which did not request an association within 0.2 s"
     ]
 
 
 def test_bytes_that_trickle_do_not_keep_a_connection_open(port, limit):
-    limit(ADMISSION=0.5)
+    limit(ASSOCIATION_TIMEOUT=0.5)
     with port.connect() as sock:
         request = wire.associate_rq(RT_IMAGE)
         assert is_cut_off(sock, (request[at : at + 1] for at in range(len(request))), pause=0.02)
@@ -193,7 +193,7 @@ def test_an_association_in_which_no_image_comes_to_its_end_is_cut_off(tmp_path):
         port.set_quiet_timeout(0.5)
         sock.sendall(wire.c_store_rq(RT_IMAGE, "1.2.3"))
         assert is_cut_off(sock, repeat(wire.p_data(wire.DATA, b"\0"), 500), pause=0.02)
-    assert "sent no whole message in 0.5 s" in port.inbox.refused[0]
+    assert "sent no complete message within 0.5 s" in port.inbox.refused[0]
 
 
 def test_an_association_that_falls_silent_is_cut_off_and_noted(tmp_path):
@@ -201,7 +201,7 @@ def test_an_association_that_falls_silent_is_cut_off_and_noted(tmp_path):
         port.set_quiet_timeout(0.3)
         assert last_pdu(answers(sock)) == A_ABORT
     assert port.inbox.refused == [
-        "a connection from 127.0.0.1, which sent no whole message in 0.3 s"
+        "a connection from 127.0.0.1, which sent no complete message within 0.3 s"
     ]
 
 
@@ -229,7 +229,7 @@ def test_who_hangs_up_after_a_few_bytes_is_noted(port, hang_up):
         hang_up(sock)
     assert until(lambda: port.inbox.refused)
     assert port.inbox.refused == [
-        "a connection from 127.0.0.1, which asked for no association, or not in DICOM"
+        "a connection from 127.0.0.1, which did not request an association, or not in DICOM"
     ]
 
 
@@ -267,7 +267,7 @@ def test_more_associations_than_allowed_are_rejected(port, limit):
         with port.connect() as sock:
             sock.sendall(wire.associate_rq(RT_IMAGE))
             assert not is_accepted(sock)
-    assert port.inbox.refused == ["a call while 10 others are active"]
+    assert port.inbox.refused == ["an association request while 10 associations are active"]
 
 
 def test_refusals_without_number_are_all_counted_and_not_all_remembered(port):

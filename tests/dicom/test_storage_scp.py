@@ -248,7 +248,7 @@ def test_a_connection_from_another_address_is_closed(peer, inbox):
     with StorageScp(peer, inbox):
         association = associate(peer, image(), source="127.0.0.5")
         assert not association.is_established
-    assert inbox.refused == ["a connection from 127.0.0.5, which is no address of the node"]
+    assert inbox.refused == ["a connection from 127.0.0.5, which is not an address of the node"]
 
 
 def test_a_class_that_is_not_offered_is_not_accepted(peer, inbox):
@@ -305,7 +305,7 @@ def test_a_port_in_use_is_named(peer, inbox):
 
 def test_an_address_that_is_not_this_machines_is_named(peer, inbox):
     peer = dataclasses.replace(peer, local_host="192.0.2.1")
-    with pytest.raises(ReceiverError, match="no address of this machine"):
+    with pytest.raises(ReceiverError, match="not an address of this machine"):
         StorageScp(peer, inbox).__enter__()
 
 

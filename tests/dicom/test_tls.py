@@ -163,7 +163,7 @@ def _shows(listen: Any, context: ssl.SSLContext) -> None:
     listen(lambda connection: context.wrap_socket(connection, server_side=True).close())
 
 
-def test_a_service_of_an_unknown_authority_is_not_believed(
+def test_a_service_of_an_unknown_authority_is_not_trusted(
     listen: Any, tmp_path: Any, papers: Papers
 ) -> None:
     _shows(listen, Papers(tmp_path).server("stranger"))
@@ -171,7 +171,7 @@ def test_a_service_of_an_unknown_authority_is_not_believed(
         fetch()
 
 
-def test_a_certificate_for_another_host_is_not_believed(listen: Any, papers: Papers) -> None:
+def test_a_certificate_for_another_host_is_not_trusted(listen: Any, papers: Papers) -> None:
     _shows(listen, papers.server("elsewhere", host="aria.example.org"))
     with pytest.raises(TlsError, match=r"does not name '127\.0\.0\.1'"):
         fetch()
@@ -184,7 +184,7 @@ def test_the_host_check_can_be_left_out(listen: Any, papers: Papers, encrypted: 
         fetch()
 
 
-def test_an_expired_certificate_is_not_believed(listen: Any, papers: Papers) -> None:
+def test_an_expired_certificate_is_not_trusted(listen: Any, papers: Papers) -> None:
     _shows(listen, papers.server("expired", not_after=YESTERDAY))
     with pytest.raises(TlsError, match=r"not valid today .*expired"):
         fetch()
@@ -205,7 +205,7 @@ def test_a_service_that_wants_tls_is_a_guess_where_the_node_has_none(
         fetch()
 
 
-def test_a_service_that_does_not_believe_our_certificate_is_named(
+def test_a_service_that_does_not_trust_our_certificate_is_named(
     orthanc_tls: Orthanc, encrypted: Any, tmp_path: Any
 ) -> None:
     encrypted.tls_certificate_file, encrypted.tls_key_file = Papers(tmp_path).issue("stranger")
@@ -278,7 +278,7 @@ def test_a_caller_without_a_certificate_is_turned_away(
     context = ssl.create_default_context(cafile=papers.ca_file)
     _call(node, lambda plain: context.wrap_socket(plain, server_hostname="127.0.0.1"))
     (reason,) = turned_away(inbox)
-    assert "shows no certificate" in reason
+    assert "presents no certificate" in reason
 
 
 def test_a_caller_of_an_unknown_authority_is_turned_away(

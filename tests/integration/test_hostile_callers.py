@@ -80,7 +80,7 @@ def test_the_images_come_complete_through_160_other_connections(serve: Any, torm
 def test_each_of_them_is_told_or_gone_and_leaves_nothing(
     port: Port, limit: Callable[..., None], name: str
 ) -> None:
-    limit(ADMISSION=0.3)
+    limit(ASSOCIATION_TIMEOUT=0.3)
     with port.connect() as sock:
         with suppress(ConnectionError):  # it may be over already
             sock.sendall(TORMENTS[name])

@@ -229,7 +229,7 @@ def test_images_that_go_to_another_address_than_ours(serve):
 def test_images_sent_under_an_ae_title_that_is_not_the_nodes_are_turned_away(serve):
     wl = plan()
     serve(wl, winston_lutz(wl), store_ae_title="SOMEONE")
-    with pytest.raises(IncompleteRetrievalError, match="a call from 'SOMEONE' to 'QATRACK'"):
+    with pytest.raises(IncompleteRetrievalError, match="request from 'SOMEONE' to 'QATRACK'"):
         fetch_images("aria", PATIENT, "WL")
 
 

@@ -102,5 +102,5 @@ def test_an_image_sent_without_a_certificate_is_not_taken(
     send: Any, port: Port, papers: Papers, expected: Any
 ) -> None:
     assert not send("+tla", "-ic", "+cf", papers.ca_file)
-    assert "shows no certificate" in turned_away(port)
+    assert "presents no certificate" in turned_away(port)
     assert port.archive.header(expected.SOPInstanceUID, PATIENT) is None

@@ -1,7 +1,7 @@
-"""A phantom: makes the RT Plans and RT Images that the QA of a linac leaves in ARIA.
+"""A phantom: makes the RT Plans and RT Images that the QA of a linac creates in ARIA.
 
-The headers imitate three generations of Varian imagers: what is noisy, late, empty or absent there
-is so here.
+The headers imitate three generations of Varian imagers, with their noisy, late, empty and absent
+values.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Draw the 16 bit pixels of an RT Image: fields with a penumbra, and metal balls in them.
 
-Pure Python, so that no numpy is needed: the rows of such an image differ only in a penumbra, and
-are drawn once for each distinct one; the balls are then put into small windows. All is analytic: a
-position that is a fraction of a pixel stays that fraction.
+Pure Python, so that numpy is not needed: each distinct row is drawn once, then the balls in small
+windows. All profiles are analytic, so positions are exact to a fraction of a pixel.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ class Ball:
     depth: float = 0.4
 
 
-# A session repeats the same few pictures; whole imagers take 3 MB each.
+# A session repeats the same few pictures; each takes 3 MB in full size.
 @functools.lru_cache(maxsize=32)
 def draw(
     rows: int,
@@ -60,9 +59,9 @@ def draw(
     pixel : float
         The size of a pixel in mm, at the isocentre.
     fields : tuple of Field
-        What is irradiated; overlapping fields add up.
+        The irradiated fields; overlapping ones add up.
     balls : tuple of Ball
-        What stands in the beam.
+        The balls in the beam.
     peak : int
         The pixel value of an open field of level 1, above a background of 1000.
 
@@ -72,9 +71,8 @@ def draw(
         ``rows * columns`` unsigned 16 bit values, little endian.
     """
     xs = [(column - (columns - 1) / 2) * pixel for column in range(columns)]
-    ys = [
-        ((rows - 1) / 2 - row) * pixel for row in range(rows)
-    ]  # the first row is nearest the gantry
+    # The first row is nearest the gantry.
+    ys = [((rows - 1) / 2 - row) * pixel for row in range(rows)]
     profiles = [[field.level * _profile(x - field.x, field.width) for x in xs] for field in fields]
     drawn: dict[tuple[float, ...], array[int]] = {}
     pixels = array("H")
@@ -91,7 +89,7 @@ def draw(
 
 
 def _profile(distance: float, size: float) -> float:
-    """The dose across a field of this size, 0 to 1, at a distance from its centre."""
+    """Return the dose, 0 to 1, at a distance from the centre of a field of this size."""
     scale = PENUMBRA * math.sqrt(2)
     return 0.5 * (math.erf((distance + size / 2) / scale) - math.erf((distance - size / 2) / scale))
 
@@ -112,7 +110,7 @@ def _row(
 def _shade(
     pixels: array[int], columns: int, xs: Sequence[float], ys: Sequence[float], ball: Ball
 ) -> None:
-    """Weaken what lies behind the ball, in the small window that it covers."""
+    """Attenuate the beam behind the ball, in the small window that it covers."""
     radius = ball.diameter / 2
     reach = radius + 4 * BALL_BLUR
     window = [column for column, x in enumerate(xs) if abs(x - ball.x) <= reach]

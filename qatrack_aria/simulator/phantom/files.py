@@ -1,4 +1,4 @@
-"""The DICOM file around a phantom's data set, the same in pydicom 2.4 and 3."""
+"""DICOM files of a phantom's data sets, the same with pydicom 2.4 and 3."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The world of the demo: four QA patients with their plans and some weeks of images."""
+"""The history of the demo: four QA patients with their plans and some weeks of images."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ def qa_history(now: datetime, full_size: bool | None = None) -> list[Dataset]:
     Parameters
     ----------
     now : datetime.datetime
-        The newest images were taken on this day, about an hour earlier.
+        The newest images are from this day, about an hour earlier.
     full_size : bool, optional
-        Full matrices or 64 x 64; by default full where pylinac is installed.
+        Whether to fill full matrices or 64 x 64 pixels; by default full if pylinac is installed.
 
     Returns
     -------
@@ -36,7 +36,7 @@ def qa_history(now: datetime, full_size: bool | None = None) -> list[Dataset]:
 
 
 def _day(now: datetime, days_ago: int, minutes: int = 0) -> datetime:
-    """The time of a QA session: about an hour ago, but never before midnight, some days earlier."""
+    """Return the time of a QA session: some days and an hour ago, but not before midnight."""
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     newest = max(now - timedelta(minutes=60 - minutes), midnight).replace(microsecond=0)
     return newest - timedelta(days=days_ago)
@@ -49,7 +49,7 @@ def _truebeam(now: datetime, full_size: bool | None) -> list[Dataset]:
         plan("QA_TB1", "DAILY", course="C1", created=planned),
         plan("QA_TB1", "DAILY", course="C2", created=planned + timedelta(days=7)),
     ]
-    world = [wl, pf, pd, *daily]
+    datasets = [wl, pf, pd, *daily]
     for days_ago, drift in ((28, 0.0), (7, 0.05), (1, 0.1), (0, 0.15)):
         images = winston_lutz(
             wl,
@@ -59,14 +59,14 @@ def _truebeam(now: datetime, full_size: bool | None) -> list[Dataset]:
             exported=now,
         )
         setup = kv(wl, _day(now, days_ago, 6), full_size, like=images[0], exported=now)
-        world += [*images, *setup]
+        datasets += [*images, *setup]
     for days_ago in (28, 0):
-        world += picket_fence(pf, _day(now, days_ago, 10), full_size, exported=now)
+        datasets += picket_fence(pf, _day(now, days_ago, 10), full_size, exported=now)
     for days_ago in (14, 0):
-        world += portal_dose(pd, _day(now, days_ago, 15), full_size, exported=now)
+        datasets += portal_dose(pd, _day(now, days_ago, 15), full_size, exported=now)
     for days_ago, same_label in zip((3, 2), daily):
-        world += picket_fence(same_label, _day(now, days_ago, 20), full_size, exported=now)
-    return world
+        datasets += picket_fence(same_label, _day(now, days_ago, 20), full_size, exported=now)
+    return datasets
 
 
 def _halcyon(now: datetime, full_size: bool | None) -> list[Dataset]:

@@ -1,4 +1,4 @@
-"""The imagers of three generations of linac, and what each leaves out of its headers."""
+"""The imagers of three generations of linac, and the attributes that each does not write."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Imager:
-    """A linac's MV imager.
+    """A linac's imager.
 
     Attributes
     ----------
@@ -20,7 +20,7 @@ class Imager:
     sid : float
         (3002,0026) RT Image SID in mm.
     serial_number : str or None
-        (0018,1000) Device Serial Number, where the imager gives one.
+        (0018,1000) Device Serial Number, if the imager writes one.
     absent, empty : tuple of str
         Keywords that its images do not have, or have without a value.
     """

@@ -12,10 +12,10 @@ from pydicom.uid import RTPlanStorage, generate_uid
 from .files import as_file
 
 HALCYON_PLAN = "1.2.246.352.70.1.70"
-"""The private SOP class in which ARIA keeps the plans of a Halcyon."""
+"""The private SOP class of a Halcyon's plans in ARIA."""
 
 OPERATOR = "FAKE_STAFF_LOGIN"
-"""The Operators' Name in every phantom: whoever finds it in a log or a summary has found a leak."""
+"""The Operators' Name in every phantom: in a log or a summary it shows a leak of staff's names."""
 
 BEAMS = ("G0", "G90", "G180", "G270", "C90", "C270", "T90", "T270")
 
@@ -40,9 +40,9 @@ def plan(
     label : str
         (300A,0002) RT Plan Label.
     course : str
-        The Eclipse course, which ARIA gives as (0020,0010) Study ID.
+        The Eclipse course, which ARIA returns as (0020,0010) Study ID.
     created : datetime.datetime
-        When the plan was made; its study begins then.
+        Date and time of the plan and of its study.
     machine : str
         (300A,00B2) Treatment Machine Name of every beam.
     sop_class : str
