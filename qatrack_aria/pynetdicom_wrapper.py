@@ -29,6 +29,22 @@ class AEConfig:
     port: int
 
 
+def _side(side: str) -> Any:
+    """Return a property for the settings of one side, by default those of the default node."""
+
+    def read(wrapper: PynetdicomWrapper) -> Any:
+        if side not in wrapper._confs:
+            node = AriaNode.objects.named()
+            fields = (f"{side}_{name}" for name in ("ae_title", "host", "port"))
+            wrapper._confs[side] = AEConfig(*(getattr(node, field) for field in fields))
+        return wrapper._confs[side]
+
+    def write(wrapper: PynetdicomWrapper, conf: Any) -> None:
+        wrapper._confs[side] = conf
+
+    return property(read, write)
+
+
 def _part(side: str, name: str) -> Any:
     """Return a property for an attribute of the class's first versions, such as ``remote_aet``."""
 
@@ -62,37 +78,14 @@ class PynetdicomWrapper:
         self._confs: dict[str, Any] = {}
         self._uids: tuple[str, str] | None = None
 
+    local_conf = _side("local")
+    remote_conf = _side("remote")
     local_aet = _part("local_conf", "aet")
     local_ip = _part("local_conf", "ip")
     local_port = _part("local_conf", "port")
     remote_aet = _part("remote_conf", "aet")
     remote_ip = _part("remote_conf", "ip")
     remote_port = _part("remote_conf", "port")
-
-    @property
-    def local_conf(self) -> Any:
-        """AE title, host and port of this application."""
-        if "local" not in self._confs:
-            node = AriaNode.objects.named()
-            self._confs["local"] = AEConfig(node.local_ae_title, node.local_host, node.local_port)
-        return self._confs["local"]
-
-    @local_conf.setter
-    def local_conf(self, conf: Any) -> None:
-        self._confs["local"] = conf
-
-    @property
-    def remote_conf(self) -> Any:
-        """AE title, host and port of ARIA."""
-        if "remote" not in self._confs:
-            node = AriaNode.objects.named()
-            title, host, port = node.remote_ae_title, node.remote_host, node.remote_port
-            self._confs["remote"] = AEConfig(title, host, port)
-        return self._confs["remote"]
-
-    @remote_conf.setter
-    def remote_conf(self, conf: Any) -> None:
-        self._confs["remote"] = conf
 
     @property
     def plan_uid(self) -> str:

@@ -139,8 +139,8 @@ def _folder(row: Retrieval) -> Path:
     named = set_folder.NAME.fullmatch(folder.name) is not None
     if not named or folder.is_symlink() or folder.parent.resolve() != sets.resolve():
         raise ArchiveError(
-            f"Archive: the folder that this retrieval names is no set in {sets}: was the archive "
-            "moved? Fetch the images once more."
+            f"Archive: the folder that this retrieval names is not an image set in {sets}: was the "
+            "archive moved? Fetch the images again."
         )
     return folder
 

@@ -123,12 +123,12 @@ def name_plan(
     dict or None
         ``plan`` and perhaps ``course`` of a request; ``None`` if no request can name it.
     """
-    ways: list[dict[str, Any]] = [{"plan": plan.sop_uid}]
+    names: list[dict[str, Any]] = []
     if plan.label:
-        ways.insert(0, {"plan": plan.label})
+        names.append({"plan": plan.label})
         if plan.course:
-            ways.insert(1, {"plan": plan.label, "course": plan.course})
-    for plan_name in ways:
+            names.append({"plan": plan.label, "course": plan.course})
+    for plan_name in [*names, {"plan": plan.sop_uid}]:
         try:
             request = Request.parse(patient_id, **plan_name)
             node.require_writable("plan label", request.plan)
@@ -199,30 +199,31 @@ def composite_codes(
     node: str,
 ) -> list[CompositeCode]:
     """Write the composite tests that fetch the newest images, one for each image type."""
+    if plan_name is None or not images:
+        return []
     uids = frozenset([plan.sop_uid])
-    listed_types = sorted({image.image_type for image in images if image.image_type})
-    types = listed_types or ([IMAGE_TYPES["portal"].values] if images else [])
+    types = {image.image_type for image in images if image.image_type}
     written = []
-    for image_type in types if plan_name else []:
-        request = _newest(images, uids, patient_id, {**(plan_name or {}), "image_type": image_type})
+    for image_type in sorted(types) or [IMAGE_TYPES["portal"].values]:
+        request = _newest(images, uids, patient_id, {**plan_name, "image_type": image_type})
         if request is not None:
             written.append(CompositeCode(short_image_type(image_type), write_call(node, request)))
     return written
 
 
 def _newest(
-    images: Sequence[ImageRef], uids: frozenset[str], patient_id: str, plan_name: Mapping[str, Any]
+    images: Sequence[ImageRef], uids: frozenset[str], patient_id: str, named: Mapping[str, Any]
 ) -> Request | None:
     """Return the shortest request that is not refused as ambiguous."""
-    ways: list[dict[str, Any]] = [
+    candidates: list[dict[str, Any]] = [
         {},
         {"select": "day"},
         {"kv": "only"},
         {"kv": "only", "select": "day"},
     ]
-    for way in ways:
+    for options in candidates:
         try:
-            request = Request.parse(patient_id, **plan_name, **way)
+            request = Request.parse(patient_id, **named, **options)
             chosen = selection.choose(images, request, uids)
             if chosen:
                 selection.require_unambiguous(chosen, images, request, uids)

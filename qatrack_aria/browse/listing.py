@@ -202,8 +202,7 @@ def _images(finder: Finder, plan_uid: str, days: Days) -> tuple[list[ImageRef], 
             return within, days
     found = _of_plan(finder.images(), plan_uid)
     within = [image for image in found if _lies_in(image, days)]
-    named = days[1] is not None
-    return (within, days) if named or (within and days != EVER) else (found, EVER)
+    return (within, days) if within or days[1] is not None else (found, EVER)
 
 
 def _of_plan(images: Sequence[ImageRef], plan_uid: str) -> list[ImageRef]:

@@ -118,8 +118,8 @@ class _TestAttachments:
             self._owners = list(self._model.OWNER_MODELS)
         except (LookupError, AttributeError) as error:
             raise ConfigurationError(
-                "Attach: there is no QATrack+ here to attach to, or one that keeps attachments in "
-                "another way. Nothing was attached."
+                "Attach: QATrack+ is not installed here, or it stores attachments differently. "
+                "Nothing was attached."
             ) from error
         self._utils = utils
         self.slot = _digest(place)

@@ -172,7 +172,7 @@ class ConnectionTest:
             return "not offered by the node, and not required"
         if status != 0:
             raise AssociationRejectedError(
-                f"C-ECHO: {self._peer} answers with status 0x{status:04X}: ask whoever runs it."
+                f"C-ECHO: {self._peer} answers with status 0x{status:04X}: ask its administrator."
             )
         return "answered"
 

@@ -97,8 +97,8 @@ def exclusion_reasons(
 
 def short_image_type(image_type: Sequence[str]) -> str:
     """Return an image type without the usual leading values, ORIGINAL and PRIMARY."""
-    values = list(image_type)
-    return "\\".join(values[2:] if values[:2] == ["ORIGINAL", "PRIMARY"] and values[2:] else values)
+    usual = tuple(image_type[:2]) == ("ORIGINAL", "PRIMARY")
+    return "\\".join((usual and image_type[2:]) or image_type)
 
 
 def _match_patient(image: ImageRef, request: Request) -> Match:

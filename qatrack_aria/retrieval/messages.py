@@ -46,15 +46,15 @@ def no_plan(
         seen = f"it lists {', '.join(repr(label) for label in labels[:MANY])}{more}"
         cure = "check the label; if the plan is new, ask again in a minute"
     elif unlabelled:
-        seen = f"it lists {unlabelled} plans without telling their labels"
-        cure = "only fetching can tell: ask without --list"
+        seen = f"it lists {unlabelled} plans and returns no label of them"
+        cure = "only their files hold the labels: run without --list"
     elif any(query.other_patients for query in queries) and not request.patient_id.isascii():
         other_patients = max(query.other_patients for query in queries)
         seen = f"{other_patients} answers are of another patient ID"
-        cure = "the node's character set may be another than the server answers in"
+        cure = "the server may answer in another character set than the node's"
     else:
         seen = f"it lists no RT Plan ({'; '.join(str(query) for query in queries[-3:])})"
-        cure = "check the patient ID; ARIA answers nothing for a while at times: ask again"
+        cure = "check the patient ID; ARIA sometimes returns no answers for a while: ask again"
     return f"Plan: {peer} has no {wanted} of {patient}: {seen}; {cure}."
 
 

@@ -89,7 +89,7 @@ def parse_text(what: str, value: Any) -> str:
     if bad:
         named = " and ".join(short_repr(c) for c in bad[:3]) + (" and more" if len(bad) > 3 else "")
         raise RequestError(
-            f"The {what} {short_repr(text)} holds {named}, which means "
+            f"The {what} {short_repr(text)} contains {named}, which means "
             "something else in a DICOM query: give it exactly, without wildcards. Nothing was sent."
         )
     return text
@@ -118,7 +118,7 @@ def parse_image_type(value: Any) -> tuple[str, ...]:
         known = " or ".join(f"'{name}'" for name in IMAGE_TYPES)
         hint = f"did you mean '{near[0]}'?" if near else f"give {known}, or"
         raise RequestError(
-            f"The image type {short_repr(value)} is none that RT Images have: {hint} "
+            f"The image type {short_repr(value)} is not one of RT Images: {hint} "
             r"a full one is like ORIGINAL\PRIMARY\PORTAL. Nothing was sent."
         )
     return parts
@@ -197,7 +197,7 @@ def _series(value: Any) -> str | None:
     if uid is None or valid_uid(uid):
         return uid
     raise RequestError(
-        f"The series {short_repr(uid)} is no Series Instance UID: give digits and dots, as "
+        f"The series {short_repr(uid)} is not a Series Instance UID: give digits and dots, as "
         "images.summary or fetch_aria --json show it. Nothing was sent."
     )
 

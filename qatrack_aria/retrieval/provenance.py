@@ -18,7 +18,7 @@ MAX_TEXT = 10_000_000  # characters: more than a summary of MAX_COUNT images has
 def checksum(summary: Mapping[str, Any]) -> str:
     """Return a checksum that shows whether a summary was edited.
 
-    It is no proof, since anyone can compute it: the files are verified against the summary again.
+    It proves nothing, since anyone can compute it: the files are verified again.
     """
     content = {key: value for key, value in summary.items() if key != "check"}
     text = json.dumps(content, sort_keys=True, allow_nan=False)
@@ -65,19 +65,19 @@ class Provenance:
             edited = given["check"] != checksum(given)
         except (KeyError, TypeError, ValueError, IndexError, RecursionError) as error:
             raise RequestError(
-                f"Summary: this is not what images.summary gave ({type(error).__name__}): it must "
-                "be stored whole, by a composite test whose result it is. Nothing was opened."
+                f"Summary: this is not a value of images.summary ({type(error).__name__}): store "
+                "it whole, as the result of a composite test. Nothing was opened."
             ) from error
         if not 0 < len(uids) <= MAX_COUNT or not all(valid_uid(uid) for uid in uids):
             raise RequestError(
-                "Summary: its images are no list of SOP Instance UIDs: it must be stored as "
-                "images.summary gave it. Nothing was opened."
+                "Summary: its images are not a list of SOP Instance UIDs: store images.summary "
+                "without changes. Nothing was opened."
             )
         if edited:
             raise RequestError(
-                f"Summary: what it says of its {len(uids)} images is not what was handed over: "
-                "somebody has edited it, and the set may be wrong or partial. Fetch the images "
-                "again. Nothing was opened."
+                f"Summary: it does not describe the {len(uids)} images that were handed over: it "
+                "was edited, and the set may be wrong or partial. Fetch the images again. Nothing "
+                "was opened."
             )
         node, patient_id, plan, course, plan_uid = texts
         return cls(node, patient_id, plan, course, plan_uid, uids, dict(request))

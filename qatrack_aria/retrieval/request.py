@@ -127,8 +127,8 @@ def parse_deadline(value: Any) -> float | None:
     if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value <= 3600:
         return float(value)
     raise RequestError(
-        f"The deadline {short_repr(value)} is no time: give seconds, more than 0 and at most 3600. "
-        "Nothing was sent."
+        f"The deadline {short_repr(value)} is not a valid time: give seconds, more than 0 and at "
+        "most 3600. Nothing was sent."
     )
 
 
@@ -143,8 +143,8 @@ def parse_max_age(value: Any) -> float:
     if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= MAX_AGE:
         return float(value)
     raise RequestError(
-        f"max_age={short_repr(value)} is no time: give seconds, from 0 (ask the node in any case) "
-        f"to {MAX_AGE:g}. Nothing was sent."
+        f"max_age={short_repr(value)} is not a valid time: give seconds, from 0 (always query the "
+        f"node) to {MAX_AGE:g}. Nothing was sent."
     )
 
 
@@ -154,6 +154,6 @@ def _until(value: Any) -> dt.datetime | None:
     if isinstance(value, dt.datetime) and value.tzinfo is None and value.year >= FIRST_YEAR:
         return value
     raise RequestError(
-        f"The session was completed at {short_repr(value)}, which is no date and time, so nobody "
-        "can tell which images were the latest then: open the test list again. Nothing was sent."
+        f"The session was completed at {short_repr(value)}, which is not a date and time, so it "
+        "is unknown which images were the newest then: open the test list again. Nothing was sent."
     )

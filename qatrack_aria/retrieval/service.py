@@ -260,7 +260,7 @@ def _lay_out_again(
     if not all(earlier.plan_uid in (image.plan_uids or ()) for image in there):
         raise RequestError(
             f"Summary: its images do not reference the plan '{earlier.plan}' that it names: "
-            "somebody has edited it. Fetch the images again. Nothing was opened."
+            "it was edited. Fetch the images again. Nothing was opened."
         )
     folder, ordered, files = lay_out(archive, there)
     record.row.found = record.row.already_here = len(files)

@@ -168,6 +168,6 @@ def require_uids(refs: Sequence[Any]) -> None:
             if not valid_uid(uid):
                 raise QueryError(
                     f"C-FIND: the node answered with {uid[:70]!r} where a UID belongs, for "
-                    "something that matches: it can be neither fetched nor left out. Whoever "
-                    "runs the node must correct it."
+                    "something that matches: it can be neither fetched nor left out. The "
+                    "node's administrator must correct it."
                 )

@@ -50,6 +50,17 @@ def _status(folder: str, prefix: str) -> Test:
     )
 
 
+def _analysis(folder: str, prefix: str) -> Test:
+    return Test(
+        f"{prefix}_analysis",
+        "Analysis",
+        TEXT,
+        "All that pylinac found, and which images it was found in. The tests below take "
+        "their values from here; if they stay empty, the reason is shown here.",
+        file=f"{folder}/{prefix}_analysis",
+    )
+
+
 def _sheet(folder: str, prefix: str) -> Test:
     return Test(
         f"{prefix}_sheet",
@@ -113,14 +124,7 @@ WINSTON_LUTZ = Pack(
             versions=("4.0",),
         ),
         _status("winston_lutz", "wl"),
-        Test(
-            "wl_analysis",
-            "Analysis",
-            TEXT,
-            "All that pylinac found, and which images it was found in. The tests below take "
-            "their values from here; if they stay empty, the reason is shown here.",
-            file="winston_lutz/wl_analysis",
-        ),
+        _analysis("winston_lutz", "wl"),
         _count("wl_count", 'result = wl_analysis["count"]'),
         _acquired("wl_acquired", 'wl_analysis["images"]'),
         _number(
@@ -189,14 +193,7 @@ PICKET_FENCE = Pack(
             formatting="%g",
         ),
         _status("picket_fence", "pf"),
-        Test(
-            "pf_analysis",
-            "Analysis",
-            TEXT,
-            "All that pylinac found, and which images it was found in. The tests below take "
-            "their values from here; if they stay empty, the reason is shown here.",
-            file="picket_fence/pf_analysis",
-        ),
+        _analysis("picket_fence", "pf"),
         _count("pf_count", 'result = pf_analysis["count"]'),
         _acquired("pf_acquired", 'pf_analysis["images"]'),
         _number(

@@ -227,7 +227,7 @@ def test_no_text_of_the_node_is_more_than_text(page: Any, serve: Any, script: st
         assert script not in answer
         assert shown(script) in answer
     assert plans.count(shown(script)) == 3
-    assert "none that RT Images have" in rows
+    assert "is not one of RT Images" in rows
 
 
 @pytest.mark.parametrize("name", ["patient", "plan", "day", "period"])

@@ -261,7 +261,7 @@ def test_no_folder_but_that_of_a_set_is_shown(
 ) -> None:
     """Whoever can write a row must not read files by it."""
     Retrieval.objects.update(folder=str(conf.ARCHIVE / folder))
-    refused(viewer, fetched, "is no set in")
+    refused(viewer, fetched, "is not an image set in")
 
 
 def test_a_retrieval_that_came_to_nothing_says_so(viewer: Client, fetched: Retrieval) -> None:
@@ -273,11 +273,11 @@ def test_a_set_of_another_place_is_none(viewer: Client, fetched: Retrieval, tmp_
     elsewhere = tmp_path / Path(fetched.folder).name
     shutil.copytree(fetched.folder, elsewhere)
     Retrieval.objects.update(folder=str(elsewhere))
-    refused(viewer, fetched, "is no set in")
+    refused(viewer, fetched, "is not an image set in")
     inside = conf.ARCHIVE / "sets" / "20260101-000000-00000000"
     inside.symlink_to(elsewhere)
     Retrieval.objects.update(folder=str(inside))
-    refused(viewer, fetched, "is no set in")
+    refused(viewer, fetched, "is not an image set in")
 
 
 def test_the_record_leads_to_the_images_it_has(viewer: Client, fetched: Retrieval) -> None:

@@ -129,7 +129,7 @@ def test_a_summary_does_not_open_images_under_another_plans_name(images):
 def test_a_summary_with_an_image_taken_out_is_refused(images):
     edited = copy.deepcopy(images.summary)
     del edited["images"][0]
-    with pytest.raises(RequestError, match="7 images is not what was handed over"):
+    with pytest.raises(RequestError, match="does not describe the 7 images"):
         images_from(edited)
 
 

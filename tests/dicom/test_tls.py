@@ -369,8 +369,8 @@ def test_a_relative_path_is_refused_in_the_admin(encrypted: Any) -> None:
 
 def test_c_move_needs_a_certificate_of_ours(encrypted: Any) -> None:
     encrypted.tls_certificate_file = ""
-    with pytest.raises(ValidationError, match="the service verifies it"):
+    with pytest.raises(ValidationError, match="Required for C-MOVE"):
         encrypted.full_clean()
     encrypted.save()
-    with pytest.raises(ConfigurationError, match="the service verifies it"):
+    with pytest.raises(ConfigurationError, match="Required for C-MOVE"):
         fetch()

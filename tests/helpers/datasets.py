@@ -20,6 +20,8 @@ PATIENT = "QA_TB1"
 LABEL = "WL"
 TAKEN = dt.datetime(2026, 11, 20, 8, 30)
 PLAN_UID = "1.2.246.352.71.5.1"
+#: The attribute by which an image is a kV image.
+KV = {"dose_unit": "MINUTE"}
 
 
 def plan(**changes: Any) -> Dataset:
@@ -91,6 +93,11 @@ def image_ref(number: int = 1, **changes: Any) -> ImageRef:
         "from_file": True,
     }
     return ImageRef(**{**known, **changes})
+
+
+def series_refs(name: str, *numbers: int, **changes: Any) -> list[ImageRef]:
+    """Images of one series; their numbers give the order of acquisition, in seconds."""
+    return [image_ref(number, series_uid=f"1.2.3.{name}", **changes) for number in numbers]
 
 
 def plan_ref(**changes: Any) -> PlanRef:

@@ -278,7 +278,7 @@ def test_a_session_before_all_images_brings_none(serve, add_list, physicist, wl)
     serve(wl, irradiation(wl))
     wl_list = add_list(said=STATUS)
     said = physicist.composite(wl_list, FILLED, work_completed="0001-01-03 00:00")["said"].value
-    assert "which is no date and time" in said
+    assert "which is not a date and time" in said
 
 
 def test_a_session_at_the_end_of_all_days_brings_the_newest(serve, add_list, physicist, wl):
@@ -292,7 +292,7 @@ def test_a_session_at_the_end_of_all_days_brings_the_newest(serve, add_list, phy
 @pytest.mark.parametrize("key", ["work_completed", "work_started"])
 @pytest.mark.parametrize("lie", WORDS.values(), ids=WORDS)
 def test_a_session_at_no_time_brings_no_guess(serve, add_list, physicist, qatrack, wl, lie, key):
-    """Which images were the latest then, nobody can tell; when the work began is not asked."""
+    """Which images were the newest then is unknown; when the work began is not asked."""
     images = irradiation(wl)
     serve(wl, images)
     wl_list = add_list(found=SUMMARY, said=STATUS)

@@ -276,7 +276,7 @@ def test_a_session_under_way_brings_the_newest(serve, nothing):
 @pytest.mark.parametrize("lie", ["<b>now</b>", ["2026-11-22"], "x" * 10_000_000, 5, {"a": 1}])
 def test_an_end_of_the_session_that_is_none_is_an_error(serve, lie):
     sim = serve(plan())
-    with pytest.raises(AriaError, match="no date and time"):
+    with pytest.raises(AriaError, match="not a date and time"):
         fetch_images("aria", PATIENT, "WL", utils=Utils(lie))
     assert sim.log == []
 

@@ -234,7 +234,7 @@ def test_without_qatrack_there_is_nothing_to_attach_to(images, user, unit):
     utils = SimpleNamespace(
         context={"__user_attached__": []}, user=user, unit=unit, test_list=unit, meta={}
     )
-    with pytest.raises(ConfigurationError, match="no QATrack"):
+    with pytest.raises(ConfigurationError, match="QATrack\\+ is not installed here"):
         images.attach(utils)
 
 

@@ -363,7 +363,7 @@ def test_a_series_is_named_by_its_uid() -> None:
     assert parse(series=" 1.2.246.352.64.2.5 ").series == "1.2.246.352.64.2.5"
     assert parse(series=None).series is None
     for value in ("first", "1", "1.2/../3", "1..2"):
-        assert "is no Series Instance UID" in refusal(series=value)
+        assert "is not a Series Instance UID" in refusal(series=value)
 
 
 def test_an_empty_series_is_waited_for() -> None:
@@ -466,5 +466,5 @@ def test_without_a_deadline_the_nodes_own_counts() -> None:
     ],
 )
 def test_a_deadline_that_is_no_time_is_refused(value: Any) -> None:
-    with pytest.raises(RequestError, match="is no time: give seconds"):
+    with pytest.raises(RequestError, match="is not a valid time: give seconds"):
         parse_deadline(value)

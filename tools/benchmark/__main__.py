@@ -56,7 +56,7 @@ def measure(sizes: Sizes, runs: int, names: list[str]) -> dict[str, Rows]:
 
 
 def write(groups: dict[str, Rows], sizes: Sizes, out: Path) -> None:
-    """The table, on the screen and as a file, and the picture."""
+    """Write the table, on the screen and to a file, and the plot."""
     table = markdown(groups, bars(groups, sizes), sizes)
     print(table)
     (out / "bench.md").write_text(table, encoding="utf-8")

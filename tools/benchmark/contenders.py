@@ -25,7 +25,7 @@ Keys = Sequence[str]
 
 @contextmanager
 def scratch(parent: Path) -> Iterator[Path]:
-    """A fresh folder, gone afterwards."""
+    """Make a folder, and remove it afterwards."""
     folder = Path(tempfile.mkdtemp(dir=parent))
     try:
         yield folder
@@ -182,7 +182,7 @@ def _keys(level: str, *keys: str) -> list[str]:
 
 
 def _values(answers: str, keyword: str) -> list[str]:
-    """The values of an attribute in what ``findscu`` prints, those of answers only."""
+    """Return the values of an attribute in the answers that ``findscu`` prints."""
     return [v.strip(" \0") for v in re.findall(rf"\[([^\]]*)\][^\n]* {keyword}\b", answers)]
 
 

@@ -122,7 +122,7 @@ class Site:
             return self.fetch(node, patient, fresh, **options)
 
     def exchanges(self, node: str, patient: str, archive: Path, identifiers: Path) -> Any:
-        """What a fetch exchanges with the node; its C-FIND identifiers as files."""
+        """Return what a fetch exchanges with the node; its C-FIND identifiers are files."""
         fetch: dict[str, Any] = {"archive": str(archive), "node": node, "patient": patient}
         fetch["options"] = {"max_age": 0}
         identifiers.mkdir(exist_ok=True)
