@@ -46,12 +46,12 @@ BARE, IMPORTED = "python -c pass", "python -c 'import qatrack_aria'"
 
 
 def of(series: int, curve: str) -> str:
-    """The name of one point of a curve over the history."""
+    """Name one point of a curve over the history."""
     return f"{curve}, {series} series"
 
 
 def of_peak(method: str, images: int, kind: str) -> str:
-    """The name of a peak of memory."""
+    """Name a peak of memory."""
     return f"{method}: {images} images {kind}"
 
 
@@ -85,7 +85,7 @@ def transfer(site: Site, runs: int) -> Rows:
 
 
 def history(site: Site, runs: int) -> Rows:
-    """The same fetch below longer and longer histories."""
+    """Measure the same fetch below longer and longer histories."""
     with scratch(site.folder) as folder, Helper("plain") as plain:
         things: dict[str, Measure] = {}
         notes: dict[str, str] = {}
@@ -156,7 +156,7 @@ def receiving(site: Site, runs: int) -> Rows:
 
 
 def again(site: Site, runs: int) -> Rows:
-    """The same request again, from disk; and asked anew, with all images here.
+    """Measure the same request again: from disk, and from the node with all images here.
 
     Of an Orthanc with one series: the more it holds, the longer it takes to answer.
     """
@@ -190,7 +190,7 @@ def memory(site: Site, runs: int) -> Rows:
 
 
 def importing(site: Site, runs: int) -> Rows:
-    """What the import adds to the start of Python."""
+    """Measure what the import adds to the start of Python."""
 
     def python(code: str) -> Measure:
         def measure() -> float:
@@ -271,6 +271,6 @@ def _told(counts: dict[str, int]) -> str:
 
 
 def _require(count: Any, wanted: Any) -> None:
-    """A figure of half the work would be a lie."""
+    """Refuse a result that is not complete: its figure would be wrong."""
     if count != wanted:
         raise AssertionError(f"{count} instances where {wanted} belong")

@@ -61,17 +61,17 @@ SMALL = Sizes((1, 10), (1, 10), 2, 4, False, 4, 10, 2, ("C-MOVE",))
 
 
 def patient_of(series: int) -> str:
-    """The patient with so many series."""
+    """Return the patient with so many series."""
     return f"QA_{series}_SERIES"
 
 
 def patient_with(images: int) -> str:
-    """The patient with so many images in one series."""
+    """Return the patient with so many images in one series."""
     return f"QA_{images}_IMAGES"
 
 
 def history(series: int, per_series: int) -> Iterator[Dataset]:
-    """A plan and the series of its images, one a day."""
+    """Make a plan and the series of its images, one a day."""
     plan = _plan(patient_of(series))
     yield plan
     models = phantom.winston_lutz(plan, YESTERDAY, full_size=False, count=per_series)
@@ -82,7 +82,7 @@ def history(series: int, per_series: int) -> Iterator[Dataset]:
 
 
 def one_series(patient: str, images: int, *, full_size: bool) -> Iterator[Dataset]:
-    """A plan and one series of its images."""
+    """Make a plan and one series of its images."""
     plan = _plan(patient)
     yield plan
     (model,) = phantom.winston_lutz(plan, YESTERDAY, full_size=full_size, count=1)
@@ -96,7 +96,7 @@ def _plan(patient: str) -> Dataset:
 
 
 def _taken_again(model: Dataset, series_uid: str, days_ago: int) -> Dataset:
-    """The image as it would be days earlier; what does not differ is shared, to spare memory."""
+    """Copy an image to an earlier day; what does not differ is shared, to save memory."""
     date = (YESTERDAY - days_ago * DAY).strftime("%Y%m%d")
     image = Dataset()
     image.update(model)

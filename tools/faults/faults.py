@@ -141,7 +141,7 @@ FAULTS: dict[str, Fault] = {
 
 
 def faults_at(boundary: Boundary, later: Sequence[Boundary]) -> list[str]:
-    """The faults that make sense at a boundary of a clean conversation.
+    """Return the faults that can occur at a boundary of a clean conversation.
 
     Parameters
     ----------

@@ -113,7 +113,7 @@ def _start(order: dict[str, object]) -> subprocess.Popen[str]:
 
 
 def _said(workers: Sequence[subprocess.Popen[str]]) -> Iterator[Any]:
-    """What the processes say, as it comes."""
+    """Yield the lines of all processes as they come."""
     lines: queue.Queue[str] = queue.Queue()
 
     def listen(worker: Any) -> None:

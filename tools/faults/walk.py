@@ -139,7 +139,7 @@ class Walk:
         return sorted(found, key=lambda one: (one.method, one.boundary.leg, one.boundary.number))
 
     def try_out(self, trial: Trial) -> list[Result]:
-        """A fetch with the fault, and mostly one without after it, on the same archive."""
+        """Fetch with the fault, and mostly once more without it, into the same archive."""
         # On a busy machine the short times may be over before the fault's turn has come.
         for patience in PATIENCE:
             times = {field: seconds * patience for field, seconds in HASTY.items()}
@@ -266,7 +266,7 @@ def _threads_left(before: set[threading.Thread]) -> list[str]:
 
 
 def _open_files() -> dict[str, str]:
-    """What is open in this process, by descriptor; nothing where the system does not tell."""
+    """Return the open files of this process by descriptor, where the system lists them."""
     found = {}
     for path in Path("/proc/self/fd").glob("*"):
         try:

@@ -26,7 +26,7 @@ def make_world(folder: Path) -> dict[str, bytes]:
 
 
 def data_set(file: Any) -> bytes:
-    """A file without its preamble and file meta information, which are written anew on arrival."""
+    """Return a file without preamble and file meta information, which arrival writes anew."""
     data = Path(file).read_bytes()
     group_length = int.from_bytes(data[140:144], "little")
     return data[144 + group_length :]
