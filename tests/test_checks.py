@@ -135,7 +135,7 @@ def test_a_deadline_that_the_web_server_does_not_wait_for_is_warned_of(
     assert said(checks.check_nodes) == ids
 
 
-def test_a_web_server_of_more_patience_can_be_told_of(db: None, settings: Any) -> None:
+def test_a_web_server_with_a_longer_limit_can_be_configured(db: None, settings: Any) -> None:
     node("aria", deadline=45)
     settings.QATRACK_ARIA_SERVER_TIMEOUT = 60
     assert said(checks.check_nodes) == []

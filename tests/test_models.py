@@ -551,7 +551,7 @@ def test_the_newest_retrieval_comes_first() -> None:
     assert [row.found for row in Retrieval.objects.all()] == [0, 1, 2]
 
 
-def test_a_retrieval_is_told_in_one_line() -> None:
+def test_a_retrieval_is_shown_on_one_line() -> None:
     assert str(retrieval(status="not_found")) == "QA_TB1 / WL from aria: nothing found"
 
 

@@ -44,18 +44,18 @@ def no_plan(
     if labels:
         more = f" and {len(labels) - MANY} more" if len(labels) > MANY else ""
         seen = f"it lists {', '.join(repr(label) for label in labels[:MANY])}{more}"
-        cure = "check the label; if the plan is new, ask again in a minute"
+        advice = "check the label; if the plan is new, ask again in a minute"
     elif unlabelled:
         seen = f"it lists {unlabelled} plans and returns no label of them"
-        cure = "only their files hold the labels: run without --list"
+        advice = "only their files hold the labels: run without --list"
     elif any(query.other_patients for query in queries) and not request.patient_id.isascii():
         other_patients = max(query.other_patients for query in queries)
         seen = f"{other_patients} answers are of another patient ID"
-        cure = "the server may answer in another character set than the node's"
+        advice = "the server may answer in another character set than the node's"
     else:
         seen = f"it lists no RT Plan ({'; '.join(str(query) for query in queries[-3:])})"
-        cure = "check the patient ID; ARIA sometimes returns no answers for a while: ask again"
-    return f"Plan: {peer} has no {wanted} of {patient}: {seen}; {cure}."
+        advice = "check the patient ID; ARIA sometimes returns no answers for a while: ask again"
+    return f"Plan: {peer} has no {wanted} of {patient}: {seen}; {advice}."
 
 
 def no_images(
@@ -82,11 +82,11 @@ def incomplete(
     refused = f"; rejected: {inbox.refused[0]}" if inbox.refused else ""
     nothing_came = not inbox.arrived and not inbox.any_instance_refused
     said_success = any(attempt.status == SUCCESS for attempt in attempts)
-    cure = transport_of(peer).advice_if_none_arrive(peer) if nothing_came and said_success else ""
-    cure = cure or "what has arrived is kept: ask again"
+    advice = transport_of(peer).advice_if_none_arrive(peer) if nothing_came and said_success else ""
+    advice = advice or "what has arrived is kept: ask again"
     return (
         f"Transfer: {len(missing)} of {wanted} {what} did not arrive from {peer}, the first "
-        f"{missing[0]}{said}{refused}; {cure}. No set is handed over."
+        f"{missing[0]}{said}{refused}; {advice}. No set is handed over."
     )
 
 

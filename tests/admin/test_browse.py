@@ -283,7 +283,7 @@ def test_a_second_press_does_nothing_and_leads_to_the_same(press: Any, of_wl: st
     assert Retrieval.objects.get().repeats == 1
 
 
-def test_images_that_came_since_are_told(press: Any, of_wl: str, world: Any, viewer: Any) -> None:
+def test_images_that_came_since_are_noted(press: Any, of_wl: str, world: Any, viewer: Any) -> None:
     more = winston_lutz(world.wl, YESTERDAY, count=1)
     for image in more:
         for keyword in ("StudyInstanceUID", "SeriesInstanceUID"):

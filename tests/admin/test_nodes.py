@@ -297,7 +297,7 @@ def test_many_retrievals_are_listed_in_pages(admin_client: Client) -> None:
     assert len(listed(admin_client, RETRIEVALS)) == 50
 
 
-def test_a_retrieval_is_told_in_full(admin_client: Client) -> None:
+def test_a_retrieval_is_shown_in_full(admin_client: Client) -> None:
     row = retrieval(message="8 images of plan 'WL'")
 
     shown = page(admin_client, f"{RETRIEVALS}{row.pk}/change/")

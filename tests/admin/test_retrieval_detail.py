@@ -198,7 +198,7 @@ def test_no_style_is_written_into_the_page(admin_client: Client) -> None:
 # --- rows of all kinds ------------------------------------------------------------------------
 
 
-def test_a_row_of_an_earlier_version_is_told_as_far_as_it_goes(admin_client: Client) -> None:
+def test_a_row_of_an_earlier_version_is_shown_as_far_as_it_goes(admin_client: Client) -> None:
     shown = page_of(admin_client, "{}", message="8 images")
 
     assert "Moved: 8 (26.2 MB)" in shown

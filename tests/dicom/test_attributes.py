@@ -57,15 +57,15 @@ def test_what_an_answer_leaves_out_is_not_known() -> None:
     """A server may not return the key although the image has the attribute."""
     ref = image_ref(Dataset())
 
-    told = (ref.image_type, ref.plan_uids, ref.acquired, ref.machines, ref.dose_unit, ref.is_kv)
-    assert told == (None,) * 6
+    values = (ref.image_type, ref.plan_uids, ref.acquired, ref.machines, ref.dose_unit, ref.is_kv)
+    assert values == (None,) * 6
 
 
 def test_what_a_file_leaves_out_is_absent() -> None:
     ref = image_ref(Dataset(), from_file=True)
 
-    told = (ref.image_type, ref.plan_uids, ref.acquired, ref.machines, ref.dose_unit, ref.is_kv)
-    assert told == ((), frozenset(), None, frozenset(), "", False)
+    values = (ref.image_type, ref.plan_uids, ref.acquired, ref.machines, ref.dose_unit, ref.is_kv)
+    assert values == ((), frozenset(), None, frozenset(), "", False)
 
 
 def test_an_empty_value_in_an_answer_is_not_known_either() -> None:
@@ -287,7 +287,7 @@ def test_a_plan_without_a_label_has_none_only_in_a_file(
     assert (ref.label, ref.course) == (unknown, unknown)
 
 
-def test_a_plan_is_told_apart_in_words() -> None:
+def test_a_plan_is_distinguished_in_words() -> None:
     ref = datasets.plan_ref(created=dt.datetime(2026, 1, 15, 9, 30))
 
     assert str(ref) == f"WL (course C1, 2026-01-15 09:30, UID {datasets.PLAN_UID})"
@@ -495,15 +495,15 @@ def test_a_plan_cut_short_anywhere_is_never_taken_for_another_plan(
     plan["BeamSequence"].is_undefined_length = undefined_length
     data = as_received(plan, explicit)
     path = tmp_path / "plan.dcm"
-    told = set()
+    labels = set()
     for length in range(len(data) - 1500, len(data) + 1):
         path.write_bytes(data[:length])
         try:
-            told.add(plan_ref(read_file(path)).label)
+            labels.add(plan_ref(read_file(path)).label)
         except UnreadableError:
             continue
 
-    assert told <= {None, "WL_TB1_2026"}
+    assert labels <= {None, "WL_TB1_2026"}
 
 
 def test_a_plan_needs_no_pixels(tmp_path: Path) -> None:

@@ -25,12 +25,12 @@ from tests.fuzz.spoiling import TAGS, element
 from tests.helpers import datasets
 from tests.helpers.scripted_scp import PENDING, SUCCESS, accept, called, find_rsp
 
-#: A name in Cyrillic letters, which pydicom would read as others where no character set is told.
+#: A name in Cyrillic letters, which pydicom would read as others where no character set is stated.
 WORD, RAW, SET = "Жук", "Жук".encode("iso8859-5"), "ISO_IR 144"
 #: Seven bytes where numbers of eight belong: pydicom raises when the value is asked for.
 UNREADABLE = element(TAGS["StudyID"], "FD", b"RTIMAGE")
 LABEL = element(TAGS["RTPlanLabel"], "SH", RAW)
-TOLD = element(TAGS["SpecificCharacterSet"], "CS", SET.encode())
+STATED = element(TAGS["SpecificCharacterSet"], "CS", SET.encode())
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 
@@ -39,9 +39,9 @@ def from_the_wire(*elements: bytes) -> Dataset:
     return decode(io.BytesIO(b"".join(elements)), False, True)
 
 
-@pytest.mark.parametrize("told", [b"", TOLD], ids=["no character set", "a character set"])
-def test_a_value_that_cannot_be_read_is_left_out_and_the_others_stay(told: bytes) -> None:
-    ds = from_the_wire(told, UNREADABLE, LABEL)
+@pytest.mark.parametrize("stated", [b"", STATED], ids=["no character set", "a character set"])
+def test_a_value_that_cannot_be_read_is_left_out_and_the_others_stay(stated: bytes) -> None:
+    ds = from_the_wire(stated, UNREADABLE, LABEL)
     decode_texts(ds, SET)
     assert "StudyID" not in ds
     assert [element.value for element in ds][-1] == WORD
@@ -60,8 +60,8 @@ def test_a_text_that_does_not_say_its_set_is_read_in_that_of_the_node(
 
 
 def test_a_text_that_says_its_set_is_not_touched() -> None:
-    told = element(TAGS["SpecificCharacterSet"], "CS", b"ISO_IR 100")
-    ds = from_the_wire(told, element(TAGS["RTPlanLabel"], "SH", "Müller".encode("latin-1")))
+    stated = element(TAGS["SpecificCharacterSet"], "CS", b"ISO_IR 100")
+    ds = from_the_wire(stated, element(TAGS["RTPlanLabel"], "SH", "Müller".encode("latin-1")))
     decode_texts(ds, SET)
     assert ds.RTPlanLabel == "Müller"
 
@@ -73,10 +73,10 @@ def implicit(tag: int, value: bytes) -> bytes:
     return struct.pack("<HHL", tag >> 16, tag & 0xFFFF, len(value)) + value
 
 
-@pytest.mark.parametrize("told", ["", SET], ids=["no character set", "a character set"])
-def test_an_answer_is_read_so(told: str) -> None:
+@pytest.mark.parametrize("stated", ["", SET], ids=["no character set", "a character set"])
+def test_an_answer_is_read_so(stated: str) -> None:
     sent = (
-        implicit(TAGS["SpecificCharacterSet"], told.encode())
+        implicit(TAGS["SpecificCharacterSet"], stated.encode())
         + implicit(0x00189073, b"seven b")  # Acquisition Duration, a number of eight
         + implicit(TAGS["RTPlanLabel"], RAW)
     )
@@ -91,15 +91,15 @@ def test_an_answer_is_read_so(told: str) -> None:
         with Session(peer, Deadline(10)) as session:
             (ds,), trouble = find(session, identifier("IMAGE", {"PatientID": "QA_1"}), copy)
     assert trouble is None
-    assert [one.value for one in ds] == [told, WORD]
+    assert [one.value for one in ds] == [stated, WORD]
 
 
-@pytest.mark.parametrize("told", [b"", TOLD], ids=["no character set", "a character set"])
-def test_a_file_is_read_so(tmp_path: Path, told: bytes) -> None:
+@pytest.mark.parametrize("stated", [b"", STATED], ids=["no character set", "a character set"])
+def test_a_file_is_read_so(tmp_path: Path, stated: bytes) -> None:
     archive = Archive(tmp_path / "archive", SET)
     data = b"".join(
         (
-            told,
+            stated,
             element(TAGS["SOPInstanceUID"], "UI", b"1.2.3\0"),
             element(TAGS["PatientID"], "LO", b"QA_1"),
             UNREADABLE,

@@ -278,7 +278,7 @@ def test_refusals_without_number_are_all_counted_and_not_all_remembered(port):
     assert len(port.inbox.refused[0]) < 400
 
 
-def test_what_is_wrong_with_an_image_is_told_before_who_else_called(port):
+def test_what_is_wrong_with_an_image_is_reported_before_who_else_called(port):
     for _ in range(MAX_REFUSALS):
         port.inbox.record_rejection(phrase("unrequested"))
     assert store(port.peer, image()) == [0x0124]

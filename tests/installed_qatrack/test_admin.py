@@ -108,7 +108,7 @@ def test_a_node_can_be_removed_and_what_it_fetched_stays(admin, qatrack, retriev
         ("retrieve_method", "C-FETCH"),
     ],
 )
-def test_what_is_typed_wrong_is_told_at_its_field(admin, qatrack, field, typed):
+def test_what_is_typed_wrong_is_shown_at_its_field(admin, qatrack, field, typed):
     answer = admin.post(f"{NODES}add/", {**FORM, field: typed})
     assert answer.status == 200
     assert qatrack.ask("nodes") == []

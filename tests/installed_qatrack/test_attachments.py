@@ -121,7 +121,7 @@ def test_two_people_at_the_same_list_have_an_attachment_each(
     assert [a["by"] for a in qatrack.ask("attachments")] == ["physicist", "admin"]
 
 
-def test_the_page_is_told_where_the_attachment_is(serve, add_list, physicist, qatrack, wl):
+def test_the_page_learns_where_the_attachment_is(serve, add_list, physicist, qatrack, wl):
     serve(wl, irradiation(wl))
     (given,) = physicist.composite(add_list(sheet=ATTACH_SHEET), FILLED)["sheet"].attached
     (attachment,) = qatrack.ask("attachments")
@@ -129,7 +129,7 @@ def test_the_page_is_told_where_the_attachment_is(serve, add_list, physicist, qa
 
 
 @pytest.mark.parametrize("given", ["None", "object()", "META", "images"])
-def test_something_else_than_utils_is_told_and_attaches_nothing(
+def test_something_else_than_utils_is_named_and_attaches_nothing(
     serve, add_list, physicist, qatrack, wl, given
 ):
     serve(wl, irradiation(wl))
@@ -185,8 +185,8 @@ def in_the_past(qatrack):
 
     def date(session):
         times = {"started": LATEST, "completed": LATEST + HOUR}
-        told = {name: f"{moment:%Y-%m-%d %H:%M}" for name, moment in times.items()}
-        qatrack.ask("date_session", pk=session["pk"], **told)
+        fields = {name: f"{moment:%Y-%m-%d %H:%M}" for name, moment in times.items()}
+        qatrack.ask("date_session", pk=session["pk"], **fields)
         qatrack.forget()
 
     return date

@@ -169,7 +169,7 @@ def test_what_was_moved_once_is_not_moved_again(serve, add_list, physicist, wl):
     assert sent(aria) == uids_of(images)
 
 
-# --- what a physicist is told -----------------------------------------------------------------
+# --- what a physicist reads - -----------------------------------------------------------------
 
 
 @BOTH

@@ -88,7 +88,7 @@ def test_all_packs_go_together(qatrack, find_pack):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_qatrack_has_nothing_against_any_test_of_a_pack(qatrack, imported, kind):
-    """As an administrator would be told on saving it unchanged."""
+    """As an administrator would see on saving it unchanged."""
     assert len(imported(kind)["tests"]) > 5
     assert qatrack.ask("objections") == {}
 

@@ -98,11 +98,11 @@ class Visitor:
         """
         answer = self.post_composite(test_list, values, completed, **meta)
         assert answer.status == 200, f"HTTP {answer.status} from {answer.url}"
-        told = json.loads(answer.text)
-        assert told["success"], told
+        reply = json.loads(answer.text)
+        assert reply["success"], reply
         return {
             slug: Result(result["value"], result["error"], result.get("user_attached") or [])
-            for slug, result in told["results"].items()
+            for slug, result in reply["results"].items()
         }
 
     def post_composite(

@@ -77,7 +77,7 @@ def test_the_images_come_complete_through_160_other_connections(serve: Any, torm
 
 
 @pytest.mark.parametrize("name", sorted(TORMENTS))
-def test_each_of_them_is_told_or_gone_and_leaves_nothing(
+def test_each_of_them_is_recorded_or_gone_and_leaves_nothing(
     port: Port, limit: Callable[..., None], name: str
 ) -> None:
     limit(ASSOCIATION_TIMEOUT=0.3)

@@ -237,7 +237,7 @@ def test_kv_images_alone_can_be_asked_for(serve):
     assert uids(fetch_images("aria", PATIENT, "WL", kv="only")) == uids(setup)
 
 
-def test_select_series_takes_the_newest_image_alone_when_told_to(serve):
+def test_select_series_takes_the_newest_image_alone_when_asked_to(serve):
     pf = plan("PF")
     first, second = phantom.picket_fence(pf, NOON), phantom.picket_fence(pf, NOON + DAY / 100)
     serve(pf, first, second)
@@ -284,7 +284,7 @@ def test_a_plan_that_nobody_irradiated_yet_has_no_images(serve):
         fetch_images("aria", PATIENT, "WL")
 
 
-def test_a_machine_that_did_not_take_images_is_told_which_did(serve):
+def test_a_machine_that_took_no_images_names_those_that_did(serve):
     wl = plan(machine="TB1")
     serve(wl, winston_lutz(wl))
     with pytest.raises(ImagesNotFoundError, match="of machine TB1; you asked for PORTAL on TB9"):

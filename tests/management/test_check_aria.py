@@ -1,4 +1,4 @@
-"""``manage.py check_aria``: each step of the ladder, as it holds and as it breaks."""
+"""``manage.py check_aria``: each step of the connection test, passed and failed."""
 
 from __future__ import annotations
 

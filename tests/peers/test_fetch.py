@@ -78,7 +78,7 @@ def test_a_plan_that_is_not_there_is_named(peer):
         fetch_images("aria", PATIENT, "WL")
 
 
-def test_a_patient_without_images_is_told_apart_from_one_without_plan(peer):
+def test_a_patient_without_images_is_distinguished_from_one_without_plan(peer):
     peer.store([plan()])
     with pytest.raises(ImagesNotFoundError):
         fetch_images("aria", PATIENT, "WL")

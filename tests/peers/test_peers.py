@@ -100,7 +100,7 @@ def get(peer: Peer, identifier: Dataset, sop_class: str) -> list[str]:
 
 
 def move(peer: Peer, identifier: Dataset, sop_class: str) -> list[str]:
-    """Move to a receiver on a port the peer is told only now."""
+    """Move to a receiver on a port the peer learns only now."""
     received: list[str] = []
 
     def on_store(event: evt.Event) -> int:

@@ -365,7 +365,7 @@ def test_each_angle_is_named() -> None:
         ("", "80", "80 kV"),
     ],
 )
-def test_the_energy_is_told_in_mv_or_kv(unit: str, kvp: str | None, shown: str) -> None:
+def test_the_energy_is_shown_in_mv_or_kv(unit: str, kvp: str | None, shown: str) -> None:
     exposure = Dataset()
     exposure.KVP = kvp
 

@@ -94,7 +94,7 @@ def test_a_small_image_shows_the_field_with_the_ball_in_it(wl_plan):
     assert corner < centre < beside
 
 
-def test_a_portal_dose_image_is_told_by_its_image_type(wl_plan):
+def test_a_portal_dose_image_is_recognised_by_its_image_type(wl_plan):
     images = phantom.portal_dose(wl_plan, MONDAY, False)
     assert len(images) == 2
     assert list(images[0].ImageType) == ["ORIGINAL", "PRIMARY", "PORTAL", "ACQUIRED_DOSE"]

@@ -69,10 +69,10 @@ def test_the_log_tells_what_was_sent(sim, tuesday):
 
 
 def test_an_operation_is_reported_when_it_is_over(wl_plan):
-    told = []
-    with Simulator([wl_plan], on_operation=told.append) as sim:
+    reported = []
+    with Simulator([wl_plan], on_operation=reported.append) as sim:
         find(sim, "IMAGE", Modality="RTPLAN")
-    assert told == sim.log
+    assert reported == sim.log
 
 
 def test_nothing_is_left_running(wl_plan, monday):

@@ -19,7 +19,7 @@ ASK = {"patient_id": "QA_TB1", "plan": "WL"}
 
 
 def main(archive: str, node: str) -> None:
-    """Set up a site, and do as told."""
+    """Set up a site, and fetch for each line."""
     import django
 
     django.setup()

@@ -324,7 +324,7 @@ def test_a_damaged_arrival_does_not_replace_the_instance_that_is_here(
     assert archive.header(image.SOPInstanceUID, PATIENT) is not None
 
 
-def test_the_name_of_another_patient_is_not_told(archive: Archive, image: Dataset) -> None:
+def test_the_name_of_another_patient_is_not_shown(archive: Archive, image: Dataset) -> None:
     with pytest.raises(UnacceptableInstance) as caught:
         datasets.file_in(archive, another_patient(datasets.incoming(image)), PATIENT)
 

@@ -1,4 +1,4 @@
-"""Processes of the benchmark's own: each is told what to do by lines of JSON, and answers so.
+"""Processes of the benchmark's own: each takes orders as lines of JSON, and answers so.
 
 It ends when nobody can tell it anything any more.
 """
@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class Helper:
-    """A process that runs a module of the benchmark; calling it does what it is told."""
+    """A process that runs a module of the benchmark; calling it sends an order."""
 
     def __init__(self, module: str, *arguments: object, **environment: str) -> None:
         self._process: Any = subprocess.Popen(

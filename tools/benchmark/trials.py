@@ -80,7 +80,7 @@ def transfer(site: Site, runs: int) -> Rows:
     )
     for name, node in ((OURS_MOVE, MOVE), (OURS_GET, GET)):
         with scratch(site.folder) as archive, scratch(site.folder) as identifiers:
-            rows[name].note = _told(site.exchanges(node, FULL_PATIENT, archive, identifiers))
+            rows[name].note = _counted(site.exchanges(node, FULL_PATIENT, archive, identifiers))
     return rows
 
 
@@ -97,9 +97,9 @@ def history(site: Site, runs: int) -> Rows:
                 patient = patient_of(series)
                 archive = folder / f"{node}-{series}"
                 asked = folder / f"{node}-{series}-asked"
-                told = _told(site.exchanges(node, patient, archive, asked))
-                again = _told(site.exchanges(node, patient, archive, asked))
-                notes[of(series, everything)], notes[of(series, nothing)] = told, again
+                first = _counted(site.exchanges(node, patient, archive, asked))
+                again = _counted(site.exchanges(node, patient, archive, asked))
+                notes[of(series, everything)], notes[of(series, nothing)] = first, again
                 things[of(series, nothing)] = _nothing_to_move(site, node, patient, archive)
                 things[of(series, everything)] = _whole_fetch(site, node, patient)
                 if node == MOVE:
@@ -265,7 +265,7 @@ def _series_of(file: Path) -> tuple[str, str]:
     return str(image.StudyInstanceUID), str(image.SeriesInstanceUID)
 
 
-def _told(counts: dict[str, int]) -> str:
+def _counted(counts: dict[str, int]) -> str:
     parts = [f"{count} {what}" for what, count in counts.items() if count]
     return ", ".join(parts)
 

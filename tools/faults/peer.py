@@ -1,6 +1,6 @@
 """The peer as a process of its own: a simulated ARIA, and the middleman before it.
 
-Its own, so that whatever is left over in the process of our app is our app's. It is told what to
+Its own, so that whatever is left over in the process of our app is our app's. It is ordered what to
 do by lines of JSON, and ends when nobody can tell it anything any more.
 
     python -m tools.faults.peer FOLDER NODE_PORT

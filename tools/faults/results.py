@@ -20,14 +20,14 @@ class Result(NamedTuple):
 
     fetch: str
     verdict: str
-    told: str
+    outcome: str
     leaks: list[str]
     seconds: float
     must_succeed: bool = False
 
     def __str__(self) -> str:
         leaks = f" [leaked: {'; '.join(self.leaks)}]" if self.leaks else ""
-        return f"{self.fetch}: {self.verdict} in {self.seconds:.1f} s{leaks}: {self.told}"
+        return f"{self.fetch}: {self.verdict} in {self.seconds:.1f} s{leaks}: {self.outcome}"
 
     @property
     def is_good(self) -> bool:

@@ -186,7 +186,7 @@ class Walk:
         rescue.start()
         threads, files, sets = set(threading.enumerate()), _open_files(), self._sets()
         began = time.monotonic()
-        verdict, told = self._outcome()
+        verdict, outcome = self._outcome()
         seconds = time.monotonic() - began
         rescue.cancel()
         rescue.join()
@@ -198,7 +198,7 @@ class Walk:
             *_files_left(files),
             *self._litter(sets + (verdict in (RIGHT, WRONG, PARTIAL))),
         ]
-        return Result(name, verdict, told, leaks, seconds)
+        return Result(name, verdict, outcome, leaks, seconds)
 
     def _outcome(self) -> tuple[str, str]:
         try:
@@ -208,10 +208,10 @@ class Walk:
         except Exception as error:
             return UNNAMED, f"{type(error).__name__}: {error}"
         got = [data_set(file) for file in images]
-        told = f"{len(got)} images, {images.moved} of them moved"
+        outcome = f"{len(got)} images, {images.moved} of them moved"
         if not set(got) <= set(self._meant.values()) or len(set(got)) < len(got):
-            return WRONG, told
-        return (RIGHT if len(got) == len(self._meant) else PARTIAL), told
+            return WRONG, outcome
+        return (RIGHT if len(got) == len(self._meant) else PARTIAL), outcome
 
     # --- what is left over ------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from django.core.files.base import ContentFile
 
 
 def attach(user: Any, name: str, content: bytes) -> dict[str, Any]:
-    """Save a new attachment without an owner, and say of it what the page is told."""
+    """Save a new attachment without an owner, and return what the page learns of it."""
     model = apps.get_model("attachments", "Attachment")
     attachment = model(
         attachment=ContentFile(content, name), comment="Composite created file", created_by=user

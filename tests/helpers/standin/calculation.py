@@ -100,7 +100,7 @@ class Utils:
         return {**self.skips, **self.changed_skips}.get(slug, False)
 
     def write_file(self, name: str, content: bytes) -> None:
-        # CompositeUtils.write_file: another attachment for every call, told in the list.
+        # CompositeUtils.write_file: another attachment for every call, listed in the list.
         self.context["__user_attached__"].append(attach(self.user, name, content))
 
     def previous_test_instance(self, slug: str) -> Any:
@@ -173,13 +173,13 @@ class Calculation:
             # Later composites get the very object.
             self.context[slug] = value
         except Exception as error:
-            told = None if self._is_waiting(slug) else tooltip(slug, error)
-            self.results[slug] = {"value": None, "error": told, "user_attached": [], "comment": ""}
+            shown = None if self._is_waiting(slug) else tooltip(slug, error)
+            self.results[slug] = {"value": None, "error": shown, "user_attached": [], "comment": ""}
         finally:
             self._tidy_up()
 
     def _is_waiting(self, slug: str) -> bool:
-        """An error is not told while a test that the procedure names is empty, or has failed."""
+        """An error is not shown while a test that the procedure names is empty, or has failed."""
         for name in names_in(self.qa_list.procedures[slug]) - {slug}:
             if name in self.qa_list.procedures:
                 result = self.results.get(name)
@@ -297,5 +297,5 @@ def tooltip(slug: str, error: Exception) -> str:
     inside = [frame.filename.startswith(PROCEDURE) for frame in said.stack]
     frames = said.stack[inside.index(True) :] if True in inside else []
     lines = [*traceback.format_list(frames), *said.format_exception_only()]
-    told = "".join(lines).rpartition(PROCEDURE)[2] or "".join(lines)
-    return f"Invalid Test Procedure: {told}".replace("<module>", slug)
+    shown = "".join(lines).rpartition(PROCEDURE)[2] or "".join(lines)
+    return f"Invalid Test Procedure: {shown}".replace("<module>", slug)

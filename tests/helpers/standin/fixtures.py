@@ -75,10 +75,10 @@ def assert_named_and_short(opened: Page) -> None:
     """The composite has failed by one of our errors, in few words, and left little behind."""
     assert opened.replies[-1].status == 200
     assert opened.screen["composite"] is None
-    told = opened.tooltips["composite"].splitlines()[-1]
-    name, _, message = told.partition(": ")
+    last_line = opened.tooltips["composite"].splitlines()[-1]
+    name, _, message = last_line.partition(": ")
     kind = getattr(errors, name.replace("qatrack_aria.errors.", ""), None)
-    assert kind is not None, f"no failure of ours: {told}"
+    assert kind is not None, f"no failure of ours: {last_line}"
     assert issubclass(kind, AriaError)
     assert message.strip()
     assert len(message) <= MESSAGE

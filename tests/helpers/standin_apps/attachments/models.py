@@ -17,7 +17,7 @@ def upload_path(attachment: Any, name: str) -> str:
 
 
 class Attachment(models.Model):
-    """A file; it has no owner until the page that was told of it is submitted."""
+    """A file; it has no owner until the page that lists it is submitted."""
 
     attachment = models.FileField(upload_to=upload_path, max_length=255)
     label = models.CharField(max_length=255, blank=True)
