@@ -115,7 +115,7 @@ def test_an_archive_in_memory_is_warned_of(monkeypatch: pytest.MonkeyPatch) -> N
 
 @pytest.mark.skipif(not os.path.isfile("/proc/mounts"), reason="only Linux lists its disks there")
 @pytest.mark.parametrize(("folder", "in_memory"), [("/dev/shm/a/b", True), ("/proc/x", False)])
-def test_linux_tells_which_disks_are_memory(
+def test_linux_shows_which_disks_are_in_memory(
     monkeypatch: pytest.MonkeyPatch, folder: str, in_memory: bool
 ) -> None:
     monkeypatch.undo()
@@ -135,7 +135,7 @@ def test_a_deadline_that_the_web_server_does_not_wait_for_is_warned_of(
     assert said(checks.check_nodes) == ids
 
 
-def test_a_web_server_of_more_patience_can_be_told_of(db: None, settings: Any) -> None:
+def test_a_longer_limit_of_the_web_server_can_be_set(db: None, settings: Any) -> None:
     node("aria", deadline=45)
     settings.QATRACK_ARIA_SERVER_TIMEOUT = 60
     assert said(checks.check_nodes) == []

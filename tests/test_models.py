@@ -327,7 +327,7 @@ def test_what_can_be_no_name_names_no_node(name: Any) -> None:
 # --- the default node -------------------------------------------------------------------------
 
 
-def test_without_a_name_the_default_node_is_meant() -> None:
+def test_without_a_name_the_default_node_is_used() -> None:
     saved(name="aria1")
     default = saved(name="aria2", is_default=True)
 
@@ -551,7 +551,7 @@ def test_the_newest_retrieval_comes_first() -> None:
     assert [row.found for row in Retrieval.objects.all()] == [0, 1, 2]
 
 
-def test_a_retrieval_is_told_in_one_line() -> None:
+def test_a_retrieval_is_described_in_one_line() -> None:
     assert str(retrieval(status="not_found")) == "QA_TB1 / WL from aria: nothing found"
 
 

@@ -269,7 +269,7 @@ def test_fetch_leads_to_the_images(press: Any, of_wl: str, viewer: Client) -> No
     )
 
 
-def test_the_record_tells_who_pressed_and_where(press: Any, of_wl: str) -> None:
+def test_the_record_names_who_pressed_and_where(press: Any, of_wl: str) -> None:
     press(of_wl)
     row = Retrieval.objects.get()
     assert (row.source, row.user, row.node_name) == ("admin", "jane2", "aria")
@@ -283,7 +283,9 @@ def test_a_second_press_does_nothing_and_leads_to_the_same(press: Any, of_wl: st
     assert Retrieval.objects.get().repeats == 1
 
 
-def test_images_that_came_since_are_told(press: Any, of_wl: str, world: Any, viewer: Any) -> None:
+def test_images_that_came_since_are_counted(
+    press: Any, of_wl: str, world: Any, viewer: Any
+) -> None:
     more = winston_lutz(world.wl, YESTERDAY, count=1)
     for image in more:
         for keyword in ("StudyInstanceUID", "SeriesInstanceUID"):

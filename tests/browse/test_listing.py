@@ -234,7 +234,7 @@ def test_a_series_of_two_days_is_fetched_day_by_day(node: Any, serve: Any) -> No
     assert sorted(uid for row in found for uid in taken(node, row)) == uids(images)
 
 
-def test_images_of_two_machines_on_one_day_are_told_apart(node: Any, serve: Any) -> None:
+def test_images_of_two_machines_on_one_day_are_two_groups(node: Any, serve: Any) -> None:
     wl = plan()
     one = winston_lutz(wl, YESTERDAY, machine="TB1")
     two = winston_lutz(wl, YESTERDAY + HOUR, machine="TB2")
@@ -251,7 +251,9 @@ def test_of_two_plans_with_one_label_the_right_one_is_fetched(node: Any, world: 
     assert taken(node, row) == listed(row)
 
 
-def test_plans_of_one_label_and_course_are_told_apart_by_their_uids(node: Any, serve: Any) -> None:
+def test_plans_of_one_label_and_course_are_distinguished_by_their_uids(
+    node: Any, serve: Any
+) -> None:
     one, two = plan("WL"), plan("WL")
     serve(one, winston_lutz(one, YESTERDAY), two, winston_lutz(two, YESTERDAY))
     (row,) = rows(of(node, two))
@@ -301,7 +303,7 @@ def test_what_is_fetched_to_find_out_leaves_out_nothing_of_the_row(node: Any, se
     assert taken(node, first) == uids(older)
 
 
-def test_images_whose_day_is_not_told_are_a_group_of_their_own(node: Any, serve: Any) -> None:
+def test_images_whose_day_is_unknown_are_a_group_of_their_own(node: Any, serve: Any) -> None:
     wl = plan()
     dates = frozenset({"AcquisitionDate", "ContentDate"})
     images = winston_lutz(wl, YESTERDAY)

@@ -38,13 +38,13 @@ def test_the_browser_posts_null_for_a_composite(page):
     assert "NameError" in opened.recalculate().tooltips["a"]
 
 
-def test_an_error_is_not_told_while_a_test_that_is_named_is_empty(page):
+def test_an_error_is_not_shown_while_a_test_that_is_named_is_empty(page):
     opened = page("result = patientid / 2")
     assert opened.tooltips == {}
     assert "TypeError" in opened.fill(patientid="QA_TB1").tooltips["composite"]
 
 
-def test_a_failure_is_not_told_again_by_the_composite_that_needs_it(page):
+def test_a_failure_is_not_shown_again_by_the_composite_that_needs_it(page):
     opened = page({"a": "result = 1 / 0", "b": "result = a + 1"})
     assert opened.tooltips.keys() == {"a"}
 
@@ -102,7 +102,7 @@ def test_nan_leaves_the_old_values_of_all_composites_on_the_screen(page):
     assert opened.tooltips == {}
 
 
-def test_infinity_is_told(page):
+def test_infinity_is_shown(page):
     assert "result of 'inf'" in page("result = math.inf").tooltips["composite"]
 
 

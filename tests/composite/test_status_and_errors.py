@@ -145,7 +145,7 @@ def test_a_tooltip_shows_the_line_of_the_procedure_and_one_of_ours(serve, page):
     assert shown.count("File ") == 1
 
 
-def test_an_image_set_as_result_is_told_to_be_no_json(serve, page):
+def test_an_image_set_as_result_is_refused_as_json(serve, page):
     serve_everything(serve)
     opened = page(f"result = {FETCH}").fill(patientid=PATIENT, rtplanname="WL")
     assert "ImageSet is not JSON serializable" in opened.tooltips["composite"]

@@ -79,7 +79,7 @@ def test_patients_and_labels_in_letters_of_all_sets_are_found(
 
 
 @pytest.mark.parametrize("patient", [("ISO_IR 144", "QA_Жук")], indirect=True)
-def test_a_server_that_answers_in_letters_that_it_does_not_have_is_told_of(
+def test_a_server_that_answers_in_letters_that_it_does_not_have_is_named(
     patient: str, node: Any, orthanc: Orthanc
 ) -> None:
     """Nobody would look for a character set where a plan is said not to be there."""
@@ -162,7 +162,7 @@ def test_bytes_that_are_no_unicode_stay_as_they_were_read() -> None:
     assert ds.PatientID == "Prüf"
 
 
-def test_a_set_that_is_told_is_believed() -> None:
+def test_a_character_set_that_is_specified_is_used() -> None:
     ds = Dataset()
     ds.SpecificCharacterSet = "ISO_IR 100"
     ds.PatientID = "PrÃ¼f"

@@ -45,7 +45,7 @@ def test_a_series_that_runs_over_midnight_is_one_set(serve: Any) -> None:
     assert uids(fetch()) == uids(mine)
 
 
-def test_a_day_that_ends_within_a_session_is_told_of(serve: Any) -> None:
+def test_a_day_that_ends_within_a_session_is_remarked_on(serve: Any) -> None:
     """select='day' means the calendar's day: what lies before midnight is left out, and said."""
     wl = plan()
     evening = winston_lutz(wl, NOON - 12.5 * MINUTE * 60, count=4)

@@ -245,7 +245,7 @@ def test_an_image_that_cannot_be_read_is_not_quoted(port: Any) -> None:
     ]
 
 
-def test_what_a_caller_calls_itself_is_told_as_text(port: Any) -> None:
+def test_what_a_caller_calls_itself_is_shown_as_text(port: Any) -> None:
     with port.connect() as sock:
         sock.sendall(wire.associate_rq("1.2", calling=b"<b>EVIL</b>"))
         assert until(lambda: port.inbox.refused)

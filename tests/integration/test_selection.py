@@ -159,15 +159,15 @@ def test_a_label_on_two_plans_is_an_error_that_lists_them(twins):
         assert shown in str(error.value)
 
 
-def test_the_course_tells_plans_of_one_label_apart(twins):
+def test_the_course_distinguishes_plans_of_one_label(twins):
     assert uids(fetch_images("aria", PATIENT, "WL", course="C1")) == uids(twins[2][0])
 
 
-def test_the_machine_tells_plans_of_one_label_apart(twins):
+def test_the_machine_distinguishes_plans_of_one_label(twins):
     assert uids(fetch_images("aria", PATIENT, "WL", machine="TB1")) == uids(twins[2][0])
 
 
-def test_the_plans_uid_tells_plans_of_one_label_apart(twins):
+def test_the_plans_uid_distinguishes_plans_of_one_label(twins):
     uid = str(twins[0].SOPInstanceUID)
     assert uids(fetch_images("aria", PATIENT, uid)) == uids(twins[2][0])
 
@@ -237,7 +237,7 @@ def test_kv_images_alone_can_be_asked_for(serve):
     assert uids(fetch_images("aria", PATIENT, "WL", kv="only")) == uids(setup)
 
 
-def test_select_series_takes_the_newest_image_alone_when_told_to(serve):
+def test_select_series_takes_the_newest_image_alone(serve):
     pf = plan("PF")
     first, second = phantom.picket_fence(pf, NOON), phantom.picket_fence(pf, NOON + DAY / 100)
     serve(pf, first, second)
@@ -284,7 +284,7 @@ def test_a_plan_that_nobody_irradiated_yet_has_no_images(serve):
         fetch_images("aria", PATIENT, "WL")
 
 
-def test_a_machine_that_did_not_take_images_is_told_which_did(serve):
+def test_the_error_for_a_machine_without_images_names_the_one_with_images(serve):
     wl = plan(machine="TB1")
     serve(wl, winston_lutz(wl))
     with pytest.raises(ImagesNotFoundError, match="of machine TB1; you asked for PORTAL on TB9"):

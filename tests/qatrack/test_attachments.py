@@ -66,7 +66,7 @@ def test_qatracks_own_way_attaches_again_at_every_field(node, page, attachments)
     assert ids(opened) == [attachments()[-1].pk]
 
 
-def test_ten_fields_make_one_attachment_that_the_page_is_told_of_each_time(
+def test_ten_fields_make_one_attachment_that_the_page_gets_each_time(
     aria, page, attachments, settings
 ):
     opened = page(ATTACH, *FIELDS).fill(**FILLED)
@@ -117,7 +117,7 @@ def test_a_composite_without_attachment_is_not_given_that_of_another(aria, page,
     assert opened.attached["two"] == []
 
 
-def test_asking_twice_in_one_procedure_tells_the_page_once(aria, page, attachments):
+def test_attaching_twice_in_one_procedure_names_it_once(aria, page, attachments):
     opened = page(f"{ATTACH}\nresult = {FETCH}.attach(UTILS)").fill(**FILLED)
     assert len(ids(opened)) == len(attachments()) == 1
 
@@ -244,14 +244,14 @@ class Raising:
 
 
 @pytest.mark.parametrize("utils", ["None", "'UTILS'", "5", "{}", "object()", "META", "UTILS.user"])
-def test_what_is_no_utils_is_told_in_one_line(aria, page, attachments, utils):
+def test_invalid_utils_are_refused_in_one_line(aria, page, attachments, utils):
     opened = page(ATTACH.replace("attach(UTILS)", f"attach({utils})")).fill(**FILLED)
     assert "RequestError: Attach: give QATrack+'s own UTILS" in opened.tooltips["composite"]
     assert attachments() == []
 
 
 @pytest.mark.parametrize("what", [None, 5, [], {}, "ZIP", "pdf", "x" * 1_000_000, float("nan")])
-def test_what_is_neither_zip_nor_sheet_is_told_in_one_line(images, what):
+def test_what_is_neither_zip_nor_sheet_is_refused_in_one_line(images, what):
     with pytest.raises(RequestError, match="'zip' or 'sheet'") as raised:
         images.attach(SimpleNamespace(), what)
     assert len(str(raised.value)) < 500

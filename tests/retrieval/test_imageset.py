@@ -212,7 +212,7 @@ def test_the_set_is_as_old_as_its_newest_image(images: ImageSet) -> None:
     assert images.acquired == TAKEN + dt.timedelta(seconds=70)
 
 
-def test_the_time_is_told_in_dicoms_form(images: ImageSet) -> None:
+def test_the_time_is_given_in_dicoms_form(images: ImageSet) -> None:
     assert images.datetime == "20261120083110.000000"
 
 
@@ -227,7 +227,9 @@ def test_a_single_image_is_not_called_images(archive: Archive, refs: list[ImageR
     assert images.status.endswith(". 1 kV left out.")
 
 
-def test_machines_are_told_once_each(archive: Archive, refs: list[ImageRef], plan: Dataset) -> None:
+def test_machines_are_named_once_each(
+    archive: Archive, refs: list[ImageRef], plan: Dataset
+) -> None:
     names = ({"TB2"}, {"TB1"}, {"TB2"})
     many = [
         datasets.image_ref(sop_uid=ref.sop_uid, machines=frozenset(name))
@@ -237,7 +239,7 @@ def test_machines_are_told_once_each(archive: Archive, refs: list[ImageRef], pla
     assert image_set(archive, many, plan).machine == "TB1, TB2"
 
 
-def test_a_machine_without_a_name_is_not_told(
+def test_a_machine_without_a_name_is_left_out(
     archive: Archive, refs: list[ImageRef], plan: Dataset
 ) -> None:
     nameless = [datasets.image_ref(sop_uid=ref.sop_uid, machines=frozenset()) for ref in refs]
@@ -263,7 +265,7 @@ def test_the_summary_says_where_the_images_come_from(images: ImageSet, plan: Dat
     }
 
 
-def test_the_summary_tells_each_image_by_its_uids_its_time_and_its_content(
+def test_the_summary_names_each_image_by_its_uids_its_time_and_its_content(
     images: ImageSet, refs: list[ImageRef]
 ) -> None:
     content = Path(images.files[0]).read_bytes()
@@ -281,7 +283,7 @@ def test_the_summary_can_be_the_result_of_a_composite_test(images: ImageSet) -> 
     assert json.loads(json.dumps(images.summary)) == images.summary
 
 
-def test_no_staff_login_is_told(images: ImageSet) -> None:
+def test_no_staff_login_is_shown(images: ImageSet) -> None:
     shown = json.dumps(images.summary) + images.status + repr(images)
 
     assert phantom.OPERATOR not in shown

@@ -266,7 +266,7 @@ def test_a_procedure_is_shown_for_each_version_where_they_differ() -> None:
     assert [version for version, _ in testpacks.FIRST.variants("aria")] == ["3.1.1", "4.0"]
 
 
-def test_only_the_newer_pylinac_is_told_the_size_of_the_ball() -> None:
+def test_only_the_newer_pylinac_gets_the_size_of_the_ball() -> None:
     (winston_lutz, *_) = testpacks.PACKS
 
     found = {

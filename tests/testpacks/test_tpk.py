@@ -190,7 +190,7 @@ def test_a_version_that_is_not_known_is_refused(tmp_path: Path) -> None:
         call_command("make_testpacks", "--output", str(tmp_path), "--qatrack", "2.9")
 
 
-def test_a_folder_that_cannot_be_is_told_on_one_line(tmp_path: Path) -> None:
+def test_an_impossible_folder_is_refused_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
     with pytest.raises(CommandError, match=r"^cannot write .*file.*$"):
