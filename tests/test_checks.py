@@ -115,7 +115,7 @@ def test_an_archive_in_memory_is_warned_of(monkeypatch: pytest.MonkeyPatch) -> N
 
 @pytest.mark.skipif(not os.path.isfile("/proc/mounts"), reason="only Linux lists its disks there")
 @pytest.mark.parametrize(("folder", "in_memory"), [("/dev/shm/a/b", True), ("/proc/x", False)])
-def test_linux_tells_which_disks_are_memory(
+def test_linux_shows_which_disks_are_in_memory(
     monkeypatch: pytest.MonkeyPatch, folder: str, in_memory: bool
 ) -> None:
     monkeypatch.undo()

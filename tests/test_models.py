@@ -327,7 +327,7 @@ def test_what_can_be_no_name_names_no_node(name: Any) -> None:
 # --- the default node -------------------------------------------------------------------------
 
 
-def test_without_a_name_the_default_node_is_meant() -> None:
+def test_without_a_name_the_default_node_is_used() -> None:
     saved(name="aria1")
     default = saved(name="aria2", is_default=True)
 

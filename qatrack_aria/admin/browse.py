@@ -77,7 +77,7 @@ def browse(admin: ModelAdmin, request: HttpRequest, object_id: str) -> HttpRespo
 def _of_patient(node: AriaNode, asked: Any) -> dict[str, Any]:
     if "patient" not in asked:
         return {}
-    # Here, so that the start of QATrack+ needs no DICOM.
+    # Imported here, so that QATrack+ starts without loading pynetdicom.
     from qatrack_aria.browse.listing import list_plans
 
     try:

@@ -52,7 +52,7 @@ def test_connection(admin: ModelAdmin, request: HttpRequest, object_id: str) -> 
 
 
 def _run(node: Any, patient: str, plan: str) -> list[Any]:
-    # Here, so that the start of QATrack+ needs no DICOM.
+    # Imported here, so that QATrack+ starts without loading pynetdicom.
     from qatrack_aria.retrieval.connection_test import ConnectionTest
 
     # The web server ends long requests, so the deadline is that of composite tests.

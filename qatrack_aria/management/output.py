@@ -74,7 +74,7 @@ def show_log(wanted: bool, stream: Any) -> Iterator[None]:
     if not wanted:
         yield
         return
-    from qatrack_aria.dicom import pynetdicom_patches  # noqa: F401 - it sets the level that is raised here
+    from qatrack_aria.dicom import pynetdicom_patches  # noqa: F401 - it sets the level that is overridden here
 
     handler = logging.StreamHandler(stream)
     handler.setFormatter(logging.Formatter("%(asctime)s.%(msecs)03d %(message)s", "%H:%M:%S"))

@@ -269,7 +269,7 @@ def test_fetch_leads_to_the_images(press: Any, of_wl: str, viewer: Client) -> No
     )
 
 
-def test_the_record_tells_who_pressed_and_where(press: Any, of_wl: str) -> None:
+def test_the_record_names_who_pressed_and_where(press: Any, of_wl: str) -> None:
     press(of_wl)
     row = Retrieval.objects.get()
     assert (row.source, row.user, row.node_name) == ("admin", "jane2", "aria")

@@ -39,7 +39,9 @@ def exported(client: Client, **query: str) -> list[dict[str, str]]:
 # --- a line for each node ---------------------------------------------------------------------
 
 
-def test_a_line_tells_how_a_node_has_been_doing(node: AriaNode, now: dt.datetime) -> None:
+def test_a_line_shows_the_successes_and_failures_of_a_node(
+    node: AriaNode, now: dt.datetime
+) -> None:
     for hours, seconds in ((1, 1.0), (2, 3.0), (3, 8.0)):
         retrieval(node=node, started=now - hours * HOUR, seconds=seconds, moved=8)
     retrieval(node=node, started=now - 5 * HOUR, status="unreachable", moved=0)

@@ -99,7 +99,7 @@ def test_the_app_is_named_for_people(admin_client: Client) -> None:
     assert "ARIA images" in page(admin_client, "/admin/")
 
 
-def test_the_list_of_nodes_tells_whom_they_call(admin_client: Client, node: AriaNode) -> None:
+def test_the_list_of_nodes_shows_whom_they_call(admin_client: Client, node: AriaNode) -> None:
     shown = page(admin_client, NODES)
 
     assert all(text in shown for text in ("aria", "VMSDBD", "10.0.0.5", "51402", "C-MOVE"))
@@ -224,7 +224,7 @@ def test_what_a_node_holds_is_shown_as_text(admin_client: Client, node: AriaNode
 # --- retrievals -------------------------------------------------------------------------------
 
 
-def test_the_list_of_retrievals_tells_what_came_of_them(admin_client: Client) -> None:
+def test_the_list_of_retrievals_shows_their_outcomes(admin_client: Client) -> None:
     retrieval(status="not_found")
 
     shown = page(admin_client, RETRIEVALS)

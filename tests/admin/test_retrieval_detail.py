@@ -99,7 +99,7 @@ def words(shown: str) -> str:
         "/archive/sets/1",
     ],
 )
-def test_the_page_tells(admin_client: Client, text: str) -> None:
+def test_the_page_shows(admin_client: Client, text: str) -> None:
     shown = page_of(
         admin_client,
         message="8 images of plan WL",
@@ -131,7 +131,7 @@ def test_a_status_has_its_colour(admin_client: Client) -> None:
     assert "aria-status-incomplete" in page_of(admin_client, status="incomplete")
 
 
-def test_a_failure_tells_where_it_ended(admin_client: Client) -> None:
+def test_a_failure_shows_where_it_ended(admin_client: Client) -> None:
     timeline = {**TIMELINE, "stopped_at": "plan"}
 
     assert "It ended while finding the plan." in page_of(admin_client, timeline, status="not_found")

@@ -48,7 +48,7 @@ def test_a_summary_is_strict_json_that_a_browser_gives_back_unchanged(aria, page
     assert json.loads(json.dumps(given, cls=Encoder, allow_nan=False)) == given
 
 
-def test_everything_an_image_set_tells_is_strict_json(aria, page):
+def test_all_attributes_of_an_image_set_are_strict_json(aria, page):
     opened = page(
         f"i = {FETCH}\n"
         "result = [i.path, i.files, i.acquired, i.datetime, i.machine, i.status, i.moved, len(i)]"

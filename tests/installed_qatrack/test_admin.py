@@ -129,7 +129,7 @@ def test_a_new_default_takes_the_place_of_the_old_one(admin, qatrack, node):
 # --- retrievals -------------------------------------------------------------------------------
 
 
-def test_the_list_of_retrievals_tells_what_came_of_them(admin, retrieval):
+def test_the_list_of_retrievals_shows_their_outcomes(admin, retrieval):
     page = admin.get(RETRIEVALS)
     assert page.status == 200
     for shown in (PATIENT, "WL", "8 moved", "physicist"):

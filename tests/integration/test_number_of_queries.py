@@ -70,7 +70,7 @@ def test_images_of_other_plans_do_not_lengthen_the_search_by_more_than_their_own
     [{"ignored_keys": frozenset({"ContentDate"})}, {"refused_keys": frozenset({"ContentDate"})}],
     ids=["ignores", "refuses"],
 )
-def test_a_server_that_tells_no_days_apart_is_asked_by_days_just_once(
+def test_a_server_without_date_keys_is_queried_by_days_just_once(
     serve: Any, behaviour: Any
 ) -> None:
     """Else it would list its whole history for each of the days that are searched."""

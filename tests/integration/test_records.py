@@ -18,7 +18,7 @@ from qatrack_aria.simulator import phantom
 from tests.helpers.aria import NOON, PATIENT, plan, uids, winston_lutz
 
 
-def test_a_fetch_leaves_a_row_that_tells_all(serve, node):
+def test_a_fetch_leaves_a_complete_row(serve, node):
     wl = plan()
     images = winston_lutz(wl)
     serve(wl, images)

@@ -159,15 +159,15 @@ def test_a_label_on_two_plans_is_an_error_that_lists_them(twins):
         assert shown in str(error.value)
 
 
-def test_the_course_tells_plans_of_one_label_apart(twins):
+def test_the_course_distinguishes_plans_of_one_label(twins):
     assert uids(fetch_images("aria", PATIENT, "WL", course="C1")) == uids(twins[2][0])
 
 
-def test_the_machine_tells_plans_of_one_label_apart(twins):
+def test_the_machine_distinguishes_plans_of_one_label(twins):
     assert uids(fetch_images("aria", PATIENT, "WL", machine="TB1")) == uids(twins[2][0])
 
 
-def test_the_plans_uid_tells_plans_of_one_label_apart(twins):
+def test_the_plans_uid_distinguishes_plans_of_one_label(twins):
     uid = str(twins[0].SOPInstanceUID)
     assert uids(fetch_images("aria", PATIENT, uid)) == uids(twins[2][0])
 

@@ -52,7 +52,7 @@ def set_of_two_series_of_one_day(earlier: str, later: str):
 # --- which is the newest ----------------------------------------------------------------------
 
 
-def test_a_server_that_tells_days_without_times_does_not_make_an_older_series_the_newest(serve):
+def test_a_server_that_returns_days_without_times_does_not_make_an_older_series_the_newest(serve):
     low, high = sorted([generate_uid(), generate_uid()])
     wl, first, second = set_of_two_series_of_one_day(earlier=high, later=low)
     serve(wl, first, second, unreturned_keys=frozenset({"AcquisitionTime"}))
@@ -326,7 +326,7 @@ def test_a_failure_is_repeated_for_some_seconds(serve, monkeypatch):
     assert str(again.value) == str(first.value)
 
 
-def test_a_patient_who_is_no_longer_allowed_is_not_answered_from_memory(serve, node):
+def test_a_patient_who_is_no_longer_allowed_is_not_answered_from_the_cache(serve, node):
     wl = plan()
     serve(wl, winston_lutz(wl))
     fetch_images("aria", PATIENT, "WL")

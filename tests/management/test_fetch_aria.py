@@ -143,7 +143,7 @@ def test_verbosity_0_is_silence(images, label, code):
     assert run("aria", PATIENT, label, "--verbosity", "0") == (code, "", "")
 
 
-def test_verbosity_2_tells_the_conversation_and_no_name_of_a_person(images):
+def test_verbosity_2_shows_the_log_and_no_name_of_a_person(images):
     code, _, err = run("aria", PATIENT, "WL", "--verbosity", "2")
     assert code == 0
     assert "C-FIND at IMAGE level by PatientID=QA_TB1" in err
@@ -182,7 +182,7 @@ EXITS = {
 
 
 @pytest.mark.parametrize(("arguments", "expected"), EXITS.values(), ids=EXITS)
-def test_the_exit_code_tells(images, arguments, expected):
+def test_the_exit_code_names_the_outcome(images, arguments, expected):
     code, out, err = run(*arguments)
     assert (code, out) == (expected, "")
     assert len(err.splitlines()) == 1

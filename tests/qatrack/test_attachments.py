@@ -117,7 +117,7 @@ def test_a_composite_without_attachment_is_not_given_that_of_another(aria, page,
     assert opened.attached["two"] == []
 
 
-def test_asking_twice_in_one_procedure_tells_the_page_once(aria, page, attachments):
+def test_attaching_twice_in_one_procedure_names_it_once(aria, page, attachments):
     opened = page(f"{ATTACH}\nresult = {FETCH}.attach(UTILS)").fill(**FILLED)
     assert len(ids(opened)) == len(attachments()) == 1
 

@@ -263,7 +263,7 @@ def test_the_summary_says_where_the_images_come_from(images: ImageSet, plan: Dat
     }
 
 
-def test_the_summary_tells_each_image_by_its_uids_its_time_and_its_content(
+def test_the_summary_names_each_image_by_its_uids_its_time_and_its_content(
     images: ImageSet, refs: list[ImageRef]
 ) -> None:
     content = Path(images.files[0]).read_bytes()

@@ -255,7 +255,7 @@ def test_a_year_of_two_digits_is_refused(value: Any) -> None:
     assert "year in four digits" in refusal(date=value)
 
 
-def test_without_a_given_today_this_machines_is_meant() -> None:
+def test_without_a_given_today_this_machines_date_is_used() -> None:
     tomorrow = dt.date.today() + dt.timedelta(days=2)
 
     with pytest.raises(RequestError, match="in the future"):

@@ -213,7 +213,7 @@ def test_what_was_left_out_is_counted_by_reason() -> None:
     assert reasons(reported) == {"kV": 2, "of another plan or of none": 1}
 
 
-def test_what_is_meant_and_older_is_left_out_for_that() -> None:
+def test_a_matching_image_of_an_older_series_is_left_out_for_that() -> None:
     older = image(3, series_uid="1.2.1.5", acquired=NOON - dt.timedelta(days=1))
 
     reported = report_of(listed=[image(1), older], chosen=[image(1)])

@@ -78,7 +78,7 @@ class Command(BaseCommand):
                 raise
 
     def _fetch(self, options: dict[str, Any]) -> None:
-        # Here, so that the command's --help needs no DICOM.
+        # Imported here, so that --help does not load pynetdicom.
         from qatrack_aria.rendering.canvas import require_libraries
         from qatrack_aria.retrieval.service import fetch
         from qatrack_aria.storage.output import require_empty, require_folder_of
