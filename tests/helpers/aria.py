@@ -16,6 +16,7 @@ from qatrack_aria.dicom import retrieve
 from qatrack_aria.models import AriaNode
 from qatrack_aria.simulator import Behaviour, Simulator, phantom
 from tests.helpers.peers.server import free_port
+from tests.helpers.waiting import until
 
 PATIENT = "QA_TB1"
 NOON = dt.datetime.combine(dt.date.today(), dt.time(12))
@@ -94,8 +95,7 @@ def nothing_left_running() -> Iterator[None]:
     """Whatever happens, no thread of ours outlives a retrieval."""
     before = set(threading.enumerate())
     yield
-    for thread in set(threading.enumerate()) - before:
-        thread.join(5)  # those that are ending by themselves
+    until(lambda: set(threading.enumerate()) <= before)  # some are ending by themselves
     assert set(threading.enumerate()) <= before
 
 
