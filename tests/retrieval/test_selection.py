@@ -10,7 +10,12 @@ import pytest
 from qatrack_aria.dicom.attributes import ImageRef
 from qatrack_aria.errors import AmbiguousImagesError, AmbiguousPlanError
 from qatrack_aria.retrieval.request import Request
-from qatrack_aria.retrieval.selection import choose, require_one_plan, require_unambiguous
+from qatrack_aria.retrieval.selection import (
+    choose,
+    may_grow,
+    require_one_plan,
+    require_unambiguous,
+)
 from tests.helpers.datasets import KV, LABEL, PATIENT, PLAN_UID, TAKEN, plan_ref, series_refs
 
 PLANS = frozenset({PLAN_UID})
@@ -236,3 +241,32 @@ def test_a_preview_does_not_call_images_undated_whose_date_the_server_does_not_r
     answers = [i for n in "12" for i in series_refs(n, int(n), acquired=None, from_file=False)]
 
     assert chosen(answers) == answers
+
+
+# --- a session that may still be under way ----------------------------------------------------
+
+
+def taken_ago(minutes: float, number: int = 2) -> list[ImageRef]:
+    at = dt.datetime.now() - dt.timedelta(minutes=minutes)
+    return series_refs("1", *range(number), acquired=at)
+
+
+@pytest.mark.parametrize("minutes", [0, 9, -9], ids=["just now", "nine minutes", "clock ahead"])
+def test_images_taken_a_moment_ago_may_be_followed_by_more(minutes: float) -> None:
+    assert may_grow(taken_ago(minutes), request())
+
+
+@pytest.mark.parametrize("minutes", [11, -11, 3 * 24 * 60])
+def test_a_session_is_over_when_no_image_came_for_ten_minutes(minutes: float) -> None:
+    assert not may_grow(taken_ago(minutes), request())
+
+
+def test_a_session_is_over_when_its_test_list_is_completed() -> None:
+    assert not may_grow(taken_ago(0), request(until=dt.datetime.now()))
+
+
+@pytest.mark.parametrize(("count", "grows"), [(1, False), (2, False), (3, True)])
+def test_a_session_is_over_when_as_many_images_came_as_were_asked_for(
+    count: int, grows: bool
+) -> None:
+    assert may_grow(taken_ago(0), request(count=count)) == grows
