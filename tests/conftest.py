@@ -36,6 +36,7 @@ MARKED_FIXTURES = {
     "dcmqrscp": "peers",
     "disk": "slow",
     "orthanc": "peers",
+    "orthanc_tls": "peers",
     "postgres": "peers",
     "serve": "slow",
 }

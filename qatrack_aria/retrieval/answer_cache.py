@@ -20,7 +20,7 @@ from qatrack_aria.errors import AriaError, IncompleteRetrievalError
 from qatrack_aria.retrieval.imageset import ImageSet
 from qatrack_aria.retrieval.request import MAX_AGE
 from qatrack_aria.storage.archive import Archive
-from qatrack_aria.storage.filesystem import partial_file, remove_file
+from qatrack_aria.storage.filesystem import entries_older_than, partial_file, remove_file
 
 FAILURE_AGE = 5.0  # s
 
@@ -100,8 +100,5 @@ def _sizes(images: ImageSet) -> list[int]:
 
 def remove_expired(archive: Archive) -> None:
     """Remove the answers that are too old to be repeated."""
-    limit = time.time() - MAX_AGE
-    with contextlib.suppress(OSError):  # tidying up never fails a fetch
-        for path in list(archive.answers.iterdir()):
-            if path.stat().st_mtime < limit:
-                remove_file(path)
+    for path in entries_older_than(archive.answers, MAX_AGE):
+        remove_file(path)

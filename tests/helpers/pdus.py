@@ -49,10 +49,6 @@ class Command(NamedTuple):
     status: int | None
     has_data: bool
 
-    @property
-    def is_response(self) -> bool:
-        return self.status is not None
-
 
 def pdu(kind: int, body: bytes) -> bytes:
     """A PDU of that type."""
