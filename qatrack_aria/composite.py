@@ -30,6 +30,7 @@ def fetch_images(
     series: Any = None,
     select: Any = None,
     kv: Any = False,
+    unfinished: bool = False,
     max_age: float = 60,
     deadline: float | None = None,
 ) -> ImageSet:
@@ -51,18 +52,21 @@ def fetch_images(
         the newest up to the end of the session, so that an old list shows the images of its day.
     date : date, datetime or str, optional
         Only images acquired on that day. Values of QATrack+'s date tests are accepted.
-    count : int, optional
-        The least number of images; fewer are an error.
+    count : int or (int, int), optional
+        The least number of images, fewer are an error; or the least and the most.
     machine : str, optional
         Only images of this machine.
     course : str, optional
         Course of the plan, where several plans have the label.
     series : str, optional
         Only images of this series, by its Series Instance UID.
-    select : {"series", "day", "all"}, optional
-        The newest series (the default), all series of the newest day, or all images.
+    select : {"session", "series", "day", "all"}, optional
+        The newest session: images of the plan that were taken together. Without `select`, that is
+        an error if it is not one series. Or the newest series, all of the newest day, or all.
     kv : bool or "only"
         ``True``: kV images too; ``"only"``: only kV images.
+    unfinished : bool
+        Accept a session that may still be under way.
     max_age : float
         Seconds for which the last answer to the same request is repeated; 0 queries the node.
     deadline : float, optional
@@ -98,6 +102,7 @@ def fetch_images(
             series=series,
             select=select,
             kv=kv,
+            unfinished=unfinished,
             until=now.until,
         )
     except AriaError as error:

@@ -201,3 +201,7 @@ class IncompleteRetrievalError(AriaError):
 
 class TooFewImagesError(IncompleteRetrievalError):
     """There are fewer images than ``count`` requires."""
+
+
+class SessionUnderWayError(IncompleteRetrievalError):
+    """More images of the session may follow."""

@@ -31,9 +31,12 @@ TEMPLATES = {
     "unnamed_machine": _("of an unnamed machine"),
     "kv": _("kV"),
     "mv": _("MV"),
+    "kv_or_mv": _("with signs of both kV and MV"),
+    "untimed": _("without a time of acquisition"),
     "other_type": _("{image_type}"),
     "not_newest_day": _("not of the newest day"),
     "not_newest_series": _("not of the newest series"),
+    "not_newest_session": _("not of the newest session"),
     "more_reasons": _("for other reasons"),
     # The steps of a retrieval.
     "lock": _("waiting for other retrievals"),

@@ -5,6 +5,7 @@ All layers use this module; it imports none of them.
 
 from __future__ import annotations
 
+import unicodedata
 from typing import Any
 
 #: The longest value of most attributes, in characters (LO and UI, PS3.5 table 6.2-1).
@@ -27,6 +28,16 @@ def printable(text: str, longest: int = MAX_LENGTH) -> str:
     if not text.isprintable():
         text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text[: longest + 1])
     return text if len(text) <= longest else text[:longest] + "…"
+
+
+def same_text(one: str, other: str) -> bool:
+    """Return whether two texts are the same letters, however they are composed in Unicode."""
+    return one == other or unicodedata.normalize("NFC", one) == unicodedata.normalize("NFC", other)
+
+
+def same_name(one: str, other: str) -> bool:
+    """Return whether two names are the same but for capital letters."""
+    return same_text(one.casefold(), other.casefold())
 
 
 def short_repr(value: Any) -> str:

@@ -82,7 +82,7 @@ validate_name = RegexValidator(
     _("Use letters, digits, - and _ only, beginning with a letter."),
 )
 PORT = (MinValueValidator(1), MaxValueValidator(65535))
-CLOCK = (MinValueValidator(0), MaxValueValidator(3600))
+CLOCK = (MinValueValidator(-3600), MaxValueValidator(3600))
 SECONDS = (MinValueValidator(0.1), MaxValueValidator(3600))
 
 

@@ -216,17 +216,16 @@ def _newest(
 ) -> Request | None:
     """Return the shortest request that is not refused as ambiguous."""
     candidates: list[dict[str, Any]] = [
-        {},
-        {"select": "day"},
-        {"kv": "only"},
-        {"kv": "only", "select": "day"},
+        {**kv, **select}
+        for kv in ({}, {"kv": "only"})
+        for select in ({}, {"select": "session"}, {"select": "day"})
     ]
     for options in candidates:
         try:
             request = Request.parse(patient_id, **named, **options)
-            chosen = selection.choose(images, request, uids)
-            if chosen:
-                selection.require_unambiguous(chosen, images, request, uids)
+            wanted = selection.candidates(images, request, uids)
+            known = all(match_image(image, request, uids).matches for image in wanted)
+            if wanted and (not known or selection.settle(images, request, uids)):
                 return request
         except (AmbiguousImagesError, RequestError):
             continue

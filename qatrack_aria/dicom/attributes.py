@@ -9,14 +9,18 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-import math
 from dataclasses import dataclass
 from typing import Any, Mapping
 
 from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 
-from qatrack_aria.dicom.values import converted, date, items, moment, text, texts, time
+from qatrack_aria.dicom.beam_quality import described_quality, peak_voltage, quality
+from qatrack_aria.dicom.values import date, date_time, items, text, texts, time
+
+#: Where Content Date and Time are earlier than Acquisition Date and Time by up to this, the latter
+#: are those of saving the image, as TrueBeam 2.5 writes them.
+SAVED_WITHIN = dt.timedelta(hours=6)
 
 
 @dataclass(frozen=True)
@@ -58,9 +62,12 @@ class PlanRef:
 class ImageRef:
     """One RT Image, as far as it is known; ``None`` means not known yet.
 
-    ``acquired`` is Acquisition Date and Time, else Content Date and Time: the dates of series,
-    study and instance creation give the time of filing or export. ``dose_unit`` is the
-    Primary Dosimeter Unit, MU for MV images and MINUTE for kV ones.
+    ``acquired`` is the moment of acquisition by the clock of the imager: Acquisition Date and Time,
+    or Content Date and Time if they are alone or a little earlier. The dates of series, study and
+    instance creation give the time of filing or export. Where a file has a date but no readable
+    time, ``acquired_on`` is its day; ``saved`` is the other one of two times that differ.
+    ``dose_unit`` is the Primary Dosimeter Unit, ``peak_kv`` the KVP in kV, and ``described`` what
+    label and description say (``"MV"``, ``"kV"`` or empty).
     """
 
     patient_id: str | None
@@ -71,25 +78,23 @@ class ImageRef:
     image_type: tuple[str, ...] | None = None
     plan_uids: frozenset[str] | None = None
     acquired: dt.datetime | None = None
+    acquired_on: dt.date | None = None
+    saved: dt.datetime | None = None
     machines: frozenset[str] | None = None
     dose_unit: str | None = None
     peak_kv: float | None = None
+    described: str = ""
     from_file: bool = False
 
     @property
     def is_kv(self) -> bool | None:
-        """Whether the beam was kV; ``None`` while unknown.
+        """Whether the beam was kV; ``None`` while unknown, or where the signs disagree.
 
-        The unit is empty or absent in images of other vendors; the exposure's KVP then decides. A
-        file with neither counts as MV: portal imagers are MV devices.
+        See :func:`qatrack_aria.dicom.beam_quality.quality`. In an answer only the unit is known.
         """
-        if self.dose_unit == "MINUTE":
-            return True
-        if self.dose_unit == "MU":
-            return False
-        if not self.from_file:
+        if not self.from_file and not self.dose_unit:
             return None
-        return self.peak_kv is not None and 0 < self.peak_kv < 1000
+        return quality(self.dose_unit, self.peak_kv, self.described)
 
     def to_json(self) -> dict[str, Any]:
         """Return all fields in JSON's types, for :meth:`from_json`."""
@@ -98,11 +103,14 @@ class ImageRef:
             "plan_uids": sorted(self.plan_uids or ()),
             "machines": sorted(self.machines or ()),
             "acquired": self.acquired.isoformat() if self.acquired else None,
+            "acquired_on": self.acquired_on.isoformat() if self.acquired_on else None,
+            "saved": self.saved.isoformat() if self.saved else None,
         }
 
     @classmethod
     def from_json(cls, note: Mapping[str, Any]) -> ImageRef:
         """Rebuild from :meth:`to_json` an image that was read from its file."""
+        day = note["acquired_on"]
         return cls(
             **{
                 **note,
@@ -110,6 +118,8 @@ class ImageRef:
                 "plan_uids": frozenset(note["plan_uids"]),
                 "machines": frozenset(note["machines"]),
                 "acquired": parse_moment(note["acquired"]),
+                "acquired_on": dt.date.fromisoformat(day) if day else None,
+                "saved": parse_moment(note["saved"]),
             }
         )
 
@@ -121,12 +131,12 @@ class ImageRef:
     @property
     def day(self) -> dt.date | None:
         """The day of acquisition."""
-        return self.acquired.date() if self.acquired else None
+        return self.acquired.date() if self.acquired else self.acquired_on
 
     @property
     def moment(self) -> dt.datetime:
-        """`acquired`; an image without a date comes before all others."""
-        return self.acquired or dt.datetime.min
+        """`acquired`, else the begin of the day; an image without a date comes before all."""
+        return self.acquired or dt.datetime.combine(self.day or dt.date.min, dt.time())
 
     @property
     def order(self) -> tuple[dt.datetime, str]:
@@ -159,13 +169,17 @@ def _uid(ds: Dataset, from_file: bool, keyword: str) -> str:
     return text(ds, keyword) or ""
 
 
-def _moment(ds: Dataset, from_file: bool, *keywords: str) -> dt.datetime | None:
-    return moment(ds, *keywords)
+def _created(ds: Dataset, from_file: bool, day: str, at: str) -> dt.datetime | None:
+    """Read the date and time of a plan; midnight where only the date is there."""
+    found = date(ds, day)
+    return dt.datetime.combine(found, time(ds, at) or dt.time()) if found else None
 
 
 def _image_type(ds: Dataset, from_file: bool, keyword: str) -> tuple[str, ...] | None:
-    values = tuple(texts(ds, keyword))
-    return values if values or from_file else None
+    values = list(texts(ds, keyword))
+    while values and not values[-1]:
+        values.pop()
+    return tuple(value.upper() for value in values) if values or from_file else None
 
 
 def _plan_uids(ds: Dataset, from_file: bool, keyword: str) -> frozenset[str] | None:
@@ -182,36 +196,58 @@ def _machines(ds: Dataset, from_file: bool, name: str, station: str) -> frozense
     return frozenset() if from_file else None
 
 
-def _acquired(
-    ds: Dataset,
-    from_file: bool,
-    acquisition_date: str,
-    acquisition_time: str,
-    content_date: str,
-    content_time: str,
-) -> dt.datetime | None:
-    """Read Acquisition Date and Time, else Content Date and Time.
+def _acquired(ds: Dataset, from_file: bool, *keywords: str) -> dt.datetime | None:
+    """Read the moment of acquisition, by all times that an image has.
 
-    An answer with a date but no time counts as unknown: it would rank before all others of its day.
+    By the standard, acquisition comes before the content is made, and so the earlier of the two
+    is right both for that and for imagers that write the time of saving as Acquisition Time.
     """
-    day, at = date(ds, acquisition_date), time(ds, acquisition_time)
-    content_day = date(ds, content_date)
-    if day is None or (at is None and day == content_day):
-        day, at = content_day, time(ds, content_time)
-    if day is None or (at is None and not from_file):
+    acquisition, content = _moments(ds, *keywords)
+    days = [date(ds, keyword) for keyword in (keywords[0], keywords[2])]
+    if acquisition and content and content < acquisition <= content + SAVED_WITHIN:
+        return content
+    if acquisition or days[0] is None or days[0] == days[1]:
+        return acquisition or content
+    return None  # acquired on another day than the content is of, at an unknown time
+
+
+def _acquired_on(ds: Dataset, from_file: bool, *keywords: str) -> dt.date | None:
+    """Read the day of an image that has no readable time.
+
+    An answer with a date but no time counts as unknown: its file may have one.
+    """
+    if not from_file or _acquired(ds, from_file, *keywords):
         return None
-    return dt.datetime.combine(day, at or dt.time())
+    return date(ds, keywords[0]) or date(ds, keywords[2])
 
 
-def _peak_kv(ds: Dataset, from_file: bool, keyword: str) -> float | None:
-    for item in items(ds, keyword):
-        try:
-            voltage = float(converted(item, "KVP"))
-        except (TypeError, ValueError, OverflowError):
-            continue
-        if math.isfinite(voltage):
-            return voltage
-    return None
+def _saved(ds: Dataset, from_file: bool, *keywords: str) -> dt.datetime | None:
+    """Read the other one of the two times."""
+    if not from_file:
+        return None
+    acquired = _acquired(ds, from_file, *keywords)
+    return next((m for m in _moments(ds, *keywords) if m and m != acquired), None)
+
+
+def _moments(
+    ds: Dataset, day: str, at: str, content_day: str, content_at: str, both: str
+) -> tuple[dt.datetime | None, dt.datetime | None]:
+    """Return the complete dates and times of acquisition and of content."""
+    dates = date(ds, day), date(ds, content_day)
+    times = time(ds, at), time(ds, content_at)
+    acquisition, content = (
+        dt.datetime.combine(d, t) if d and t is not None else None for d, t in zip(dates, times)
+    )
+    return acquisition or date_time(ds, both), content
+
+
+def _peak_kv(ds: Dataset, from_file: bool, exposures: str, keyword: str) -> float | None:
+    voltages = (peak_voltage(item, keyword) for item in (*items(ds, exposures), ds))
+    return next((voltage for voltage in voltages if voltage is not None), None)
+
+
+def _described(ds: Dataset, from_file: bool, *keywords: str) -> str:
+    return described_quality(" ".join(text(ds, keyword) or "" for keyword in keywords))
 
 
 #: Field by field: the reader, and the keywords that it reads.
@@ -227,16 +263,26 @@ _PLAN: dict[str, Any] = {
     "sop_class": (_text, "SOPClassUID"),
     "label": (_text_or_absent, "RTPlanLabel"),
     "course": (_text_or_absent, "StudyID"),
-    "created": (_moment, "RTPlanDate", "RTPlanTime"),
+    "created": (_created, "RTPlanDate", "RTPlanTime"),
 }
+_TIMES = (
+    "AcquisitionDate",
+    "AcquisitionTime",
+    "ContentDate",
+    "ContentTime",
+    "AcquisitionDateTime",
+)
 _IMAGE: dict[str, Any] = {
     **_BOTH,
     "image_type": (_image_type, "ImageType"),
     "plan_uids": (_plan_uids, "ReferencedRTPlanSequence"),
-    "acquired": (_acquired, "AcquisitionDate", "AcquisitionTime", "ContentDate", "ContentTime"),
+    "acquired": (_acquired, *_TIMES),
+    "acquired_on": (_acquired_on, *_TIMES),
+    "saved": (_saved, *_TIMES),
     "machines": (_machines, "RadiationMachineName", "StationName"),
     "dose_unit": (_text_or_absent, "PrimaryDosimeterUnit"),
-    "peak_kv": (_peak_kv, "ExposureSequence"),
+    "peak_kv": (_peak_kv, "ExposureSequence", "KVP"),
+    "described": (_described, "RTImageLabel", "RTImageDescription"),
 }
 
 #: Tags of all that is read above. Of a file all else is dropped: converting it takes twice as long.

@@ -4,13 +4,20 @@ The order is the same everywhere: first the keys that narrow the answer, then fe
 level from the study down. A server that ignores or refuses a key, answers nothing because of it,
 or supports no relational queries, thus costs time only. The caller decides image by image what
 the answers mean.
+
+A list can be short, with Success, and the next one complete: ARIA does that now and then. So what
+is absent from one list is not known to be absent. Each list that decides something is confirmed by
+a second query, put in another way.
 """
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
+import re
+import time
 from functools import partial
-from typing import Any, Callable, NamedTuple, Optional, Sequence
+from typing import Any, Callable, Collection, NamedTuple, Optional, Sequence
 
 from pydicom.dataset import Dataset
 
@@ -19,20 +26,27 @@ from qatrack_aria.dicom.attributes import ImageRef, PlanRef, image_ref
 from qatrack_aria.dicom.c_find import QueryRecord
 from qatrack_aria.dicom.queries import (
     DATES,
+    FEWEST,
     IMAGE_KEYS,
     IMAGE_KEYS_SEEN,
     PLAN_KEYS,
     PLAN_KEYS_FEW,
     UIDS,
+    Keys,
     PatientQueries,
     QueryRefused,
 )
+from qatrack_aria.dicom.uids import valid_uid
 from qatrack_aria.dicom.values import text
 from qatrack_aria.errors import QueryError
 
 FirstDay = Callable[[Sequence[ImageRef]], Optional[dt.date]]
 
 LABEL_LENGTH = 16  # characters of a Short String: what an RTPlanLabel key can hold
+#: Series up to this number are listed one by one.
+FEW_SERIES = 4
+#: Seconds before lists that differ are queried again.
+PAUSES = (0.0, 0.1, 0.3, 1.0, 2.0)
 
 
 class _Dated(NamedTuple):
@@ -41,6 +55,11 @@ class _Dated(NamedTuple):
     image: ImageRef
     content: str | None
     acquisition: str | None
+
+    @property
+    def has_day(self) -> bool:
+        """Whether a server can match one of its dates."""
+        return any(re.fullmatch("[0-9]{8}", day or "") for day in (self.content, self.acquisition))
 
 
 def _dated(answer: Dataset) -> _Dated:
@@ -64,6 +83,8 @@ class Finder:
         self.relational = True
         self.supports_date_keys = True
         self._queries = PatientQueries(session, patient_id)
+        # Content and Acquisition Date, as written, of all images of the last list.
+        self._dates: dict[str, tuple[str | None, str | None]] = {}
 
     @property
     def queries(self) -> Sequence[QueryRecord]:
@@ -74,23 +95,25 @@ class Finder:
         """List the patient's plans; the caller compares their labels with the wanted one.
 
         A server's own matching of labels is not ours (padding, capital letters, long labels), and
-        would hide a second plan with the same label. Only a label that is missing from the list is
-        queried by itself, since a list can be short for a while.
+        would hide a second plan with the same label. A label that is missing from the list is
+        queried by itself too. The list is confirmed.
 
         Raises
         ------
         QueryError
-            The node refused every form of the query.
+            The node refused every form of the query, or its lists go on differing.
         """
-        forms: list[Callable[[], list[PlanRef]]] = []
-        for patient in self._queries.patient_keys():
-            base = {**patient, "Modality": "RTPLAN"}
-            forms += [partial(self._queries.plans, base, r) for r in (PLAN_KEYS, PLAN_KEYS_FEW)]
-        forms.append(self._plans_by_level)
-        listed: list[PlanRef] = self._first_answer("plans", forms)
-        if label is None or any(plan.label in (label, None) for plan in listed):
-            return listed
-        return listed + self._plans_with_label(label)
+        found: dict[str, PlanRef] = {}
+        for pause in PAUSES:
+            listed = self._list_plans((PLAN_KEYS, PLAN_KEYS_FEW))
+            if label is not None and all(plan.label not in (label, None) for plan in listed):
+                listed += self._plans_with_label(label)
+            found.update({plan.sop_uid: plan for plan in listed})
+            again = {plan.sop_uid for plan in self._list_plans((FEWEST, PLAN_KEYS_FEW))}
+            if again == {plan.sop_uid for plan in listed}:
+                return list(found.values())
+            self.wait(pause)
+        raise self.lists_differ("plans")
 
     def images(
         self,
@@ -115,34 +138,83 @@ class Finder:
         QueryError
             The node refused every form of the query.
         """
-        if not self.relational:
-            return self._first_answer("images", [self._images_by_level])
-        if since is not None or until is not None:
+        self._dates = {}
+        if self.relational and (since is not None or until is not None):
             return self._images_of_days(since, until, first_day or (lambda images: since))
-        forms: list[Callable[[], list[ImageRef]]] = []
-        for patient in self._queries.patient_keys():
-            base = {**patient, "Modality": "RTIMAGE"}
-            for returned in (IMAGE_KEYS, IMAGE_KEYS_SEEN, UIDS):
-                forms.append(partial(self._queries.images, base, returned))
-        forms.append(self._images_by_level)
-        return self._first_answer("images", forms)
+        return self._list_images((IMAGE_KEYS, IMAGE_KEYS_SEEN, UIDS))
+
+    def confirms(self, since: dt.date | None, until: dt.date | None, uids: set[str]) -> bool:
+        """Query the images of some days again, and return whether nothing is missing.
+
+        Parameters
+        ----------
+        since, until : datetime.date or None
+            Days within those of the last list; two times ``None`` for the whole history.
+        uids : set of str
+            SOP Instance UIDs of all images that are known.
+
+        Raises
+        ------
+        QueryError
+            The node refuses these queries now.
+        """
+        if not self.relational or (since is None and until is None):
+            return {image.sop_uid for image in self._list_images((FEWEST, UIDS))} == uids
+        days = _day_range(since, until)
+        for number, keyword in enumerate(("ContentDate", "AcquisitionDate")):
+            keys = {"PatientID": self.patient_id, "Modality": "RTIMAGE", keyword: days}
+            again = {image.sop_uid for image in self._not_refused(keys, (FEWEST, IMAGE_KEYS))}
+            due = {uid for uid, dates in self._dates.items() if _within(dates[number], days)}
+            if not due <= again <= uids:
+                return False
+        return True
+
+    @property
+    def returns_dates(self) -> bool:
+        """Whether the last list had a date of any image."""
+        return any(date for dates in self._dates.values() for date in dates)
+
+    def all_series(self) -> set[tuple[str, str]]:
+        """List the study and Series Instance UIDs of all RT Images; none if the node refuses."""
+        keys = {"PatientID": self.patient_id, "Modality": "RTIMAGE"}
+        found: list[ImageRef] = []
+        with contextlib.suppress(QueryRefused):
+            answers = self._queries.send("SERIES", keys, UIDS[:2], image_ref)
+            found = self._queries.rt_images(keys, answers)
+        return {image.series_key for image in found if all(map(valid_uid, image.series_key))}
+
+    def outside_all_days(self, series: Collection[tuple[str, str]]) -> list[ImageRef]:
+        """List the images in these series that no query by days can find.
+
+        They have no date, or one in a form that a server does not match.
+        """
+        send = partial(self._queries.send, "IMAGE", read=_dated)
+        if len(series) > FEW_SERIES:
+            queries = [{"PatientID": self.patient_id, "Modality": "RTIMAGE"}]
+        else:
+            queries = [self._series_keys(*key) for key in sorted(series)]
+        found: list[ImageRef] = []
+        for keys in queries:
+            with contextlib.suppress(QueryRefused):
+                images = [one.image for one in send(keys, DATES) if not one.has_day]
+                found += self._queries.rt_images(keys, images)
+        there = {image.series_key for image in found}.intersection(series)
+        uids = {image.sop_uid for image in found}
+        return [i for key in sorted(there) for i in self.series(*key) if i.sop_uid in uids]
 
     def series(self, study_uid: str, series_uid: str) -> list[ImageRef]:
         """List all RT Images of one series; an empty list if the node refuses."""
         keys = self._series_keys(study_uid, series_uid)
-        for returned in (IMAGE_KEYS, IMAGE_KEYS_SEEN):
-            try:
-                images = self._queries.images(keys, returned)
-            except QueryRefused:
-                continue
-            if images:
-                return images
+        forms = [partial(self._queries.images, keys, r) for r in (IMAGE_KEYS, IMAGE_KEYS_SEEN)]
+        with contextlib.suppress(QueryError):
+            return self._first_answer("images", forms)
         return []
 
-    def images_of_series(self, series_uid: str) -> list[ImageRef]:
+    def images_of_series(self, series_uid: str, *, fewest: bool = False) -> list[ImageRef]:
         """List the RT Images of a series whose study is unknown.
 
-        ARIA answers IMAGE level by the Series Instance UID alone (seen in clients of it).
+        ARIA answers IMAGE level by the Series Instance UID alone (seen in clients of it). With
+        `fewest`, the answers have little more than their UIDs, to confirm another list.
 
         Raises
         ------
@@ -156,8 +228,9 @@ class Finder:
         }
         forms: list[Callable[[], list[ImageRef]]] = []
         if self.relational:
-            forms += [partial(self._queries.images, keys, r) for r in (IMAGE_KEYS, IMAGE_KEYS_SEEN)]
-        forms.append(partial(self._images_by_level, series_uid))
+            returned = (FEWEST, UIDS) if fewest else (IMAGE_KEYS, IMAGE_KEYS_SEEN)
+            forms += [partial(self._queries.images, keys, r) for r in returned]
+        forms.append(partial(self._images_by_level, FEWEST if fewest else IMAGE_KEYS, series_uid))
         found: list[ImageRef] = self._first_answer("images", forms)
         return [image for image in found if image.series_uid == series_uid]
 
@@ -168,12 +241,46 @@ class Finder:
         """
         keys = self._series_keys(study_uid, series_uid)
         try:
-            images = self._queries.images(keys, ("SOPInstanceUID", "Modality"))
+            images = self._queries.images(keys, FEWEST)
         except QueryRefused:
             return set()
         return {image.sop_uid for image in images}
 
+    def lists_differ(self, what: str) -> QueryError:
+        """Return the error for lists that go on differing."""
+        return QueryError(
+            f"C-FIND: {self.session.peer} lists other {what} of patient '{self.patient_id}' each "
+            f"time ({'; '.join(str(query) for query in self.queries[-2:])}), so it is unknown "
+            "which there are: ask again in a minute. If that goes on, its log gives the reason."
+        )
+
+    def wait(self, seconds: float) -> None:
+        """Wait before lists that differ are queried again, within the deadline."""
+        time.sleep(self.session.deadline.at_most(seconds))
+
     # --- forms of query -----------------------------------------------------------------------
+
+    def _list_plans(self, returned: Sequence[Sequence[str]]) -> list[PlanRef]:
+        forms: list[Callable[[], list[PlanRef]]] = []
+        if self.relational:
+            for patient in self._queries.patient_keys():
+                base = {**patient, "Modality": "RTPLAN"}
+                forms += [partial(self._queries.plans, base, keys) for keys in returned]
+        return self._first_answer("plans", [*forms, partial(self._plans_by_level, returned[0])])
+
+    def _list_images(self, returned: Sequence[Sequence[str]]) -> list[ImageRef]:
+        forms: list[Callable[[], list[ImageRef]]] = []
+        if self.relational:
+            for patient in self._queries.patient_keys():
+                base = {**patient, "Modality": "RTIMAGE"}
+                forms += [partial(self._queries.images, base, keys) for keys in returned]
+        return self._first_answer("images", [*forms, partial(self._images_by_level, returned[0])])
+
+    def _not_refused(self, keys: Keys, forms: Sequence[Sequence[str]]) -> list[ImageRef]:
+        for returned in forms:
+            with contextlib.suppress(QueryRefused):
+                return self._queries.images(keys, returned)
+        raise self._all_refused("images")
 
     def _first_answer(self, what: str, forms: Sequence[Callable[[], Any]]) -> Any:
         refusals = []
@@ -186,13 +293,16 @@ class Finder:
             if found:
                 return found
         if len(refusals) == len(forms) or any(refused.answers for refused in refusals):
-            raise QueryError(
-                f"C-FIND: {self.session.peer} does not list the {what} of patient "
-                f"'{self.patient_id}' for any form of the query "
-                f"({'; '.join(str(query) for query in self.queries[-4:])}): check the node's query "
-                "model; its log gives the reason."
-            )
+            raise self._all_refused(what)
         return []
+
+    def _all_refused(self, what: str) -> QueryError:
+        return QueryError(
+            f"C-FIND: {self.session.peer} does not list the {what} of patient "
+            f"'{self.patient_id}' for any form of the query "
+            f"({'; '.join(str(query) for query in self.queries[-4:])}): check the node's query "
+            "model; its log gives the reason."
+        )
 
     def _series_keys(self, study_uid: str, series_uid: str) -> dict[str, Any]:
         keys = {"StudyInstanceUID": study_uid, "SeriesInstanceUID": series_uid}
@@ -239,22 +349,27 @@ class Finder:
         if due_in_second - {one.image.sop_uid for one in second} or due_in_first - seen:
             return []
         # Of an image in both, the first answer has more attributes.
-        both = {one.image.sop_uid or id(one): one.image for one in (*second, *first)}
-        return self._queries.rt_images(keys, both.values())
+        both = {one.image.sop_uid or id(one): one for one in (*second, *first)}
+        found = self._queries.rt_images(keys, [one.image for one in both.values()])
+        dates = {one.image.sop_uid: (one.content, one.acquisition) for one in both.values()}
+        self._dates = {image.sop_uid: dates[image.sop_uid] for image in found}
+        return found
 
-    def _plans_by_level(self) -> list[PlanRef]:
+    def _plans_by_level(self, returned: Sequence[str]) -> list[PlanRef]:
         plans: list[PlanRef] = []
-        for keys in self._queries.series_keys("RTPLAN"):
-            plans += self._queries.plans(keys, PLAN_KEYS)
+        for keys in self._queries.series_keys("RTPLAN", by_modality=returned != FEWEST):
+            plans += self._queries.plans(keys, returned)
         if plans:
             self.relational = False
         return plans
 
-    def _images_by_level(self, series_uid: str | None = None) -> list[ImageRef]:
+    def _images_by_level(
+        self, returned: Sequence[str], series_uid: str | None = None
+    ) -> list[ImageRef]:
         images: list[ImageRef] = []
-        for keys in self._queries.series_keys("RTIMAGE"):
+        for keys in self._queries.series_keys("RTIMAGE", by_modality=returned != FEWEST):
             if series_uid in (None, keys["SeriesInstanceUID"]):
-                images += self._queries.images(keys, IMAGE_KEYS)
+                images += self._queries.images(keys, returned)
         return images
 
 

@@ -35,8 +35,8 @@ class Peer:
     """A node's addresses and titles, its query and retrieve methods, and the limit of each wait.
 
     Hosts are names or IPv4 or IPv6 addresses, times are in seconds. `character_set` is the Specific
-    Character Set of our queries, `stable_answers` the number of identical answers in a row that
-    confirm a list that may be growing.
+    Character Set of our queries. With `stable_answers` 0, a session that may still be under way is
+    accepted.
     """
 
     name: str

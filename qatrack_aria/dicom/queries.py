@@ -5,6 +5,7 @@ In what order they are tried is decided by :class:`~qatrack_aria.dicom.finder.Fi
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import logging
 from typing import Any, Callable, Iterable, Iterator, Mapping, Sequence
@@ -20,6 +21,7 @@ from qatrack_aria.dicom.uids import PLAN_CLASSES, valid_uid
 from qatrack_aria.dicom.values import text
 from qatrack_aria.errors import QueryError
 from qatrack_aria.phrases import phrase
+from qatrack_aria.text import same_name
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +42,8 @@ IMAGE_KEYS_SEEN = (
 )
 #: The keys that show whether a server matches dates.
 DATES = (*UIDS, "ContentDate", "AcquisitionDate")
+#: All that a list needs to confirm another: a server need not open the images for them.
+FEWEST = ("SOPInstanceUID", "SOPClassUID", "Modality")
 IMAGE_KEYS = (*IMAGE_KEYS_SEEN, "RadiationMachineName", "PrimaryDosimeterUnit")
 
 EXACT_ID_LENGTH = 16  # longer patient IDs are not always found by an exact match
@@ -69,7 +73,6 @@ class PatientQueries:
         self.session = session
         self.patient_id = patient_id
         self.records: list[QueryRecord] = []
-        self._study_uids: list[str] | None = None
 
     def send(
         self,
@@ -137,8 +140,10 @@ class PatientQueries:
         for ref in refs:
             if ref.patient_id is None and exact:
                 ref = dataclasses.replace(ref, patient_id=self.patient_id)
-            if ref.patient_id == self.patient_id:
-                own.append(ref)
+            if ref.patient_id is not None and same_name(ref.patient_id, self.patient_id):
+                own.append(
+                    ref
+                )  # in other capitals too: the caller refuses what it cannot leave out
             else:
                 record = self.records[-1]
                 self.records[-1] = record._replace(other_patients=record.other_patients + 1)
@@ -158,16 +163,18 @@ class PatientQueries:
             return {"PatientID": self.patient_id, **keys}
         return dict(keys)
 
-    def series_keys(self, modality: str) -> Iterator[Keys]:
-        """List study by study, and yield the keys of each series of a modality."""
+    def series_keys(self, modality: str, *, by_modality: bool) -> Iterator[Keys]:
+        """List study by study, and yield the keys of each series of a modality.
+
+        With `by_modality`, that is a key of the query.
+        """
         for study in self._list_studies():
             keys = self.keys_below_study({"StudyInstanceUID": study})
-            try:
-                answers = self.send(
-                    "SERIES", {**keys, "Modality": modality}, ("SeriesInstanceUID",)
-                )
-            except QueryRefused:
-                answers = []
+            answers: list[Dataset] = []
+            if by_modality:
+                with contextlib.suppress(QueryRefused):
+                    matched = {**keys, "Modality": modality}
+                    answers = self.send("SERIES", matched, ("SeriesInstanceUID",))
             # Again without the key, which may be the reason for an empty answer.
             answers = answers or self.send("SERIES", keys, ("SeriesInstanceUID", "Modality"))
             for series in answers:
@@ -176,13 +183,11 @@ class PatientQueries:
                     yield {**keys, "SeriesInstanceUID": uid}
 
     def _list_studies(self) -> list[str]:
-        if self._study_uids is None:
-            answers: list[Dataset] = []
-            for keys in self.patient_keys():
-                answers = answers or self.send("STUDY", keys, ("StudyInstanceUID",))
-            own = [ds for ds in answers if text(ds, "PatientID") in (self.patient_id, None)]
-            self._study_uids = [_require_uid(text(ds, "StudyInstanceUID")) for ds in own]
-        return self._study_uids
+        answers: list[Dataset] = []
+        for keys in self.patient_keys():
+            answers = answers or self.send("STUDY", keys, ("StudyInstanceUID",))
+        own = [ds for ds in answers if text(ds, "PatientID") in (self.patient_id, None)]
+        return [_require_uid(text(ds, "StudyInstanceUID")) for ds in own]
 
 
 def _require_uid(uid: str | None) -> str:

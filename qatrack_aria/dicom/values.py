@@ -21,6 +21,12 @@ MAX_VALUES = 17
 #: Earlier dates are what programs write for a missing one (1 January 0001 or 1900).
 EARLIEST_YEAR = 1901
 
+_DATE = re.compile(r"(?P<year>[0-9]{4})([./-]?)(?P<month>[0-9]{2})\2(?P<day>[0-9]{2})")
+_TIME = re.compile(
+    r"(?P<hour>[0-9]{2})((:?)(?P<minute>[0-9]{2})(\3(?P<second>[0-9]{2})(\.(?P<fraction>[0-9]+))?)?)?"
+    r"([+-][0-9]{4})?"
+)
+
 #: A keyword's tag; the keywords are all our own.
 _tag = functools.lru_cache(maxsize=None)(Tag)
 
@@ -55,33 +61,45 @@ def converted(ds: Dataset, keyword: str) -> Any:
         return None
 
 
-def moment(ds: Dataset, date_keyword: str, time_keyword: str) -> dt.datetime | None:
-    """Return a date and time; midnight where only the date is there."""
-    day = date(ds, date_keyword)
-    return dt.datetime.combine(day, time(ds, time_keyword) or dt.time()) if day else None
-
-
 def date(ds: Dataset, keyword: str) -> dt.date | None:
-    """Return a DA value (PS3.5 table 6.2-1)."""
-    value = text(ds, keyword)
-    if value is None or not re.fullmatch(r"[0-9]{8}", value):
+    """Return a DA value (PS3.5 table 6.2-1), also in ACR-NEMA's form ``2026.11.22``."""
+    match = _DATE.fullmatch(text(ds, keyword) or "")
+    if not match:
         return None
     try:
-        day = dt.date(int(value[:4]), int(value[4:6]), int(value[6:]))
+        day = dt.date(int(match["year"]), int(match["month"]), int(match["day"]))
     except ValueError:
         return None
     return day if day.year >= EARLIEST_YEAR else None
 
 
 def time(ds: Dataset, keyword: str) -> dt.time | None:
-    """Return a TM value (PS3.5 table 6.2-1), which may end after hours or minutes."""
-    form = r"([0-9]{2})(?:([0-9]{2})(?:([0-9]{2})(?:\.([0-9]{1,6}))?)?)?"
-    match = re.fullmatch(form, text(ds, keyword) or "")
+    """Return a TM value (PS3.5 table 6.2-1), also in ACR-NEMA's form ``07:30:00``.
+
+    It may end after hours or minutes. Digits of the fraction after the sixth are dropped, and so is
+    a time zone: the local time is what the imager's clock showed.
+    """
+    return _time(text(ds, keyword) or "")
+
+
+def date_time(ds: Dataset, keyword: str) -> dt.datetime | None:
+    """Return a DT value (PS3.5 table 6.2-1) that has a time, without its time zone."""
+    value = text(ds, keyword) or ""
+    at = _time(value[8:])
+    try:
+        return dt.datetime.combine(dt.datetime.strptime(value[:8], "%Y%m%d"), at) if at else None
+    except ValueError:
+        return None
+
+
+def _time(value: str) -> dt.time | None:
+    match = _TIME.fullmatch(value)
     if not match:
         return None
-    hour, minute, second = (int(part or 0) for part in match.groups()[:3])
+    hour, minute, second = (int(match[part] or 0) for part in ("hour", "minute", "second"))
+    microsecond = int((match["fraction"] or "")[:6].ljust(6, "0"))
     try:
-        return dt.time(hour, minute, min(second, 59), int((match[4] or "").ljust(6, "0")))
+        return dt.time(hour, minute, min(second, 59) if second <= 60 else second, microsecond)
     except ValueError:
         return None
 

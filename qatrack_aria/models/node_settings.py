@@ -166,9 +166,8 @@ class NodeSettings(models.Model):
         default=1,
         validators=[MaxValueValidator(10)],
         help_text=_(
-            "How many times the list of images must be repeated without change while the newest "
-            "image is younger than ten minutes: the session may still be running. Not used if "
-            "count= is met."
+            "1 or more: images of a session that may still be under way are an error, unless "
+            "count= is met. 0: they are handed over."
         ),
     )
 
@@ -212,8 +211,8 @@ class NodeSettings(models.Model):
         default=0,
         validators=CLOCK,
         help_text=_(
-            "Seconds by which the clocks of the imagers may be ahead of QATrack+'s: images of a "
-            "session may then appear to be newer than its end."
+            "Seconds by which the clocks of the imagers are ahead of QATrack+'s, negative if they "
+            "are behind: the times of images are compared with the end of a session, and with now."
         ),
     )
     command_deadline = models.FloatField(

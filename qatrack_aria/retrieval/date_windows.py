@@ -8,7 +8,7 @@ from typing import Optional, Sequence, Tuple
 from qatrack_aria.dicom.attributes import ImageRef
 from qatrack_aria.retrieval.matching import may_match
 from qatrack_aria.retrieval.request import Request
-from qatrack_aria.retrieval.selection import SESSION
+from qatrack_aria.retrieval.sessions import GAP, NEARBY
 
 #: First and last day; ``None`` leaves an end open.
 Days = Tuple[Optional[dt.date], Optional[dt.date]]
@@ -22,7 +22,9 @@ def windows(request: Request) -> list[Days]:
     if request.select == "all" or request.series is not None:
         return [EVER]
     if request.date is not None:
-        return [(request.date, request.date), EVER]
+        # With the days beside it: a session may run over midnight.
+        day = dt.timedelta(days=1)
+        return [(request.date - day, request.date + day), EVER]
     # Open towards the future: an imager's clock may be ahead of ours.
     until = request.until.date() if request.until else None
     newest = until or dt.date.today()
@@ -65,7 +67,7 @@ def first_day(
     known = [moment for moment in moments if moment is not None]
     if since is None or len(known) < len(moments):
         return since
-    return max(since, (max(known) - SESSION).date())
+    return max(since, (max(known) - NEARBY).date())
 
 
 def may_begin_before(since: dt.date | None, chosen: Sequence[ImageRef], request: Request) -> bool:
@@ -82,5 +84,5 @@ def may_begin_before(since: dt.date | None, chosen: Sequence[ImageRef], request:
     """
     if since is None or request.date is not None:
         return False
-    begin = dt.datetime.combine(since, dt.time()) + SESSION
+    begin = dt.datetime.combine(since, dt.time()) + GAP
     return any(image.acquired is not None and image.acquired < begin for image in chosen)

@@ -49,6 +49,7 @@ class Job:
     deadline: Deadline
     who: str
     keep_days: int
+    clock_ahead: float
 
 
 @contextlib.contextmanager
@@ -100,4 +101,5 @@ def prepared(
             Deadline(seconds, caller.spent),
             f"a retrieval for {caller.user or 'a ' + caller.source}",
             conf.KEEP_SETS_DAYS,
+            node.clock_ahead,
         )

@@ -12,6 +12,10 @@ from qatrack_aria.dicom.attributes import ImageRef, PlanRef
 from qatrack_aria.dicom.uids import PLAN_CLASSES
 from qatrack_aria.phrases import Phrase, phrase
 from qatrack_aria.retrieval.request import Request
+from qatrack_aria.text import same_name, same_text
+
+#: Reasons that leave open whether an image belongs to a set, though its header is known.
+OPEN = ("undated", "untimed", "kv_or_mv")
 
 
 class Match(NamedTuple):
@@ -19,6 +23,11 @@ class Match(NamedTuple):
 
     matches: bool | None
     reason: Phrase | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether its own header leaves open if the image belongs to the set."""
+        return self.reason is not None and self.reason.code in OPEN
 
 
 def _differs(code: str, **details: str) -> Match:
@@ -33,15 +42,17 @@ def match_plan(plan: PlanRef, request: Request) -> bool | None:
     """Return whether the request names this plan; ``None`` if its header has to be read."""
     if plan.from_file and not (plan.modality == "RTPLAN" or plan.sop_class in PLAN_CLASSES):
         return False
+    if plan.sop_uid == request.plan:
+        return True
     if request.names_plan_uid:
-        return plan.sop_uid == request.plan
+        return False
     if plan.label is None:
         return None
-    if plan.label != request.plan:
+    if not same_text(plan.label, request.plan):
         return False
     if request.course is None:
         return True
-    return None if plan.course is None else plan.course == request.course
+    return None if plan.course is None else same_text(plan.course, request.course)
 
 
 def match_image(image: ImageRef, request: Request, plan_uids: frozenset[str]) -> Match:
@@ -65,9 +76,9 @@ def match_image(image: ImageRef, request: Request, plan_uids: frozenset[str]) ->
         _match_machine(image, request),
         _match_date(image, request),
     )
-    for result in results:
-        if result.matches is False:
-            return result
+    refused = [result for result in results if result.matches is False]
+    if refused:
+        return min(refused, key=lambda result: result.is_open)
     return UNKNOWN if UNKNOWN in results else MATCHES
 
 
@@ -102,7 +113,9 @@ def short_image_type(image_type: Sequence[str]) -> str:
 
 
 def _match_patient(image: ImageRef, request: Request) -> Match:
-    return MATCHES if image.patient_id == request.patient_id else _differs("other_patient")
+    if image.patient_id is not None and same_name(image.patient_id, request.patient_id):
+        return MATCHES
+    return _differs("other_patient")
 
 
 def _match_series(image: ImageRef, request: Request) -> Match:
@@ -116,13 +129,15 @@ def _match_date(image: ImageRef, request: Request) -> Match:
         return UNKNOWN
     if request.date is None and request.until is None:
         return MATCHES
-    if image.acquired is None:
+    if image.day is None:
         return _differs("undated")
-    if request.until is not None and image.acquired > request.until:
+    if request.until is not None and image.moment > request.until:
         return _differs("after_session")
-    if request.date is None or image.day == request.date:
-        return MATCHES
-    return _differs("other_day")
+    if request.date is not None and image.day != request.date:
+        return _differs("other_day")
+    if request.until is not None and not image.acquired and image.day == request.until.date():
+        return _differs("untimed")
+    return MATCHES
 
 
 def _match_machine(image: ImageRef, request: Request) -> Match:
@@ -130,7 +145,7 @@ def _match_machine(image: ImageRef, request: Request) -> Match:
         return MATCHES
     if image.machines is None:
         return UNKNOWN
-    if request.machine in image.machines:
+    if any(same_name(request.machine, name) for name in image.machines):
         return MATCHES
     if not image.machine:
         return _differs("unnamed_machine")
@@ -141,9 +156,7 @@ def _match_kv(image: ImageRef, request: Request) -> Match:
     if request.kv is True:
         return MATCHES
     if image.is_kv is None:
-        # Some imagers leave the unit empty, and then only the file decides. An answer without the
-        # attribute says no more than one with an empty value.
-        return UNKNOWN
+        return _differs("kv_or_mv") if image.from_file else UNKNOWN
     if image.is_kv == (request.kv == "only"):
         return MATCHES
     return _differs("kv" if image.is_kv else "mv")
@@ -152,6 +165,7 @@ def _match_kv(image: ImageRef, request: Request) -> Match:
 def _match_type(image: ImageRef, request: Request) -> Match:
     if image.image_type is None:
         return UNKNOWN
-    if image.image_type == request.image_type:
+    # Image Type is of VR CS, which has capital letters only.
+    if image.image_type == tuple(value.upper() for value in request.image_type):
         return MATCHES
     return _differs("other_type", image_type=short_image_type(image.image_type))

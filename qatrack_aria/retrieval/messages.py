@@ -20,7 +20,7 @@ from qatrack_aria.retrieval.matching import (
     short_image_type,
 )
 from qatrack_aria.retrieval.request import Request
-from qatrack_aria.retrieval.selection import same_session
+from qatrack_aria.retrieval.selection import nearby
 from qatrack_aria.text import plural
 
 MANY = 12  # labels are listed up to this number
@@ -106,7 +106,7 @@ def remarks(
     taken = {image.sop_uid for image in chosen}
     more = [
         image
-        for image in same_session(chosen, images, request, plan_uids)
+        for image in nearby(chosen, images, request, plan_uids)
         if image.sop_uid not in taken and image.series_key not in series
     ]
     if more:

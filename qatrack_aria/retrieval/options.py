@@ -42,7 +42,7 @@ TERMS = (
     ("PORTAL", "DRR", "SIMULATOR", "RADIOGRAPH", "BLANK", "FLUENCE"),
 )
 
-SELECTIONS = ("series", "day", "all")
+SELECTIONS = ("session", "series", "day", "all")
 
 #: Dates as QATrack+'s date and date-time tests write them, ISO 8601, and DICOM's own form.
 DATE_FORMATS = (
@@ -166,21 +166,32 @@ def _parse_date(value: Any) -> dt.date:
     )
 
 
-def _count(value: Any) -> int | None:
+def _count(value: Any) -> int | tuple[int, int] | None:
     if _is_empty(value):
         return None
-    # QATrack+'s numerical tests return 8.0 for 8, numpy its own numbers; True is not a count.
-    if not isinstance(value, bool) and isinstance(value, (numbers.Real, str)):
-        try:
-            number = float(value)
-        except (ValueError, OverflowError):
-            number = 0.5
-        if number.is_integer() and 1 <= number <= MAX_COUNT:
-            return int(number)
+    pair = value.split("-") if isinstance(value, str) and "-" in value else value
+    if isinstance(pair, (list, tuple)) and len(pair) == 2:
+        least, most = (_whole_number(part) for part in pair)
+        if least and most and least <= most:
+            return least, most
+    number = _whole_number(value)
+    if number:
+        return number
     raise RequestError(
         f"The count {short_repr(value)} is not a number of images: give a whole number from 1 to "
-        f"{MAX_COUNT}. Nothing was sent."
+        f"{MAX_COUNT}, or the least and the most like (8, 8). Nothing was sent."
     )
+
+
+def _whole_number(value: Any) -> int | None:
+    # QATrack+'s numerical tests return 8.0 for 8, numpy its own numbers; True is not a count.
+    if isinstance(value, bool) or not isinstance(value, (numbers.Real, str)):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return int(number) if number.is_integer() and 1 <= number <= MAX_COUNT else None
 
 
 def _select(value: Any) -> str | None:
@@ -206,6 +217,12 @@ def _kv(value: Any) -> bool | str:
     if isinstance(value, bool) or (isinstance(value, str) and value == "only"):
         return value
     raise RequestError(f"kv={short_repr(value)} must be True, False or 'only'. Nothing was sent.")
+
+
+def _unfinished(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    raise RequestError(f"unfinished={short_repr(value)} must be True or False. Nothing was sent.")
 
 
 # --- the table --------------------------------------------------------------------------------
@@ -260,7 +277,13 @@ OPTIONS = (
         of_day=True,
         write=lambda day: day and day.isoformat(),
     ),
-    Option("count", _count, "an error if there are fewer images", "N", of_day=True),
+    Option(
+        "count",
+        _count,
+        "an error if there are fewer images; 8-8 also if there are more",
+        "N",
+        of_day=True,
+    ),
     Option(
         "machine",
         lambda value: _optional_text("machine", value),
@@ -274,7 +297,7 @@ OPTIONS = (
     Option(
         "select",
         _select,
-        "series (the newest; default), day (all series of the newest day) or all",
+        "session (the newest; default), series (the newest), day (all of the newest) or all",
         "WHAT",
     ),
     Option(
@@ -283,5 +306,13 @@ OPTIONS = (
         default=False,
         write=lambda kv: kv or None,
         flags=(("--kv", True, "kV images too"), ("--kv-only", "only", "kV images and no others")),
+    ),
+    Option(
+        "unfinished",
+        _unfinished,
+        default=False,
+        of_day=True,
+        write=lambda unfinished: unfinished or None,
+        flags=(("--unfinished", True, "also a session that may still be under way"),),
     ),
 )

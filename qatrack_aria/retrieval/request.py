@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
 from dataclasses import dataclass
 from typing import Any, Mapping
 
+from qatrack_aria.dicom.uids import valid_uid
 from qatrack_aria.errors import RequestError
 from qatrack_aria.retrieval.options import FIRST_YEAR, OPTIONS, parse_image_type, parse_text
 from qatrack_aria.text import short_repr
@@ -28,19 +28,21 @@ class Request:
         Image Type (0008,0008) that each image must have, as its values.
     date : datetime.date, optional
         The day of acquisition; without it the newest.
-    count : int, optional
-        The least number of images; fewer are an error.
+    count : int or (int, int), optional
+        The least number of images, or the least and the most; any other is an error.
     machine : str, optional
         Radiation Machine Name (or Station Name) that each image must have.
     course : str, optional
         The course (Study ID) of the plan.
-    select : {"series", "day", "all"}, optional
-        The newest series, all of its day, or all images. ``None``: the newest series, unless that
-        may be a part of a session.
+    select : {"session", "series", "day", "all"}, optional
+        The newest session, the newest series, all of its day, or all images. ``None``: the newest
+        session, if it is the newest series too.
     series : str, optional
         Series Instance UID that each image must have.
     kv : bool or "only"
         Whether kV images are included, or only kV images.
+    unfinished : bool
+        Whether a session that may still be under way is accepted.
     until : datetime.datetime, optional
         Only images acquired up to this moment, by the clock of the imager.
     """
@@ -49,12 +51,13 @@ class Request:
     plan: str
     image_type: tuple[str, ...]
     date: dt.date | None = None
-    count: int | None = None
+    count: int | tuple[int, int] | None = None
     machine: str | None = None
     course: str | None = None
     series: str | None = None
     select: str | None = None
     kv: bool | str = False
+    unfinished: bool = False
     until: dt.datetime | None = None
 
     @classmethod
@@ -93,8 +96,29 @@ class Request:
 
     @property
     def names_plan_uid(self) -> bool:
-        """Whether ``plan`` is a SOP Instance UID rather than a label."""
-        return len(self.plan) > 16 and re.fullmatch(r"[0-9]+(\.[0-9]+){4,}", self.plan) is not None
+        """Whether ``plan`` can only be a SOP Instance UID: a label has 16 characters at most."""
+        return len(self.plan) > 16 and valid_uid(self.plan)
+
+    @property
+    def way(self) -> str | None:
+        """How to choose, if the request says so: naming a series is a choice, too."""
+        return self.select or ("series" if self.series else None)
+
+    @property
+    def least(self) -> int:
+        """The least number of images."""
+        return (self.count[0] if isinstance(self.count, tuple) else self.count) or 1
+
+    @property
+    def most(self) -> int | None:
+        """The greatest number of images, if there is a limit."""
+        return self.count[1] if isinstance(self.count, tuple) else None
+
+    def settles(self, number: int) -> bool:
+        """Return whether a set of so many images is exactly what `count` says."""
+        if self.count is None:
+            return False
+        return self.least <= number <= (self.least if self.most is None else self.most)
 
     @property
     def as_dict(self) -> Mapping[str, Any]:

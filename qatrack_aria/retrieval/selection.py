@@ -1,39 +1,44 @@
 """Choose the set of images that a request asks for, or refuse where choosing would be guessing.
 
-Images that may match are chosen too. They have to be retrieved before choosing again, so choosing
-and retrieving alternate (:mod:`qatrack_aria.retrieval.workflow`).
+Images that may match have to be retrieved before they can be chosen from, so choosing and
+retrieving alternate (:mod:`qatrack_aria.retrieval.workflow`).
 """
 
 from __future__ import annotations
 
 import dataclasses
-import datetime as dt
-from collections import Counter
 from typing import Collection, Iterable, Sequence
 
 from qatrack_aria.dicom.attributes import ImageRef, PlanRef
-from qatrack_aria.errors import AmbiguousImagesError, AmbiguousPlanError, TooFewImagesError
-from qatrack_aria.retrieval.matching import may_match
+from qatrack_aria.errors import AmbiguousImagesError, AmbiguousPlanError
+from qatrack_aria.retrieval import doubts
+from qatrack_aria.retrieval.matching import match_image, may_match
 from qatrack_aria.retrieval.request import Request
+from qatrack_aria.retrieval.sessions import (
+    NEARBY,
+    newest_series,
+    newest_session,
+    series_of,
+    sessions,
+    span,
+    surroundings,
+    uids,
+)
 from qatrack_aria.text import plural
 
-#: How far apart the images of one session may be; a session may run over midnight.
-SESSION = dt.timedelta(hours=6)
-#: After this time without a new image a session is over.
-UNDER_WAY = dt.timedelta(minutes=10)
-#: Clocks and time zones of this machine and of an imager may differ; more is a wrong date.
-CLOCKS_APART = dt.timedelta(days=1)
+#: Reasons of an answer for which no file is fetched to confirm them.
+NOT_BY_FILE = ("other_patient", "other_series", "other_day", "after_session", "undated", "untimed")
 
 
-def choose(
+def candidates(
     images: Iterable[ImageRef], request: Request, plan_uids: frozenset[str]
 ) -> list[ImageRef]:
-    """Choose the images that match, or that may match and have to be retrieved first.
+    """Return the images that have to be known before a set can be chosen.
 
     Returns
     -------
     list of ImageRef
-        If any of them is still unknown, their headers are needed before choosing again.
+        If any of them is still unknown, their headers are needed before calling this again.
     """
     possible = [image for image in images if may_match(image, request, plan_uids)]
     if not possible or request.select == "all":
@@ -41,41 +46,77 @@ def choose(
     undated = [image for image in possible if image.acquired is None and not image.from_file]
     if undated:
         return undated  # one of these may be the newest, so none can be ranked yet
-    newest = max(possible, key=lambda image: (image.moment, image.series_uid))
     if request.select == "day":
-        return [image for image in possible if image.day == newest.day]
-    return [image for image in possible if image.series_key == newest.series_key]
+        return _newest_day(possible)
+    session = newest_session(possible)
+    if request.way == "session":
+        return session
+    if request.way == "series":
+        return newest_series(possible) or session
+    touched = series_of(session)
+    return [i for i in possible if i.series_key in touched or i in session]
 
 
-def may_grow(chosen: Sequence[ImageRef], request: Request) -> bool:
-    """Return whether the session may still be under way, so that more images may follow."""
-    if request.until is not None:
-        return False
-    if request.count is not None and len(chosen) >= request.count:
-        return False
-    newest = max(image.moment for image in chosen)
-    return abs(dt.datetime.now() - newest) < UNDER_WAY
+def settle(
+    images: Collection[ImageRef], request: Request, plan_uids: frozenset[str]
+) -> list[ImageRef]:
+    """Choose the set, from images that are known; an empty list if none match.
+
+    Raises
+    ------
+    AmbiguousImagesError
+        It is uncertain which images belong together, or there are more than the request's count.
+    TooFewImagesError
+        There are fewer than the request's count.
+    """
+    chosen = _choose([i for i in images if may_match(i, request, plan_uids)], request)
+    if chosen:
+        doubts.require_certain(chosen, images, request, plan_uids)
+    return chosen
 
 
-def same_session(
+def to_verify(
     chosen: Sequence[ImageRef],
     images: Iterable[ImageRef],
     request: Request,
     plan_uids: frozenset[str],
 ) -> list[ImageRef]:
-    """Return the images that may be of the same session, whatever their series and day."""
+    """Return the images among the chosen ones that only an answer excludes from the set.
+
+    Their files have to confirm that: an answer may name one of two plans, or a wrong machine.
+    """
+    if request.settles(len(uids(chosen))):
+        return []
+    times, series = [surroundings(session) for session in sessions(chosen)], series_of(chosen)
+    found = []
+    for image in images:
+        reason = match_image(image, request, plan_uids).reason
+        if image.from_file or reason is None or reason.code in NOT_BY_FILE:
+            continue
+        among = any(begin <= image.moment <= end for begin, end in times)
+        # Some MV imagers write the unit of kV images: these may be a whole session.
+        newer = reason.code == "kv" and times and image.moment > times[-1][1]
+        if among or newer or (image.series_key in series and not (image.acquired and times)):
+            found.append(image)
+    return found
+
+
+def nearby(
+    chosen: Sequence[ImageRef],
+    images: Iterable[ImageRef],
+    request: Request,
+    plan_uids: frozenset[str],
+) -> list[ImageRef]:
+    """Return the images that were acquired within some hours of the chosen ones."""
     newest = max(image.moment for image in chosen)
     any_day = dataclasses.replace(request, date=None)
     return [
         image
         for image in images
         if image.acquired is not None
-        and abs(image.acquired - newest) <= SESSION
+        and abs(image.acquired - newest) <= NEARBY
         and may_match(image, any_day, plan_uids)
     ]
-
-
-# --- refusing to guess ------------------------------------------------------------------------
 
 
 def require_one_plan(plans: Collection[PlanRef], request: Request) -> None:
@@ -98,123 +139,48 @@ def require_one_plan(plans: Collection[PlanRef], request: Request) -> None:
     )
 
 
-def require_count(chosen: Sequence[ImageRef], request: Request) -> None:
-    """Refuse a set of fewer images than the request's count; an empty one has another error.
+# --- choosing ---------------------------------------------------------------------------------
 
-    Raises
-    ------
-    TooFewImagesError
-        There are fewer.
-    """
-    if request.count is None or not 0 < len(chosen) < request.count:
-        return
-    days = sorted({image.acquired.date() for image in chosen if image.acquired})
-    of = f" of {days[-1].isoformat()}" if days else ""
-    raise TooFewImagesError(
-        f"Images: {plural(len(chosen), 'image')}{of} found for plan '{request.plan}', you asked "
-        f"for at least {request.count}: is the session still under way? If its images lie in "
-        "several series, say select='day'."
+
+def _newest_day(possible: Sequence[ImageRef]) -> list[ImageRef]:
+    newest = max(possible, key=lambda image: image.moment)
+    return [image for image in possible if image.day == newest.day]
+
+
+def _choose(possible: Sequence[ImageRef], request: Request) -> list[ImageRef]:
+    if not possible or request.select == "all":
+        return list(possible)
+    if request.select == "day":
+        return _newest_day(possible)
+    session, series = newest_session(possible), newest_series(possible)
+    if request.way == "series":
+        if not series:
+            raise AmbiguousImagesError(
+                f"Images: the newest images of plan '{request.plan}' lie in several series and "
+                "have one time, or none: say select='day' for all of the day, or name one by "
+                "series=."
+            )
+        return series
+    timed = all(image.acquired for image in session)
+    if uids(session) == uids(series) or (timed and request.way == "session"):
+        return session
+    readings = [session, series] if series else [session]
+    settled = [reading for reading in readings if request.settles(len(uids(reading)))]
+    if len(settled) == 1 and timed:
+        return settled[0]
+    if max(len(uids(reading)) for reading in readings) < request.least:
+        return session
+    raise AmbiguousImagesError(_two_readings(session, series, request))
+
+
+def _two_readings(session: Sequence[ImageRef], series: Sequence[ImageRef], request: Request) -> str:
+    spread = len(series_of(session))
+    has = plural(len(uids(session)), "image") + (f" in {spread} series" if spread > 1 else "")
+    holds = plural(len(uids(series)), "image")
+    alone = f"the newest series holds {holds} of {span(series)}" if series else "none is the newest"
+    return (
+        f"Images: the newest session of plan '{request.plan}' has {has} of {span(session)}, and "
+        f"{alone}: it is unknown which of them may belong together. Say select='session' for the "
+        "session, select='series' for the newest series, select='day' for all of the day, or give "
+        "count= if one of these numbers is right."
     )
-
-
-def require_unambiguous(
-    chosen: Sequence[ImageRef],
-    images: Collection[ImageRef],
-    request: Request,
-    plan_uids: frozenset[str],
-) -> None:
-    """Refuse where the headers do not show which images belong together.
-
-    Raises
-    ------
-    AmbiguousImagesError
-        Images lack the date that would decide or have one in the future, their series continues
-        after the session, or the newest image is alone in its series while others of about its
-        time are alone in theirs.
-    """
-    _require_dates(chosen, images, request, plan_uids)
-    _require_past(chosen, request)
-    _require_whole_session(chosen, images, request, plan_uids)
-    # Each of these options says which images belong together.
-    decided = (request.select, request.count, request.series) != (None, None, None)
-    if decided or len(chosen) != 1:
-        return
-    series = Counter(image.series_key for image in same_session(chosen, images, request, plan_uids))
-    singles = sum(1 for number in series.values() if number == 1)
-    if singles > 1:
-        raise AmbiguousImagesError(
-            f"Images: the newest series of {chosen[0].day} holds one image, and {singles - 1} "
-            "more series within six hours hold one each: they may belong together. Say "
-            "select='day' for all of the day, or select='series' for the newest one alone."
-        )
-
-
-def _require_dates(
-    chosen: Sequence[ImageRef],
-    images: Collection[ImageRef],
-    request: Request,
-    plan_uids: frozenset[str],
-) -> None:
-    any_day = dataclasses.replace(request, date=None, until=None)
-    possible = [image for image in images if may_match(image, any_day, plan_uids)]
-    # An answer without a date proves nothing: the server may not return that key.
-    undated = {i.sop_uid for i in possible if i.from_file and i.acquired is None}
-    taken = {image.sop_uid for image in chosen}
-    beside = {image.series_key for image in chosen}
-    in_doubt = {i.sop_uid for i in possible if i.series_key in beside} & undated - taken
-    # Harmless where there is only one series; among several, the newest is unknown.
-    several = len({image.series_key for image in possible}) > 1
-    if several and taken <= undated and request.select != "all":
-        in_doubt = undated
-    if in_doubt:
-        raise AmbiguousImagesError(
-            f"Images: {len(in_doubt)} of the images that may match carry neither an acquisition "
-            "nor a content date, so it is unknown whether they belong to the set: say "
-            "select='all' without a date and count=, or correct them in ARIA."
-        )
-
-
-def _require_past(chosen: Sequence[ImageRef], request: Request) -> None:
-    if request.date is not None or request.until is not None or request.select == "all":
-        return
-    newest = max(image.moment for image in chosen)
-    if newest > dt.datetime.now() + CLOCKS_APART:
-        raise AmbiguousImagesError(
-            f"Images: the newest of plan '{request.plan}' are dated {newest:%Y-%m-%d %H:%M}, which "
-            "is in the future, so it is unknown which are the newest: set the imager's clock and "
-            "correct them in ARIA, or name the day that you want by date=."
-        )
-
-
-def _require_whole_session(
-    chosen: Sequence[ImageRef],
-    images: Iterable[ImageRef],
-    request: Request,
-    plan_uids: frozenset[str],
-) -> None:
-    """Refuse a part of a series: an imager's clock that is ahead would cut it at the session's end.
-
-    Raises
-    ------
-    AmbiguousImagesError
-        Images of the same series were acquired after the session.
-    """
-    if request.until is None or request.count == len(chosen):
-        return
-    any_time = dataclasses.replace(request, until=None)
-    series = {image.series_key for image in chosen}
-    after = [
-        image
-        for image in images
-        if image.series_key in series
-        and image.acquired is not None
-        and image.acquired > request.until
-        and may_match(image, any_time, plan_uids)
-    ]
-    if after:
-        raise AmbiguousImagesError(
-            f"Images: {len(chosen)} images were acquired up to the end of the session, "
-            f"{request.until:%Y-%m-%d %H:%M}, and {len(after)} more of the same series after it: "
-            "is the imager's clock ahead? Then enter that at the node; or give count= if the first "
-            f"{len(chosen)} are the set."
-        )

@@ -151,7 +151,8 @@ def _fetch_anew(
                 found = workflow.find(retrieve=True)
                 with record.timeline.step(LAY_OUT):
                     images = _hand_over(workflow, found)
-                cache.put(images, row.pk)
+                if found.is_final:
+                    cache.put(images, row.pk)
     except AriaError as failure:
         cache.put_failure(failure, row.pk)
         raise
@@ -172,7 +173,15 @@ def _workflow(job: Job, progress: Progress | None = None) -> Iterator[Workflow]:
         with record.timeline.step(LOCK):
             stack.enter_context(hold_destination(job.archive, job.peer, job.deadline, job.who))
         workflow = stack.enter_context(
-            Workflow(job.peer, job.request, job.archive, job.deadline, progress, record.timeline)
+            Workflow(
+                job.peer,
+                job.request,
+                job.archive,
+                job.deadline,
+                progress,
+                record.timeline,
+                job.clock_ahead,
+            )
         )
         try:
             yield workflow

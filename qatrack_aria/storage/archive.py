@@ -80,8 +80,10 @@ class Archive:
         self.sets = root / "sets"
         self.locks = root / "locks"
         self.answers = root / "answers"
+        self.series = root / "series"
         make_private_folder(root, parents=True)
-        for folder in (self.instances, self.incoming, self.sets, self.locks, self.answers):
+        folders = self.instances, self.incoming, self.sets, self.locks, self.answers, self.series
+        for folder in folders:
             make_private_folder(folder)
         for abandoned in entries_older_than(self.incoming, ABANDONED):
             remove_file(abandoned)

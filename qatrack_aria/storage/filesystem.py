@@ -88,6 +88,13 @@ def remove_file(path: Path) -> None:
         path.unlink()
 
 
+def replace_text(path: Path, text: str) -> None:
+    """Write a text file, or leave it as it is if the disk does not accept it."""
+    with contextlib.suppress(OSError), partial_file(path.parent) as partial:
+        partial.write_text(text, encoding="utf-8")
+        os.replace(partial, path)
+
+
 def move_into_place(partial: Path, path: Path) -> None:
     """Rename a file, replacing any file with that name."""
     try:

@@ -15,6 +15,7 @@ from pydicom.sequence import Sequence
 from pydicom.tag import Tag
 
 from qatrack_aria.dicom.attributes import READ, image_ref, plan_ref
+from qatrack_aria.dicom.beam_quality import described_quality
 from qatrack_aria.dicom.part10 import UnreadableError, read_file
 from qatrack_aria.dicom.uids import RT_IMAGE_STORAGE, RT_PLAN_STORAGE, valid_uid
 from qatrack_aria.dicom.values import text
@@ -49,6 +50,9 @@ def test_an_image_tells_whose_it_is_and_when_where_and_how_it_was_taken() -> Non
         "machines": frozenset({"TB7"}),
         "dose_unit": "MU",
         "peak_kv": 6000.0,
+        "acquired_on": None,
+        "saved": None,
+        "described": "MV",
         "from_file": True,
     }
 
@@ -188,10 +192,11 @@ def test_a_date_and_time_is_read_as_far_as_it_makes_sense(
     assert image_ref(item(AcquisitionDate=date, AcquisitionTime=time)).acquired == when
 
 
-def test_a_file_without_a_time_is_of_midnight() -> None:
+def test_a_file_without_a_time_is_of_its_day() -> None:
     ref = image_ref(item(AcquisitionDate="20261120", AcquisitionTime=""), from_file=True)
 
-    assert ref.acquired == dt.datetime(2026, 11, 20)
+    assert ref.acquired is None
+    assert ref.day == dt.date(2026, 11, 20)
 
 
 def test_the_content_time_of_the_same_day_stands_in_for_the_acquisition_time() -> None:
@@ -224,24 +229,49 @@ def test_dates_are_read_alike_where_pydicom_converts_them(monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize(
-    ("unit", "peak_kv", "is_kv"),
+    ("unit", "peak_kv", "described", "is_kv"),
     [
-        ("MINUTE", 6000.0, True),
-        ("MU", 100.0, False),
-        ("", 100.0, True),
-        ("", 6000.0, False),
-        ("", 1000.0, False),
-        ("", 0.0, False),
-        ("", None, False),
-        ("", float("nan"), False),
+        ("MU", None, "", False),
+        ("MU", 6000.0, "MV", False),
+        ("mu", 2500.0, "", False),
+        ("MINUTE", None, "", True),
+        ("minute", 75.0, "kV", True),
+        ("", 100.0, "", True),
+        ("", 6000.0, "", False),
+        ("", 1000.0, "", False),
+        ("", 6.0, "", False),  # written in MV
+        ("", 700.0, "", False),  # neither an X-ray tube's nor an accelerator's
+        ("", 0.0, "", False),
+        ("", None, "", False),
+        ("", None, "kV", True),
+        ("MINUTE", None, "MV", None),  # an IAS2 writes that unit always
+        ("MINUTE", 18000.0, "", None),
+        ("MU", 75.0, "kV", None),  # exported by MOSAIQ
+        ("MU", 100.0, "", None),
     ],
 )
-def test_a_file_tells_kv_by_its_unit_else_by_its_voltage(
-    unit: str, peak_kv: float | None, is_kv: bool
+def test_a_file_tells_kv_by_all_its_signs(
+    unit: str, peak_kv: float | None, described: str, is_kv: bool | None
 ) -> None:
-    ref = datasets.image_ref(dose_unit=unit, peak_kv=peak_kv)
+    ref = datasets.image_ref(dose_unit=unit, peak_kv=peak_kv, described=described)
 
     assert ref.is_kv is is_kv
+
+
+@pytest.mark.parametrize(
+    ("words", "described"),
+    [
+        (" 18MV, 240MU/min", "MV"),
+        ("MV_1_1a", "MV"),
+        ("KV", "kV"),
+        ("kV and MV", ""),
+        ("6 MV FFF", "MV"),
+        ("MVision", ""),
+        ("", ""),
+    ],
+)
+def test_label_and_description_may_name_the_energy(words: str, described: str) -> None:
+    assert described_quality(words) == described
 
 
 def test_an_answer_without_a_unit_leaves_kv_open() -> None:

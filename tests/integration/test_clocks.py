@@ -67,8 +67,9 @@ def test_a_session_over_midnight_where_the_search_begins_is_seen_whole(
     for number, ds in enumerate(mine):
         ds.SeriesInstanceUID = f"{ds.SeriesInstanceUID[:50]}.{number}"
     serve(wl, mine)
-    with pytest.raises(AmbiguousImagesError, match="7 more series within six hours"):
+    with pytest.raises(AmbiguousImagesError, match="8 images in 8 series"):
         fetch()
+    assert uids(fetch(select="session")) == uids(mine)
 
 
 # --- the imager's clock -----------------------------------------------------------------------

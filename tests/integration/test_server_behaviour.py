@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 
 import pytest
 from pydicom.uid import generate_uid
 
 from qatrack_aria import fetch_images
-from qatrack_aria.errors import IncompleteRetrievalError, QueryError
+from qatrack_aria.errors import AmbiguousImagesError, IncompleteRetrievalError, QueryError
 from qatrack_aria.simulator import phantom
 from tests.helpers.aria import DAY, NOON, PATIENT, plan, uids, winston_lutz
 from tests.helpers.waiting import PATIENCE
@@ -158,7 +159,11 @@ def test_a_set_of_which_nothing_is_here_is_asked_for_as_one_series(serve):
 def test_a_series_with_something_unwanted_is_asked_for_image_by_image_in_one_move(serve):
     wl = plan()
     images = winston_lutz(wl)
-    sim = serve(wl, images, phantom.kv(wl, NOON, like=images[0]))
+    other = plan("PF")
+    unwanted = winston_lutz(other, NOON + dt.timedelta(minutes=20), count=1)
+    unwanted[0].SeriesInstanceUID = images[0].SeriesInstanceUID
+    unwanted[0].StudyInstanceUID = images[0].StudyInstanceUID
+    sim = serve(wl, other, images, unwanted)
     fetch_images("aria", PATIENT, "WL")
     (move,) = sim.operations("C-MOVE")
     assert move.level == "IMAGE"
@@ -207,7 +212,9 @@ def test_the_header_of_the_file_has_the_last_word_on_the_plan(serve):
         return ds
 
     serve(wl, other, mine, on_send=correct)
-    assert uids(fetch_images("aria", PATIENT, "WL")) == uids(mine[2:])
+    with pytest.raises(AmbiguousImagesError, match=r"plan .* in the answer, .* in the file; 2 in"):
+        fetch_images("aria", PATIENT, "WL")
+    assert uids(fetch_images("aria", PATIENT, "WL", count=6)) == uids(mine[2:])
 
 
 @pytest.mark.filterwarnings("ignore:Invalid value for VR UI")

@@ -57,7 +57,7 @@ def test_a_success_is_recorded_completely(serve):
     kept = timeline()
     assert kept["node"].startswith("node 'aria' (VMSDBD at 127.0.0.1:")
     assert [(one["label"], one["uid"]) for one in kept["plans"]] == [("WL", wl.SOPInstanceUID)]
-    assert reasons(kept, "left_out") == {"kV": 1, "not of the newest series": 8}
+    assert reasons(kept, "left_out") == {"kV": 1, "not of the newest session": 8}
     assert kept["listed"] == 17
     assert kept["queries_in_all"] == len(kept["queries"]) > 1
     assert kept["queries"][0]["answers"] == 1
@@ -216,7 +216,7 @@ def test_a_query_that_is_never_answered_is_recorded(serve, monkeypatch):
 
     def find(session, identifier, read):
         asked.append(identifier)
-        if len(asked) == 2:
+        if len(asked) == 3:
             session.abort()
             simulator.__exit__(None, None, None)
         return real(session, identifier, read)
@@ -224,7 +224,7 @@ def test_a_query_that_is_never_answered_is_recorded(serve, monkeypatch):
     real = queries.find
     monkeypatch.setattr(queries, "find", find)
     kept = timeline_of_failure(NodeUnreachableError)
-    assert kept["queries"][1]["problem"] == {"code": "unanswered"}
+    assert kept["queries"][2]["problem"] == {"code": "unanswered"}
     assert kept["plans"]
 
 

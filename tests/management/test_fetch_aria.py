@@ -127,7 +127,7 @@ def test_a_progress_bar_is_shown_on_a_terminal(images, monkeypatch):
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
     run("aria", PATIENT, "WL")
-    assert "8/8" in terminal.getvalue()
+    assert "9/9" in terminal.getvalue()  # with the kV image, whose file confirms what it is
     assert "MB/s" in terminal.getvalue()
 
 
@@ -147,7 +147,7 @@ def test_verbosity_2_shows_the_log_and_no_name_of_a_person(images):
     code, _, err = run("aria", PATIENT, "WL", "--verbosity", "2")
     assert code == 0
     assert "C-FIND at IMAGE level by PatientID=QA_TB1" in err
-    assert "C-MOVE at IMAGE level of 8: 8 arrived" in err
+    assert "C-MOVE at SERIES level of 9: 9 arrived" in err
     assert err.count("bytes are filed") == 8
     assert "A-ASSOCIATE" in err  # the words of pynetdicom
     people = (phantom.OPERATOR, str(images[0].PatientName))

@@ -83,7 +83,6 @@ def test_a_file_that_is_not_a_plan_does_not_match() -> None:
         ({}, {"until": TAKEN, "date": TAKEN}, "acquired after the session"),
         ({}, {"until": TAKEN + DAY, "date": TAKEN - DAY}, "of another day"),
         ({}, {"machine": "TB2"}, "of machine TB1"),
-        ({}, {"machine": "tb1"}, "of machine TB1"),
         ({"machines": frozenset()}, {"machine": "TB1"}, "of an unnamed machine"),
         (KV, {}, "kV"),
         ({"dose_unit": "", "peak_kv": 100.0}, {}, "kV"),
@@ -114,6 +113,8 @@ def test_an_image_that_does_not_match_has_a_reason(
             {"machines": frozenset({"BUNKER2", "TB1"})}, {"machine": "TB1"}, id="of two names"
         ),
         pytest.param(KV, {"kv": True}, id="kV wanted"),
+        pytest.param({}, {"machine": "tb1"}, id="in other capitals"),
+        pytest.param({"patient_id": PATIENT.lower()}, {}, id="patient ID in other capitals"),
         pytest.param({"dose_unit": ""}, {}, id="another maker's"),
     ],
 )

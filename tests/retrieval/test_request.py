@@ -346,7 +346,7 @@ def test_the_known_selections_are_taken(value: Any) -> None:
 
 def test_an_unknown_selection_is_refused_with_the_known_ones() -> None:
     values = ["Series", "newest", "", *HOSTILE]
-    assert_each_refused(values, "one of series, day, all", "select")
+    assert_each_refused(values, "one of session, series, day, all", "select")
 
 
 def test_kv_is_true_or_false_or_only() -> None:

@@ -8,18 +8,15 @@ from typing import Any
 import pytest
 
 from qatrack_aria.dicom.attributes import ImageRef
-from qatrack_aria.errors import AmbiguousImagesError, AmbiguousPlanError
+from qatrack_aria.errors import AmbiguousImagesError, AmbiguousPlanError, TooFewImagesError
 from qatrack_aria.retrieval.request import Request
-from qatrack_aria.retrieval.selection import (
-    choose,
-    may_grow,
-    require_one_plan,
-    require_unambiguous,
-)
+from qatrack_aria.retrieval.selection import candidates, require_one_plan, settle, to_verify
 from tests.helpers.datasets import KV, LABEL, PATIENT, PLAN_UID, TAKEN, plan_ref, series_refs
 
 PLANS = frozenset({PLAN_UID})
 DAY = dt.timedelta(days=1)
+HOUR = dt.timedelta(hours=1)
+MINUTE = dt.timedelta(minutes=1)
 
 
 def request(**options: Any) -> Request:
@@ -28,10 +25,7 @@ def request(**options: Any) -> Request:
 
 def chosen(images: list[ImageRef], **options: Any) -> list[ImageRef]:
     """The set of images whose headers are known."""
-    asked = request(**options)
-    images_chosen = choose(images, asked, PLANS)
-    require_unambiguous(images_chosen, images, asked, PLANS)
-    return images_chosen
+    return settle(images, request(**options), PLANS)
 
 
 def test_one_plan_of_the_label_is_certain() -> None:
@@ -52,17 +46,93 @@ def test_a_plan_without_a_course_can_be_listed() -> None:
         require_one_plan(plans, request())
 
 
-def test_the_newest_series_is_chosen() -> None:
-    old, new = series_refs("1", 1, 2, 3), series_refs("2", 11, 12)
+# --- sessions and series ----------------------------------------------------------------------
+
+
+def test_the_newest_session_is_chosen() -> None:
+    old, new = series_refs("1", 1, 2, 3, acquired=TAKEN - HOUR), series_refs("2", 11, 12)
 
     assert chosen(old + new) == new
 
 
-def test_all_of_the_series_is_chosen_also_across_midnight() -> None:
-    evening = series_refs("1", 1, 2)
-    after_midnight = series_refs("1", 3, acquired=TAKEN + DAY)
+@pytest.mark.parametrize("apart", [MINUTE, 30 * MINUTE])
+def test_a_session_in_two_series_is_ambiguous_until_something_says_which(apart: Any) -> None:
+    seven = series_refs("1", *range(7), acquired=TAKEN)
+    eighth = series_refs("2", 8, acquired=TAKEN + apart)
+    images = seven + eighth
 
-    assert chosen(evening + after_midnight) == evening + after_midnight
+    with pytest.raises(AmbiguousImagesError, match=r"8 images in 2 series .* holds 1 image"):
+        chosen(images)
+    assert chosen(images, select="session") == images
+    assert chosen(images, select="series") == eighth
+    assert chosen(images, select="day") == images
+    assert chosen(images, count=8) == images
+    assert chosen(images, count=(8, 8)) == images
+    assert chosen(images, count=1) == eighth
+    with pytest.raises(AmbiguousImagesError):
+        chosen(images, count=7)
+    with pytest.raises(TooFewImagesError, match="8 images"):
+        chosen(images, count=9)
+
+
+def test_two_sessions_in_one_series_are_ambiguous_until_something_says_which() -> None:
+    last_month = series_refs("1", *range(8), acquired=TAKEN - 30 * DAY)
+    today = series_refs("1", *range(10, 18), acquired=TAKEN)
+    images = last_month + today
+
+    with pytest.raises(AmbiguousImagesError, match=r"has 8 images of .* holds 16 images"):
+        chosen(images)
+    assert chosen(images, select="session") == today
+    assert chosen(images, select="series") == images
+    assert chosen(images, count=8) == today
+    assert chosen(images, count=16) == images
+    with pytest.raises(AmbiguousImagesError):
+        chosen(images, count=9)
+
+
+def test_half_an_hour_without_an_image_ends_a_session() -> None:
+    earlier = series_refs("1", 1, acquired=TAKEN - 31 * MINUTE)
+    later = series_refs("1", 2, 3, acquired=TAKEN)
+
+    assert chosen(earlier + later, select="session") == later
+
+
+def test_series_that_end_in_the_same_second_are_not_ranked_by_their_uids() -> None:
+    one, other = series_refs("1", 1, acquired=TAKEN), series_refs("2", 2, acquired=TAKEN)
+
+    for options in ({}, {"select": "series"}):
+        with pytest.raises(AmbiguousImagesError):
+            chosen(one + other, **options)
+    assert chosen(one + other, select="session") == one + other
+
+
+def test_an_image_that_is_listed_in_two_series_is_one_image() -> None:
+    series = series_refs("1", 1, 2, 3, 4)
+    again = series_refs("2", 1)
+
+    assert {i.sop_uid for i in chosen(series + again)} == {i.sop_uid for i in series}
+
+
+def test_a_part_of_a_day_that_midnight_cuts_off_is_refused() -> None:
+    midnight = dt.datetime.combine(TAKEN.date(), dt.time())
+    before = series_refs("1", *range(4), acquired=midnight - MINUTE)
+    after = series_refs("1", *range(4, 8), acquired=midnight + MINUTE)
+    images = before + after
+
+    assert chosen(images) == images
+    for options in ({"select": "day"}, {"date": TAKEN}, {"date": TAKEN - DAY}):
+        for count in (None, 4):
+            with pytest.raises(AmbiguousImagesError, match=r"midnight cuts .* 4 of the same"):
+                chosen(images, count=count, **options)
+    assert chosen(images, select="day", count=(4, 4)) == after
+
+
+def test_more_images_than_counted_on_are_refused() -> None:
+    with pytest.raises(AmbiguousImagesError, match=r"3 images .* at most 2"):
+        chosen(series_refs("1", 1, 2, 3), count=(1, 2))
+
+
+# --- what else lies beside ---------------------------------------------------------------------
 
 
 def test_a_kv_image_in_the_series_is_left_out() -> None:
@@ -85,19 +155,17 @@ def test_kv_images_alone_can_be_requested() -> None:
 def test_one_series_can_be_requested() -> None:
     older, newer = series_refs("1", 1, 2), series_refs("2", 3)
     assert chosen([*older, *newer], series="1.2.3.1") == older
-    assert choose([*older, *newer], request(series="1.2.3.3"), PLANS) == []
+    assert chosen([*older, *newer], series="1.2.3.3") == []
 
 
 def test_a_single_image_of_the_requested_series_is_certain() -> None:
     single = series_refs("1", 1)
-    images = [*single, *series_refs("2", 2)]
-    asked = request(series="1.2.3.1")
-    require_unambiguous(single, images, asked, PLANS)
+    assert chosen([*single, *series_refs("2", 2)], series="1.2.3.1") == single
 
 
 def test_all_of_the_newest_day_can_be_requested() -> None:
     yesterday = series_refs("1", 1, acquired=TAKEN - DAY)
-    morning, evening = series_refs("2", 1, 2), series_refs("3", 11)
+    morning, evening = series_refs("2", 1, 2), series_refs("3", 11, acquired=TAKEN + 8 * HOUR)
 
     assert chosen(yesterday + morning + evening, select="day") == morning + evening
 
@@ -119,7 +187,8 @@ def test_a_date_chooses_the_newest_series_of_that_day() -> None:
 
 def test_a_later_series_does_not_hide_the_one_of_the_session() -> None:
     """Last month's list, opened again, gives last month's images."""
-    of_the_session, later = series_refs("1", 1, 2), series_refs("2", 11, 12)
+    of_the_session = series_refs("1", 1, 2)
+    later = series_refs("2", 11, 12, acquired=TAKEN + HOUR)
 
     until = TAKEN + dt.timedelta(seconds=5)
     assert chosen(of_the_session + later, until=until) == of_the_session
@@ -127,7 +196,7 @@ def test_a_later_series_does_not_hide_the_one_of_the_session() -> None:
 
 def test_equal_series_uids_in_two_studies_are_two_series() -> None:
     old, new = (
-        series_refs("1", 1, 2, study_uid="1.2.3.8"),
+        series_refs("1", 1, 2, study_uid="1.2.3.8", acquired=TAKEN - HOUR),
         series_refs("1", 11, 12, study_uid="1.2.3.9"),
     )
 
@@ -135,46 +204,43 @@ def test_equal_series_uids_in_two_studies_are_two_series() -> None:
 
 
 def test_no_images_are_chosen_if_none_match() -> None:
-    assert choose(series_refs("1", 1, 2, **KV), request(), PLANS) == []
+    assert chosen(series_refs("1", 1, 2, **KV)) == []
 
 
 def test_an_answer_without_a_date_has_to_be_retrieved_before_any_is_ranked() -> None:
     dated = series_refs("1", 1, 2)
     undated = series_refs("2", 3, acquired=None, from_file=False)
 
-    assert choose(dated + undated, request(), PLANS) == undated
+    assert candidates(dated + undated, request(), PLANS) == undated
 
 
 def test_images_that_may_match_are_chosen_to_be_retrieved() -> None:
-    old = series_refs("1", 1, 2)
+    old = series_refs("1", 1, 2, acquired=TAKEN - HOUR)
     may_be_kv = series_refs("2", 3, dose_unit=None, from_file=False)
 
-    assert choose(old + may_be_kv, request(), PLANS) == may_be_kv
+    assert candidates(old + may_be_kv, request(), PLANS) == may_be_kv
 
 
 @pytest.mark.parametrize("names", ["12", "123"])
 def test_single_images_of_one_day_may_belong_together(names: str) -> None:
     """Some imagers open a series for every image."""
-    images = [image for name in names for image in series_refs(name, int(name))]
+    images = [
+        image for n in names for image in series_refs(n, int(n), acquired=TAKEN + int(n) * HOUR)
+    ]
 
     with pytest.raises(
         AmbiguousImagesError, match=rf"{len(names) - 1} more series .* select='day'"
     ):
         chosen(images)
-
-
-@pytest.mark.parametrize("options", [{"select": "series"}, {"count": 1}])
-def test_a_request_that_says_which_gets_the_single_image(options: dict[str, Any]) -> None:
-    images = [image for name in "123" for image in series_refs(name, int(name))]
-
-    assert chosen(images, **options) == images[-1:]
+    assert chosen(images, select="series") == images[-1:]
+    assert chosen(images, count=1) == images[-1:]
 
 
 @pytest.mark.parametrize(
     "other",
     [
         pytest.param(series_refs("1", 1, acquired=TAKEN - DAY), id="of another day"),
-        pytest.param(series_refs("1", 1, 2), id="in a longer series"),
+        pytest.param(series_refs("1", 1, 2, acquired=TAKEN - HOUR), id="in a longer series"),
         pytest.param(series_refs("1", 1, **KV), id="kV"),
     ],
 )
@@ -209,18 +275,108 @@ def test_an_undated_kv_image_in_the_series_does_no_harm(options: dict[str, Any])
     assert chosen(mv + kv, **options) == mv
 
 
-def test_an_undated_image_in_another_series_does_not_stop_a_date() -> None:
+@pytest.mark.parametrize("options", [{}, {"date": TAKEN}, {"select": "session"}], ids=str)
+def test_an_undated_image_in_another_series_may_belong_to_the_set(options: Any) -> None:
     dated, undated = series_refs("1", 1, 2), series_refs("2", 3, acquired=None)
 
-    assert chosen(dated + undated, date=TAKEN) == dated
+    with pytest.raises(AmbiguousImagesError, match="1 of the images"):
+        chosen(dated + undated, **options)
 
 
-@pytest.mark.parametrize("options", [{}, {"select": "series"}, {"select": "day"}])
+@pytest.mark.parametrize("options", [{}, {"select": "series"}])
 def test_of_two_undated_series_the_newest_is_unknown(options: dict[str, Any]) -> None:
     images = series_refs("1", 1, 2, acquired=None) + series_refs("2", 3, acquired=None)
 
-    with pytest.raises(AmbiguousImagesError, match="3 of the images"):
+    with pytest.raises(AmbiguousImagesError):
         chosen(images, **options)
+
+
+# --- a day without a time ---------------------------------------------------------------------
+
+
+def untimed(name: str, *numbers: int, day: dt.date | None = None) -> list[ImageRef]:
+    return series_refs(name, *numbers, acquired=None, acquired_on=day or TAKEN.date())
+
+
+def test_images_of_a_later_day_are_the_newest_without_a_time_too() -> None:
+    today, yesterday = untimed("1", 1, 2), series_refs("2", 1, 2, acquired=TAKEN - DAY)
+
+    assert chosen(today + yesterday) == today
+
+
+def test_an_image_without_a_time_of_an_earlier_day_does_no_harm() -> None:
+    today, yesterday = series_refs("1", 1, 2), untimed("2", 3, day=(TAKEN - DAY).date())
+
+    assert chosen(today + yesterday) == today
+
+
+def test_an_image_without_a_time_belongs_to_the_only_session_of_its_series_and_day() -> None:
+    images = series_refs("1", 1, 2) + untimed("1", 3)
+
+    assert chosen(images) == images
+
+
+@pytest.mark.parametrize("options", [{}, {"count": 2}, {"date": TAKEN, "count": 2}], ids=str)
+def test_which_of_two_series_of_a_day_is_newer_is_unknown_without_times(options: Any) -> None:
+    """Two images of 06:00 beside two of the same day that have no time."""
+    images = series_refs("1", 1, 2) + untimed("2", 3, 4)
+
+    with pytest.raises(AmbiguousImagesError):
+        chosen(images, **options)
+    with pytest.raises(AmbiguousImagesError):
+        chosen(untimed("1", 1, 2) + untimed("2", 3, 4), **options)
+    assert chosen(images, select="day") == images
+
+
+# --- signs of both kV and MV ------------------------------------------------------------------
+
+BOTH = {"dose_unit": "MINUTE", "described": "MV"}
+
+
+def test_an_image_with_signs_of_both_is_neither_taken_nor_left_out() -> None:
+    images = series_refs("1", 1, 2) + series_refs("1", 3, **BOTH)
+
+    with pytest.raises(AmbiguousImagesError, match=r"unit MINUTE, KVP none, described as MV"):
+        chosen(images)
+    assert chosen(images, kv=True) == images
+    assert chosen(images, count=2) == images[:2]
+
+
+def test_an_older_image_with_signs_of_both_does_no_harm() -> None:
+    images = series_refs("1", 1, 2)
+
+    assert chosen(images + series_refs("2", 3, acquired=TAKEN - DAY, **BOTH)) == images
+
+
+# --- what the files have to confirm -----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        {"plan_uids": frozenset({"1.2.9"})},
+        {"image_type": ("ORIGINAL", "PRIMARY", "PORTAL", "X")},
+        KV,
+        {"machines": frozenset({"TB2"})},
+    ],
+    ids=str,
+)
+def test_an_answer_alone_excludes_no_image_from_among_the_chosen(claim: Any) -> None:
+    files = series_refs("1", 1, 3)
+    among = series_refs("2", 2, from_file=False, **claim)
+    far = series_refs("1", 9, from_file=False, acquired=TAKEN - HOUR, **claim)
+    asked = request(machine="TB1")
+
+    assert to_verify(files, files + among + far, asked, PLANS) == among
+    settled = request(machine="TB1", count=2)
+    assert to_verify(files, files + among, settled, PLANS) == []
+
+
+def test_newer_images_that_are_kv_by_their_unit_alone_are_looked_at() -> None:
+    files = series_refs("1", 1, 3)
+    newer = series_refs("2", 9, from_file=False, acquired=TAKEN + HOUR, **KV)
+
+    assert to_verify(files, files + newer, request(), PLANS) == newer
 
 
 @pytest.mark.parametrize("options", [{}, {"select": "day"}, {"select": "all"}])
@@ -240,33 +396,4 @@ def test_a_preview_does_not_call_images_undated_whose_date_the_server_does_not_r
     """dcmqrscp returns no dates: whether the images have any is seen when they are fetched."""
     answers = [i for n in "12" for i in series_refs(n, int(n), acquired=None, from_file=False)]
 
-    assert chosen(answers) == answers
-
-
-# --- a session that may still be under way ----------------------------------------------------
-
-
-def taken_ago(minutes: float, number: int = 2) -> list[ImageRef]:
-    at = dt.datetime.now() - dt.timedelta(minutes=minutes)
-    return series_refs("1", *range(number), acquired=at)
-
-
-@pytest.mark.parametrize("minutes", [0, 9, -9], ids=["just now", "nine minutes", "clock ahead"])
-def test_images_taken_a_moment_ago_may_be_followed_by_more(minutes: float) -> None:
-    assert may_grow(taken_ago(minutes), request())
-
-
-@pytest.mark.parametrize("minutes", [11, -11, 3 * 24 * 60])
-def test_a_session_is_over_when_no_image_came_for_ten_minutes(minutes: float) -> None:
-    assert not may_grow(taken_ago(minutes), request())
-
-
-def test_a_session_is_over_when_its_test_list_is_completed() -> None:
-    assert not may_grow(taken_ago(0), request(until=dt.datetime.now()))
-
-
-@pytest.mark.parametrize(("count", "grows"), [(1, False), (2, False), (3, True)])
-def test_a_session_is_over_when_as_many_images_came_as_were_asked_for(
-    count: int, grows: bool
-) -> None:
-    assert may_grow(taken_ago(0), request(count=count)) == grows
+    assert candidates(answers, request(), PLANS) == answers

@@ -217,7 +217,7 @@ def test_a_matching_image_of_an_older_series_is_left_out_for_that() -> None:
     older = image(3, series_uid="1.2.1.5", acquired=NOON - dt.timedelta(days=1))
 
     reported = report_of(listed=[image(1), older], chosen=[image(1)])
-    assert reasons(reported) == {"not of the newest series": 1}
+    assert reasons(reported) == {"not of the newest session": 1}
 
 
 def test_while_it_is_open_which_are_the_newest_none_is_said_to_be_older() -> None:

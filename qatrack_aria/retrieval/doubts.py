@@ -1,0 +1,186 @@
+"""Refuse a set where the headers do not show that it is the right one, and whole."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from collections import Counter
+from typing import Collection, Iterable, Sequence
+
+from qatrack_aria.dicom.attributes import ImageRef
+from qatrack_aria.errors import AmbiguousImagesError, TooFewImagesError
+from qatrack_aria.retrieval.matching import match_image, may_match
+from qatrack_aria.retrieval.request import Request
+from qatrack_aria.retrieval.sessions import GAP, NEARBY, cut_off, series_of, span, uids
+from qatrack_aria.text import plural
+
+#: Clocks and time zones of this machine and of an imager may differ; more is a wrong date.
+CLOCKS_APART = dt.timedelta(days=1)
+
+
+def require_certain(
+    chosen: Sequence[ImageRef],
+    images: Collection[ImageRef],
+    request: Request,
+    plan_uids: frozenset[str],
+) -> None:
+    """Refuse a chosen set to which other images may belong, or which is too small or too large.
+
+    Parameters
+    ----------
+    chosen : sequence of ImageRef
+        The set.
+    images : collection of ImageRef
+        All that are known, also those that do not match.
+    request, plan_uids : Request, frozenset of str
+        The request, and the SOP Instance UIDs of its plans.
+
+    Raises
+    ------
+    AmbiguousImagesError, TooFewImagesError
+        The message says what is uncertain, and what to do.
+    """
+    any_time = dataclasses.replace(request, date=None, until=None)
+    _require_known(chosen, images, request, any_time, plan_uids)
+    _require_past(chosen, request)
+    others = [i for i in images if i.acquired and may_match(i, any_time, plan_uids)]
+    _require_not_cut_by_day(chosen, others, request)
+    _require_not_cut_by_end(chosen, others, request)
+    _require_count(chosen, request)
+    _require_no_other_singles(chosen, others, request)
+
+
+def _require_known(
+    chosen: Sequence[ImageRef],
+    images: Iterable[ImageRef],
+    request: Request,
+    any_time: Request,
+    plan_uids: frozenset[str],
+) -> None:
+    taken = uids(chosen)
+    undated, signs = [], []
+    for image in images:
+        if image.sop_uid in taken or not image.from_file:
+            continue  # an answer without a date proves nothing: the server may not return that key
+        match = match_image(image, any_time, plan_uids)
+        if match.is_open and _may_belong(image, chosen, request):
+            signs.append(image)
+        elif match.matches and not image.acquired and _may_belong(image, chosen, request):
+            undated.append(image)
+    if undated:
+        raise AmbiguousImagesError(
+            f"Images: {len(undated)} of the images that may match carry neither an acquisition nor "
+            "a content date with a time, so it is unknown whether they belong to the set: say "
+            "select='all' without a date and count=, or correct them in ARIA."
+        )
+    if signs and not request.settles(len(taken)):
+        raise AmbiguousImagesError(
+            f"Images: {plural(len(signs), 'image')} beside the {len(taken)} that match may be kV "
+            f"or MV ({_signs(signs[0])}): say kv=True to include them, or give count= if they do "
+            "not belong to the set."
+        )
+
+
+def _may_belong(image: ImageRef, chosen: Sequence[ImageRef], request: Request) -> bool:
+    """Return whether an image may be of the set, or of a newer one, by its day and series."""
+    if request.date is not None and image.day not in (request.date, None):
+        return False
+    if request.until is not None and image.day and image.day > request.until.date():
+        return False
+    if request.way != "session" and image.series_key in series_of(chosen):
+        return True
+    first = min(other.moment for other in chosen)
+    if first.year == dt.MINYEAR or image.day is None:
+        return True
+    latest = image.acquired or dt.datetime.combine(image.day, dt.time.max)
+    return latest >= first - GAP
+
+
+def _signs(image: ImageRef) -> str:
+    voltage = "none" if image.peak_kv is None else f"{image.peak_kv:g}"
+    described = f", described as {image.described}" if image.described else ""
+    return f"unit {image.dose_unit or 'none'}, KVP {voltage}{described}"
+
+
+def _require_past(chosen: Sequence[ImageRef], request: Request) -> None:
+    if request.date is not None or request.until is not None or request.select == "all":
+        return
+    newest = max(image.moment for image in chosen)
+    if newest > dt.datetime.now() + CLOCKS_APART:
+        raise AmbiguousImagesError(
+            f"Images: the newest of plan '{request.plan}' are dated {newest:%Y-%m-%d %H:%M}, which "
+            "is in the future, so it is unknown which are the newest: set the imager's clock and "
+            "correct them in ARIA, or name the day that you want by date=."
+        )
+
+
+def _require_not_cut_by_day(
+    chosen: Sequence[ImageRef], others: Sequence[ImageRef], request: Request
+) -> None:
+    """Refuse the part of a session that lies on one side of midnight."""
+    by_day = request.select == "day" or (request.date and request.way in (None, "session"))
+    if not by_day or (request.most is not None and request.settles(len(uids(chosen)))):
+        return
+    days = {image.day for image in chosen}
+    cut = [i for part in cut_off(chosen, others) for i in part if i.day not in days]
+    if cut:
+        raise AmbiguousImagesError(
+            f"Images: midnight cuts a session: {plural(len(uids(chosen)), 'image')} of "
+            f"{span(chosen)}, and {len(uids(cut))} of the same session on the other side of it. "
+            "Say select='session' without a date, name its series by series=, or give "
+            f"count=({len(uids(chosen))}, {len(uids(chosen))}) if these alone are the set."
+        )
+
+
+def _require_not_cut_by_end(
+    chosen: Sequence[ImageRef], others: Sequence[ImageRef], request: Request
+) -> None:
+    """Refuse a part of a session: an imager's clock that is ahead would cut it at the end."""
+    until = request.until
+    if until is None or request.settles(len(uids(chosen))):
+        return
+    series, (_, following) = series_of(chosen), cut_off(chosen, others)
+    late = uids(i for i in others if i.moment > until and i.series_key in series)
+    late |= uids(i for i in following if i.moment > until)
+    if late:
+        raise AmbiguousImagesError(
+            f"Images: {len(uids(chosen))} images were acquired up to the end of the session, "
+            f"{until:%Y-%m-%d %H:%M}, and {len(late)} more of the same series after it: is the "
+            "imager's clock ahead? Then enter that at the node; or give count= if the first "
+            f"{len(uids(chosen))} are the set."
+        )
+
+
+def _require_count(chosen: Sequence[ImageRef], request: Request) -> None:
+    number = len(uids(chosen))
+    days = sorted({image.day for image in chosen if image.day})
+    found = plural(number, "image") + (f" of {days[-1].isoformat()}" if days else "")
+    if number < request.least:
+        raise TooFewImagesError(
+            f"Images: {found} found for plan '{request.plan}', you asked for at least "
+            f"{request.least}: is the session still under way? If its images lie in several "
+            "series, say select='session' or select='day'."
+        )
+    if request.most is not None and number > request.most:
+        raise AmbiguousImagesError(
+            f"Images: {found} found for plan '{request.plan}', you asked for at most "
+            f"{request.most}: say which by date=, select= or series=, or correct count=."
+        )
+
+
+def _require_no_other_singles(
+    chosen: Sequence[ImageRef], others: Iterable[ImageRef], request: Request
+) -> None:
+    """Refuse one image of several that lie hours apart, each a series of its own."""
+    if request.way is not None or request.count is not None or len(chosen) != 1:
+        return
+    newest = chosen[0].moment
+    near = [image for image in others if abs(image.moment - newest) <= NEARBY]
+    singles = Counter(i.series_key for i in near if i.sop_uid != chosen[0].sop_uid)
+    alone = sum(1 for number in singles.values() if number == 1)
+    if alone:
+        raise AmbiguousImagesError(
+            f"Images: the newest series of {chosen[0].day} holds one image, and {alone} more "
+            "series within six hours hold one each: they may belong together. Say select='day' "
+            "for all of the day, or select='series' for the newest one alone."
+        )

@@ -1,0 +1,105 @@
+"""What a node has listed of images, what their files say, and where the two contradict each other.
+
+An answer is a claim, the header of the file is the proof. Each answer is kept until its file is
+read, also where one image is listed in two series.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from typing import Iterable, Iterator, Mapping
+
+from qatrack_aria.dicom.attributes import ImageRef
+from qatrack_aria.text import same_name
+
+#: Times of an answer and a file that are that near are the same: a server may drop the seconds.
+SAME_TIME = dt.timedelta(minutes=1)
+
+
+class ListedImages:
+    """The images of one search, in the order in which they were listed first."""
+
+    def __init__(self) -> None:
+        self._answers: dict[tuple[str, ...], ImageRef] = {}
+        self._headers: dict[str, ImageRef] = {}
+
+    def __iter__(self) -> Iterator[ImageRef]:
+        return iter([self._known(answer) for answer in self._answers.values()])
+
+    def __len__(self) -> int:
+        return len(self._answers)
+
+    @property
+    def uids(self) -> set[str]:
+        """The SOP Instance UIDs of all."""
+        return {answer.sop_uid for answer in self._answers.values()}
+
+    def of_series(self, study_uid: str, series_uid: str) -> set[str]:
+        """Return the SOP Instance UIDs of the images listed in a series."""
+        key = study_uid, series_uid
+        return {answer.sop_uid for answer in self._answers.values() if answer.series_key == key}
+
+    def add(self, images: Iterable[ImageRef]) -> bool:
+        """Add answers, the latest of each image and series, and return whether any is new."""
+        before = len(self._answers)
+        for image in images:
+            self._answers[(image.sop_uid or str(id(image)), *image.series_key)] = image
+        return len(self._answers) > before
+
+    def read(self, headers: Mapping[str, ImageRef]) -> None:
+        """Put the headers of files in the place of answers."""
+        self._headers.update(headers)
+
+    def contradictions(self, uids: Iterable[str]) -> list[str]:
+        """Say for each of these images how its file contradicts an answer about it."""
+        found = []
+        wanted = set(uids)
+        for answer in self._answers.values():
+            header = self._headers.get(answer.sop_uid)
+            if header is not None and answer.sop_uid in wanted:
+                found += differences(answer, header)
+        return found
+
+    def _known(self, answer: ImageRef) -> ImageRef:
+        header = self._headers.get(answer.sop_uid)
+        if header is None:
+            return answer
+        at = header.acquired
+        if at is None and answer.acquired and header.day in (answer.day, None):
+            at = answer.acquired  # the file has a time in a form that only the node understands
+        return dataclasses.replace(
+            header, study_uid=answer.study_uid, series_uid=answer.series_uid, acquired=at
+        )
+
+
+def differences(answer: ImageRef, header: ImageRef) -> list[str]:
+    """Say where a file contradicts what the node lists of an image and its set depends on.
+
+    A server may return less than is in the file: the first of two plans, a time without seconds.
+    That contradicts nothing.
+    """
+    found = []
+
+    def compare(what: str, listed: object, filed: object, same: bool) -> None:
+        if not same:
+            found.append(f"{what} {listed} in the answer, {filed or 'none'} in the file")
+
+    if answer.plan_uids:
+        listed, filed = (", ".join(sorted(ref.plan_uids or ())) for ref in (answer, header))
+        compare("plan", listed, filed, answer.plan_uids <= (header.plan_uids or frozenset()))
+    if answer.image_type:
+        listed, filed = ("\\".join(ref.image_type or ()) for ref in (answer, header))
+        compare("image type", listed, filed, answer.image_type == header.image_type)
+    if answer.machines:
+        named = any(same_name(answer.machine, name) for name in header.machines or ())
+        compare("machine", f"'{answer.machine}'", f"'{header.machine}'", named)
+    if answer.dose_unit:
+        same = same_name(answer.dose_unit, header.dose_unit or "")
+        compare("unit", answer.dose_unit, header.dose_unit, same)
+    if answer.acquired and header.day:
+        times = [time for time in (header.acquired, header.saved) if time]
+        near = any(abs(answer.acquired - time) <= SAME_TIME for time in times)
+        same = near if times else answer.day == header.day
+        compare("time", answer.acquired, header.acquired or header.day, same)
+    return found

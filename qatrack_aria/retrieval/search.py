@@ -1,0 +1,304 @@
+"""Find the images of a request, retrieve them, and confirm that they are all.
+
+Choosing and retrieving alternate. What an answer does not return is read from the header of the
+retrieved file, and the header always decides (:mod:`qatrack_aria.retrieval.matching`). Each list is
+confirmed by another query before a set is handed over: ARIA's are short now and then.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Collection, Iterable, Sequence
+
+from qatrack_aria.dicom.attributes import ImageRef
+from qatrack_aria.dicom.finder import PAUSES, Finder
+from qatrack_aria.dicom.peer import Peer
+from qatrack_aria.dicom.retrieve import SeriesKey
+from qatrack_aria.errors import (
+    AmbiguousImagesError,
+    ImagesNotFoundError,
+    IncompleteRetrievalError,
+    TooFewImagesError,
+)
+from qatrack_aria.retrieval import date_windows, messages, selection
+from qatrack_aria.retrieval.date_windows import EVER, Days
+from qatrack_aria.retrieval.known_series import KnownSeries
+from qatrack_aria.retrieval.listed_images import ListedImages, differences
+from qatrack_aria.retrieval.matching import match_image
+from qatrack_aria.retrieval.request import Request
+from qatrack_aria.retrieval.session_end import SessionEnd
+from qatrack_aria.retrieval.sessions import GAP, series_of, uids
+from qatrack_aria.retrieval.transfer import Transfer, require_uids
+
+#: Series that are looked at to find images without a date; more would take too long.
+MOST_SERIES = 300
+#: How often the images are listed again before giving up.
+MOST_ROUNDS = 20
+
+
+class _WiderSearchNeeded(Exception):
+    """The searched days may hold only a part of the chosen images."""
+
+
+class ImageSearch:
+    """The search for the images of one request.
+
+    Parameters
+    ----------
+    peer, request : Peer, Request
+        The node and the request.
+    plan_uids : frozenset of str
+        SOP Instance UIDs of the plans that match.
+    finder, transfer : Finder, Transfer
+        List the images, and retrieve them.
+    session_end : SessionEnd
+        Tells whether a session is over.
+    known_series : KnownSeries
+        The series that hold images with dates only.
+
+    Attributes
+    ----------
+    listed : ListedImages
+        What is known of the images by now.
+    chosen : list of ImageRef
+        The images that match, as far as is known by now.
+    """
+
+    def __init__(
+        self,
+        peer: Peer,
+        request: Request,
+        plan_uids: frozenset[str],
+        finder: Finder,
+        transfer: Transfer,
+        session_end: SessionEnd,
+        known_series: KnownSeries,
+    ) -> None:
+        self._peer = peer
+        self._request = request
+        self._plan_uids = plan_uids
+        self._finder = finder
+        self._transfer = transfer
+        self._session_end = session_end
+        self._known_series = known_series
+        self._looked_outside = False
+        self.listed = ListedImages()
+        self.chosen: list[ImageRef] = []
+        self._complete: set[SeriesKey] = set()  # series of which every image is listed
+        self._claimed: set[str] = set()  # images that were of the set by the answers
+
+    def find(self, retrieve: bool) -> list[ImageRef]:
+        """Find the images.
+
+        Parameters
+        ----------
+        retrieve : bool
+            Retrieve what is not in the archive, match every image by its header, and confirm that
+            none is missing. Otherwise images that may match are returned too.
+
+        Raises
+        ------
+        AriaError
+            None match, or it is uncertain which ones do, or that they are all.
+        """
+        # The whole history at once where the node does not search by day, and where several plans
+        # match: the images of one may be older than the days that hold the other's.
+        by_day = self._finder.relational and len(self._plan_uids) == 1
+        windows = date_windows.windows(self._request) if by_day else [EVER]
+        for days in windows:
+            if days != EVER and not self._finder.supports_date_keys:
+                continue
+            self.listed, self._complete = ListedImages(), set()
+            self.listed.add(self._list(days, widest=days in windows[-2:]))
+            try:
+                found = self._confirmed_set(days) if retrieve else self._choose(days, retrieve)
+            except _WiderSearchNeeded:
+                continue
+            if found:
+                return found
+        raise ImagesNotFoundError(
+            messages.no_images(self._peer, self._request, list(self.listed), self._plan_uids)
+        )
+
+    def _list(self, days: Days, widest: bool) -> list[ImageRef]:
+        if self._request.series is not None:
+            return self._finder.images_of_series(self._request.series)
+        first_day = partial(date_windows.first_day, self._request, self._plan_uids, days[0], widest)
+        return self._finder.images(*days, first_day)
+
+    # --- certainty ----------------------------------------------------------------------------
+
+    def _confirmed_set(self, days: Days) -> list[ImageRef]:
+        """Choose and retrieve until two queries in a row agree, and the session is over."""
+        pauses = iter(PAUSES)
+        for _ in range(MOST_ROUNDS):
+            try:
+                found, failure = self._choose(days, retrieve=True), None
+            except (AmbiguousImagesError, TooFewImagesError) as error:
+                found, failure = [], error  # of a short list, perhaps
+            if not found and failure is None and days != EVER:
+                return []  # searched more widely
+            days = self._days_of(found, days)
+            if self._lists_agree(days):
+                if failure is not None:
+                    raise failure
+                if not found or not self._session_end.wait(found):
+                    return found
+            elif not self._list_again(days):
+                pause = next(pauses, None)
+                if pause is None:
+                    raise self._finder.lists_differ("images")
+                self._finder.wait(pause)
+        raise IncompleteRetrievalError(
+            f"Images: more and more images of plan '{self._request.plan}' arrive at "
+            f"{self._peer} ({len(self.chosen)} so far): ask again when the last field is done, "
+            "or say how many there will be by count=."
+        )
+
+    def _days_of(self, found: Sequence[ImageRef], days: Days) -> Days:
+        """Return the days in which an image would belong to the set, or be newer."""
+        if days == EVER or not found or not all(image.acquired for image in found):
+            return days
+        first = (min(image.moment for image in found) - GAP).date()
+        return max(first, days[0]) if days[0] else first, days[1]
+
+    def _lists_agree(self, days: Days) -> bool:
+        if self._request.series is not None:
+            again = self._finder.images_of_series(self._request.series, fewest=True)
+            return uids(again) == self.listed.uids
+        if not self._finder.confirms(*days, self.listed.uids):
+            return False
+        for key in sorted(self._complete):
+            if uids(self._finder.series(*key)) != self.listed.of_series(*key):
+                return False
+        return days == EVER or not self._look_outside_days()
+
+    def _look_outside_days(self) -> bool:
+        """List images without a date that can be matched, and return whether there are any."""
+        if self._looked_outside or not self._finder.returns_dates:
+            return False
+        self._looked_outside = True
+        unknown = self._finder.all_series() - series_of(self.listed) - self._known_series.read()
+        if not unknown or len(unknown) > MOST_SERIES:
+            return False
+        found = self._finder.outside_all_days(unknown)
+        self._known_series.add(unknown - series_of(found))
+        return self.listed.add(found)
+
+    def _list_again(self, days: Days) -> bool:
+        """List the images once more, and return whether there are new ones."""
+        self._complete = set()
+        if self._request.series is not None:
+            return self.listed.add(self._finder.images_of_series(self._request.series))
+        return self.listed.add(self._finder.images(*days))
+
+    # --- choosing and retrieving --------------------------------------------------------------
+
+    def _choose(self, days: Days, retrieve: bool) -> list[ImageRef]:
+        """Choose and retrieve in turns, until the headers of all chosen images match."""
+        # A list of one series is checked like one that the searched days may have cut.
+        whole = days == EVER and self._request.series is None
+        while True:
+            wanted = selection.candidates(self.listed, self._request, self._plan_uids)
+            self.chosen = wanted
+            if not whole and self._complete_series(wanted):
+                continue
+            if date_windows.may_begin_before(days[0], wanted, self._request):
+                raise _WiderSearchNeeded
+            if all(match_image(i, self._request, self._plan_uids).matches for i in wanted):
+                wanted = self.chosen = self._settle()
+            missing = [image for image in wanted if not image.from_file]
+            if not retrieve:
+                return wanted
+            excluded = selection.to_verify(wanted, self.listed, self._request, self._plan_uids)
+            if not missing and not excluded:
+                self._require_agreement(wanted)
+                return list({image.sop_uid: image for image in wanted}.values())
+            self._claimed |= uids(missing)
+            self._require_spelling(missing)
+            try:
+                self._read([*missing, *excluded], whole)
+            except IncompleteRetrievalError as error:
+                if set(error.missing) <= uids(excluded):
+                    raise self._cannot_verify(excluded, wanted, error) from error
+                raise
+
+    def _settle(self) -> list[ImageRef]:
+        try:
+            return selection.settle(list(self.listed), self._request, self._plan_uids)
+        except AmbiguousImagesError:
+            self._require_agreement(())  # a wrong answer may be the reason
+            raise
+
+    def _read(self, images: Sequence[ImageRef], whole: bool) -> None:
+        """Read the headers of images, from the archive where it agrees with the node."""
+        known = self._transfer.headers(images)
+        for image in images:
+            header = known.get(image.sop_uid)
+            old = image.sop_uid not in self._transfer.inbox.arrived
+            if header and old and differences(image, header):
+                del known[image.sop_uid]  # corrected in ARIA since: retrieved again
+        missing = [image for image in images if image.sop_uid not in known]
+        self.listed.read(known)
+        self.listed.read(self._transfer.retrieve(missing, self._whole_series(missing, whole)))
+
+    def _cannot_verify(
+        self,
+        excluded: Sequence[ImageRef],
+        chosen: Sequence[ImageRef],
+        error: IncompleteRetrievalError,
+    ) -> IncompleteRetrievalError:
+        return IncompleteRetrievalError(
+            f"Images: by the node's answers, {len(excluded)} beside the {len(chosen)} that match "
+            "do not, and their files cannot be fetched to confirm that: give count= if they are "
+            f"not of the set. {error}",
+            error.missing,
+        )
+
+    def _require_agreement(self, chosen: Sequence[ImageRef]) -> None:
+        taken = uids(chosen)
+        contradictions = self.listed.contradictions(self._claimed | taken)
+        if contradictions and not self._request.settles(len(taken)):
+            raise AmbiguousImagesError(
+                f"Images: what {self._peer} lists of the newest images of plan "
+                f"'{self._request.plan}' is not what their files say ({contradictions[0]}; "
+                f"{len(contradictions)} in all), so it is unknown which belong to the set: correct "
+                f"them in ARIA, or give count= if the {len(taken)} that match are the set."
+            )
+
+    def _require_spelling(self, images: Iterable[ImageRef]) -> None:
+        for image in images:
+            if image.patient_id != self._request.patient_id:
+                raise AmbiguousImagesError(
+                    f"Images: {self._peer} lists images of patient ID '{image.patient_id}', you "
+                    f"asked for '{self._request.patient_id}': give the ID as the images have it; "
+                    "if they have both, correct them in ARIA."
+                )
+
+    def _complete_series(self, chosen: Sequence[ImageRef]) -> bool:
+        """List all of the chosen series, and return whether that added images.
+
+        The first day of the search may cut through a series.
+        """
+        if self._request.select in ("day", "all"):
+            return False
+        require_uids(chosen)
+        added = False
+        keys = {image.series_key for image in chosen if image.acquired}
+        for key in keys - self._complete:
+            self._complete.add(key)
+            here = self.listed.of_series(*key)
+            if self._finder.uids_of_series(*key) == here:
+                continue
+            series = self._finder.series(*key)
+            if not here <= uids(series):
+                raise _WiderSearchNeeded
+            added = self.listed.add(i for i in series if i.sop_uid not in here) or added
+        return added
+
+    def _whole_series(self, missing: Collection[ImageRef], whole: bool) -> list[SeriesKey]:
+        """Return the series that hold only missing images."""
+        wanted = uids(missing)
+        complete = {i.series_key for i in missing} if whole else set(self._complete)
+        split = {image.series_key for image in self.listed if image.sop_uid not in wanted}
+        return [key for key in complete if key not in split]

@@ -1,0 +1,126 @@
+"""Tell whether a session is over, so that no part of one is handed over as the whole.
+
+It is over when no image has come for three times the largest gap between its images, and at least
+for a minute: by the clock of the imager, or by ours if the images are the same as we have seen
+before. What was seen is kept beside the answers, so that whoever asks again need not wait again.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+import math
+import time
+from typing import Sequence
+
+from qatrack_aria.dicom.attributes import ImageRef
+from qatrack_aria.dicom.deadline import Deadline
+from qatrack_aria.dicom.peer import Peer
+from qatrack_aria.errors import SessionUnderWayError
+from qatrack_aria.retrieval.request import Request
+from qatrack_aria.retrieval.sessions import silence_needed, uids
+from qatrack_aria.storage.archive import Archive
+from qatrack_aria.storage.filesystem import replace_text
+
+#: Seconds that must be left of the deadline after a wait, to list the images again.
+RESERVE = 3.0
+
+
+class SessionEnd:
+    """Whether the session of a request is over.
+
+    Parameters
+    ----------
+    peer, request, archive, deadline : Peer, Request, Archive, Deadline
+        As for a retrieval.
+    clock_ahead : float
+        Seconds by which the clocks of the imagers are ahead of ours.
+
+    Attributes
+    ----------
+    established : bool
+        Whether the last session that was looked at is over.
+    """
+
+    def __init__(
+        self,
+        peer: Peer,
+        request: Request,
+        archive: Archive,
+        deadline: Deadline,
+        clock_ahead: float,
+    ) -> None:
+        self._peer = peer
+        self._ahead = dt.timedelta(seconds=clock_ahead)
+        self._request = request
+        self._deadline = deadline
+        asked = json.dumps([peer.name, dict(request.as_dict)], sort_keys=True)
+        name = hashlib.sha256(asked.encode()).hexdigest()[:32]
+        self._path = archive.answers / f"{name}.seen.json"
+        self.established = True
+
+    def wait(self, chosen: Sequence[ImageRef]) -> bool:
+        """Wait for the end of the session if the deadline allows it, and return whether it did.
+
+        Raises
+        ------
+        SessionUnderWayError
+            The end would be later than the deadline; the message says when to ask again.
+        """
+        left = self._seconds_left(chosen)
+        self.established = left <= 0
+        if self.established or self._accepted(chosen):
+            return False
+        if left + RESERVE > self._deadline.remaining:
+            raise SessionUnderWayError(self._message(chosen, left))
+        time.sleep(left)
+        return True
+
+    def _accepted(self, chosen: Sequence[ImageRef]) -> bool:
+        if self._request.unfinished or not self._peer.stable_answers:
+            return True
+        number = len(uids(chosen))
+        self.established = self._request.settles(number)
+        return self._request.count is not None and number >= self._request.least
+
+    def _seconds_left(self, chosen: Sequence[ImageRef]) -> float:
+        needed = silence_needed(chosen).total_seconds()
+        age = self._age(chosen)
+        if age is not None and age >= needed:
+            return 0
+        by_our_clock = needed - self._seen_for(chosen)
+        return by_our_clock if age is None or age < 0 else min(by_our_clock, needed - age)
+
+    def _age(self, chosen: Sequence[ImageRef]) -> float | None:
+        """Return the seconds since the newest image, by its clock; ``None`` if unknown."""
+        now = dt.datetime.now() + self._ahead
+        if all(image.acquired for image in chosen):
+            return (now - max(image.moment for image in chosen)).total_seconds()
+        days = [image.day for image in chosen]
+        if None in days:
+            return None
+        return math.inf if max(day for day in days if day) < now.date() else None
+
+    def _seen_for(self, chosen: Sequence[ImageRef]) -> float:
+        """Return the seconds for which exactly these images have been seen; note them if new."""
+        listed = hashlib.sha256(" ".join(sorted(uids(chosen))).encode()).hexdigest()
+        try:
+            note = json.loads(self._path.read_text(encoding="utf-8"))
+            if note["images"] == listed:
+                return max(0.0, time.time() - float(note["since"]))
+        except (OSError, ValueError, KeyError, TypeError):
+            pass  # seen for the first time
+        replace_text(self._path, json.dumps({"images": listed, "since": time.time()}))
+        return 0
+
+    def _message(self, chosen: Sequence[ImageRef], left: float) -> str:
+        number, age = len(uids(chosen)), self._age(chosen)
+        newest = "" if age is None or age < 0 else f", the newest {age:.0f} s old"
+        gap = silence_needed(chosen).total_seconds() / 3
+        every = f", they come up to {gap:.0f} s apart" if number > 1 else ""
+        return (
+            f"Images: {number} found for plan '{self._request.plan}'{newest}{every}: the session "
+            f"may still be under way. Ask again in {math.ceil(left)} s, or give count= if you know "
+            "how many there are (unfinished=True takes what there is)."
+        )

@@ -1,0 +1,117 @@
+"""Group images into acquisition sessions: images that were taken together, whatever their series.
+
+An image whose header has a day but no readable time is in the session of that day only where that
+is certain (:func:`newest_session`); where it is not, :mod:`qatrack_aria.retrieval.selection`
+refuses to choose.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Iterable, Sequence
+
+from qatrack_aria.dicom.attributes import ImageRef
+
+#: After this time without an image the next one belongs to another session.
+GAP = dt.timedelta(minutes=30)
+#: Images that are that near to a session are mentioned; it may have been interrupted.
+NEARBY = dt.timedelta(hours=6)
+#: The least time without a new image after which a session is over.
+LEAST_SILENCE = dt.timedelta(minutes=1)
+
+
+def uids(images: Iterable[ImageRef]) -> set[str]:
+    """Return the SOP Instance UIDs of images."""
+    return {image.sop_uid for image in images}
+
+
+def series_of(images: Iterable[ImageRef]) -> set[tuple[str, str]]:
+    """Return the keys of all series that the images are in."""
+    return {image.series_key for image in images}
+
+
+def sessions(images: Iterable[ImageRef]) -> list[list[ImageRef]]:
+    """Group the images that have a time into sessions, the oldest first."""
+    found: list[list[ImageRef]] = []
+    for image in sorted((i for i in images if i.acquired), key=lambda i: i.order):
+        if found and image.moment - found[-1][-1].moment <= GAP:
+            found[-1].append(image)
+        else:
+            found.append([image])
+    return found
+
+
+def newest_session(images: Sequence[ImageRef]) -> list[ImageRef]:
+    """Return the images of the newest session.
+
+    An image without a time belongs to it if its series and its day hold no other session. If the
+    newest day is that of images without a time, these are returned, and if no image has a date,
+    all are.
+    """
+    grouped = sessions(images)
+    newest = grouped[-1] if grouped else []
+    untimed = [image for image in images if not image.acquired and image.day]
+    last_day = max((image.day for image in (*untimed, *newest) if image.day), default=None)
+    if last_day is None:
+        return list(images)
+    if not newest or newest[-1].moment.date() < last_day:
+        return [image for image in untimed if image.day == last_day]
+    return newest + [image for image in untimed if _belongs(image, grouped)]
+
+
+def newest_series(images: Sequence[ImageRef]) -> list[ImageRef]:
+    """Return the images in the series of the newest image; none if that is several series."""
+    session = newest_session(images)
+    last = max((image.moment for image in session), default=dt.datetime.min)
+    keys = series_of(image for image in session if image.moment == last)
+    return [image for image in images if image.series_key in keys] if len(keys) == 1 else []
+
+
+def cut_off(
+    chosen: Sequence[ImageRef], images: Iterable[ImageRef]
+) -> tuple[list[ImageRef], list[ImageRef]]:
+    """Return what of `images` is in a session with the chosen ones, before and after them."""
+    taken = uids(chosen)
+    moments = [image.moment for image in chosen if image.acquired]
+    before, after = [], []
+    for session in sessions((*chosen, *images)):
+        if taken & uids(session):
+            others = [image for image in session if image.sop_uid not in taken]
+            before += [image for image in others if image.moment < min(moments)]
+            after += [image for image in others if image.moment > max(moments)]
+    return before, after
+
+
+def surroundings(session: Sequence[ImageRef]) -> tuple[dt.datetime, dt.datetime]:
+    """Return from when to when images may be of a session too."""
+    moments = [image.moment for image in session]
+    gap = max(_largest_gap(moments), LEAST_SILENCE)
+    return min(moments) - gap, max(moments) + gap
+
+
+def span(images: Sequence[ImageRef]) -> str:
+    """Return the first and the last time of images, for people."""
+    first, last = (pick(image.moment for image in images) for pick in (min, max))
+    if first.year == dt.MINYEAR:
+        return "an unknown time"
+    return f"{first:%Y-%m-%d %H:%M} to " + last.strftime(
+        "%H:%M" if first.date() == last.date() else "%Y-%m-%d %H:%M"
+    )
+
+
+def silence_needed(chosen: Sequence[ImageRef]) -> dt.timedelta:
+    """Return how long no image must have come until a session counts as over."""
+    moments = [image.moment for image in chosen if image.acquired]
+    return max(3 * _largest_gap(moments), LEAST_SILENCE)
+
+
+def _largest_gap(moments: Iterable[dt.datetime]) -> dt.timedelta:
+    ordered = sorted(moments)
+    gaps = (after - before for before, after in zip(ordered, ordered[1:]))
+    return min(max(gaps, default=dt.timedelta()), GAP)
+
+
+def _belongs(image: ImageRef, grouped: Sequence[Sequence[ImageRef]]) -> bool:
+    """Return whether an image without a time can only be of the newest session."""
+    of_the_day = [group for group in grouped if image.day in {other.day for other in group}]
+    return of_the_day == [grouped[-1]] and series_of(grouped[-1]) == {image.series_key}

@@ -1,0 +1,188 @@
+"""ARIA lists only a part now and then, with Success: no such list may decide anything.
+
+In each of these clinics one answer is left out of one list, once; which one, and of which list, is
+tried one after the other. What comes must be the same as without.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any, Callable
+
+import pytest
+
+from qatrack_aria import fetch_images
+from qatrack_aria.errors import AmbiguousPlanError
+from qatrack_aria.simulator import find as simulated_find
+from tests.helpers.aria import DAY, NOON, PATIENT, plan, uids, winston_lutz
+
+MINUTE = dt.timedelta(minutes=1)
+YESTERDAY = NOON - DAY
+MOST_QUERIES = 40
+
+
+@pytest.fixture
+def leave_out(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, int], list[Any]]:
+    """Let the simulator leave one answer out of one list; what it left out."""
+    answer = simulated_find.find
+
+    def install(query: int, position: int) -> list[Any]:
+        left_out: list[Any] = []
+        asked = [0]
+
+        def find(*arguments: Any) -> Any:
+            answers = list(answer(*arguments))
+            if asked[0] == query and answers:
+                left_out.append(answers.pop(position))
+            asked[0] += 1
+            return answers
+
+        monkeypatch.setattr(simulated_find, "find", find)
+        return left_out
+
+    return install
+
+
+def recent() -> tuple[list[Any], list[Any], dict[str, Any], dict[str, Any]]:
+    """Images of yesterday, above those of the day before."""
+    wl = plan()
+    mine = winston_lutz(wl, YESTERDAY, count=4)
+    return [wl, *mine, *winston_lutz(wl, YESTERDAY - DAY, count=2)], mine, {}, {}
+
+
+def old() -> Any:
+    """Images that are older than the days that are searched first."""
+    wl = plan()
+    mine = winston_lutz(wl, NOON - 200 * DAY, count=4)
+    return [wl, *mine, *winston_lutz(wl, NOON - 300 * DAY, count=2)], mine, {}, {}
+
+
+def everything() -> Any:
+    wl = plan()
+    mine = winston_lutz(wl, YESTERDAY, count=2) + winston_lutz(wl, NOON - 200 * DAY, count=2)
+    return [wl, *mine], mine, {"select": "all"}, {}
+
+
+def hierarchical() -> Any:
+    """A server that lists level by level only."""
+    wl = plan()
+    mine = winston_lutz(wl, YESTERDAY, count=4)
+    older = winston_lutz(wl, YESTERDAY - DAY, count=2)
+    return [wl, *mine, *older], mine, {}, {"relational": False}
+
+
+def of_a_day_with_content_dates_only() -> Any:
+    wl = plan()
+    mine = winston_lutz(wl, YESTERDAY, count=4, machine_type="ias3")
+    return [wl, *mine], mine, {"select": "day"}, {}
+
+
+def with_acquisition_dates_only() -> Any:
+    wl = plan()
+    mine = winston_lutz(wl, YESTERDAY, count=4)
+    for image in mine:
+        del image.ContentDate, image.ContentTime
+    return [wl, *mine], mine, {}, {}
+
+
+def one_series_for_each_image() -> Any:
+    wl = plan()
+    mine = winston_lutz(wl, YESTERDAY, count=4, series_per_image=True)
+    return [wl, *mine], mine, {"select": "session"}, {}
+
+
+def a_named_series() -> Any:
+    wl = plan()
+    mine = winston_lutz(wl, YESTERDAY, count=4)
+    return [wl, *mine], mine, {"series": str(mine[0].SeriesInstanceUID)}, {}
+
+
+def of_a_date() -> Any:
+    wl = plan()
+    mine = winston_lutz(wl, NOON - 30 * DAY, count=4)
+    date = (NOON - 30 * DAY).date()
+    return [wl, *mine, *winston_lutz(wl, YESTERDAY, count=2)], mine, {"date": date}, {}
+
+
+def an_image_without_dates_in_the_series() -> Any:
+    """It may belong to the set: with select='series' and all of the series undated, it does."""
+    wl = plan()
+    mine = winston_lutz(wl, YESTERDAY, count=3)
+    for image in mine:
+        for keyword in ("AcquisitionDate", "AcquisitionTime", "ContentDate", "ContentTime"):
+            delattr(image, keyword)
+    return [wl, *mine], mine, {}, {}
+
+
+def counted() -> Any:
+    """Neither is a short list taken for a session that is too small."""
+    wl = plan()
+    mine = winston_lutz(wl, YESTERDAY, count=4)
+    return [wl, *mine], mine, {"count": 4}, {}
+
+
+@pytest.mark.parametrize(
+    "clinic",
+    [
+        recent,
+        old,
+        everything,
+        hierarchical,
+        of_a_day_with_content_dates_only,
+        with_acquisition_dates_only,
+        one_series_for_each_image,
+        a_named_series,
+        of_a_date,
+        an_image_without_dates_in_the_series,
+        counted,
+    ],
+)
+@pytest.mark.parametrize("position", [0, -1], ids=["first", "last"])
+def test_one_answer_left_out_once_changes_nothing(
+    serve: Any, leave_out: Any, clinic: Any, position: int
+) -> None:
+    held, mine, options, behaviour = clinic()
+    serve(held, **behaviour)
+    for query in range(MOST_QUERIES):
+        left_out = leave_out(query, position)
+        fetched = fetch_images("aria", PATIENT, "WL", max_age=0, **options)
+        assert uids(fetched) == uids(mine), f"query {query}"
+        if not left_out and query > 2:
+            return
+    pytest.fail(f"more than {MOST_QUERIES} queries")
+
+
+@pytest.mark.parametrize("relational", [True, False])
+def test_a_second_plan_of_the_label_is_seen_though_one_list_lacks_it(
+    serve: Any, leave_out: Any, relational: bool
+) -> None:
+    first, second = plan(course="C1"), plan(course="C2")
+    images = winston_lutz(first, YESTERDAY - DAY, count=2), winston_lutz(second, YESTERDAY, count=2)
+    serve(first, second, *images, relational=relational)
+    for query in range(12):
+        for position in (0, -1):
+            leave_out(query, position)
+            with pytest.raises(AmbiguousPlanError):
+                fetch_images("aria", PATIENT, "WL", max_age=0)
+
+
+def test_lists_that_go_on_differing_are_an_error(serve: Any, monkeypatch: Any) -> None:
+    """Each list lacks one image or another, so which there are is unknown."""
+    from qatrack_aria.dicom import finder
+    from qatrack_aria.errors import QueryError
+
+    answer, asked = simulated_find.find, [0]
+
+    def find(*arguments: Any) -> Any:
+        answers = list(answer(*arguments))
+        asked[0] += 1
+        return (
+            answers if len(answers) < 3 else answers[: asked[0] % 3] + answers[asked[0] % 3 + 1 :]
+        )
+
+    monkeypatch.setattr(simulated_find, "find", find)
+    monkeypatch.setattr(finder, "PAUSES", (0.0,))
+    wl = plan()
+    serve(wl, winston_lutz(wl, YESTERDAY, count=4))
+    with pytest.raises(QueryError, match="ask again in a minute"):
+        fetch_images("aria", PATIENT, "WL")
