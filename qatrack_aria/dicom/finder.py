@@ -14,56 +14,34 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import re
 import time
 from functools import partial
-from typing import Any, Callable, Collection, NamedTuple, Optional, Sequence
-
-from pydicom.dataset import Dataset
+from typing import Any, Callable, Collection, Sequence
 
 from qatrack_aria.dicom.association import Session
 from qatrack_aria.dicom.attributes import ImageRef, PlanRef, image_ref
 from qatrack_aria.dicom.c_find import QueryRecord
+from qatrack_aria.dicom.day_search import DaySearch, FirstDay, dated_image
 from qatrack_aria.dicom.queries import (
     DATES,
     FEWEST,
     IMAGE_KEYS,
     IMAGE_KEYS_SEEN,
+    PLAN_FEWEST,
     PLAN_KEYS,
     PLAN_KEYS_FEW,
     UIDS,
-    Keys,
     PatientQueries,
     QueryRefused,
 )
 from qatrack_aria.dicom.uids import valid_uid
-from qatrack_aria.dicom.values import text
 from qatrack_aria.errors import QueryError
-
-FirstDay = Callable[[Sequence[ImageRef]], Optional[dt.date]]
 
 LABEL_LENGTH = 16  # characters of a Short String: what an RTPlanLabel key can hold
 #: Series up to this number are listed one by one.
 FEW_SERIES = 4
 #: Seconds before lists that differ are queried again.
 PAUSES = (0.0, 0.1, 0.3, 1.0, 2.0)
-
-
-class _Dated(NamedTuple):
-    """An answer, and its dates as they are written."""
-
-    image: ImageRef
-    content: str | None
-    acquisition: str | None
-
-    @property
-    def has_day(self) -> bool:
-        """Whether a server can match one of its dates."""
-        return any(re.fullmatch("[0-9]{8}", day or "") for day in (self.content, self.acquisition))
-
-
-def _dated(answer: Dataset) -> _Dated:
-    return _Dated(image_ref(answer), text(answer, "ContentDate"), text(answer, "AcquisitionDate"))
 
 
 class Finder:
@@ -73,18 +51,16 @@ class Finder:
     ----------
     relational : bool
         False once the node has turned out to answer level by level only.
-    supports_date_keys : bool
-        False once it has refused a date as a key, or has answered with images of other days.
+    by_days : DaySearch
+        The search by days.
     """
 
     def __init__(self, session: Session, patient_id: str) -> None:
         self.session = session
         self.patient_id = patient_id
         self.relational = True
-        self.supports_date_keys = True
         self._queries = PatientQueries(session, patient_id)
-        # Content and Acquisition Date, as written, of all images of the last list.
-        self._dates: dict[str, tuple[str | None, str | None]] = {}
+        self.by_days = DaySearch(self._queries)
 
     @property
     def queries(self) -> Sequence[QueryRecord]:
@@ -109,7 +85,7 @@ class Finder:
             if label is not None and all(plan.label not in (label, None) for plan in listed):
                 listed += self._plans_with_label(label)
             found.update({plan.sop_uid: plan for plan in listed})
-            again = {plan.sop_uid for plan in self._list_plans((FEWEST, PLAN_KEYS_FEW))}
+            again = {plan.sop_uid for plan in self._list_plans((PLAN_FEWEST, PLAN_KEYS_FEW))}
             if again == {plan.sop_uid for plan in listed}:
                 return list(found.values())
             self.wait(pause)
@@ -138,9 +114,8 @@ class Finder:
         QueryError
             The node refused every form of the query.
         """
-        self._dates = {}
         if self.relational and (since is not None or until is not None):
-            return self._images_of_days(since, until, first_day or (lambda images: since))
+            return self.by_days.images(since, until, first_day)
         return self._list_images((IMAGE_KEYS, IMAGE_KEYS_SEEN, UIDS))
 
     def confirms(self, since: dt.date | None, until: dt.date | None, uids: set[str]) -> bool:
@@ -160,19 +135,10 @@ class Finder:
         """
         if not self.relational or (since is None and until is None):
             return {image.sop_uid for image in self._list_images((FEWEST, UIDS))} == uids
-        days = _day_range(since, until)
-        for number, keyword in enumerate(("ContentDate", "AcquisitionDate")):
-            keys = {"PatientID": self.patient_id, "Modality": "RTIMAGE", keyword: days}
-            again = {image.sop_uid for image in self._not_refused(keys, (FEWEST, IMAGE_KEYS))}
-            due = {uid for uid, dates in self._dates.items() if _within(dates[number], days)}
-            if not due <= again <= uids:
-                return False
-        return True
-
-    @property
-    def returns_dates(self) -> bool:
-        """Whether the last list had a date of any image."""
-        return any(date for dates in self._dates.values() for date in dates)
+        try:
+            return self.by_days.confirms(since, until, uids)
+        except QueryRefused:
+            raise self._all_refused("images") from None
 
     def all_series(self) -> set[tuple[str, str]]:
         """List the study and Series Instance UIDs of all RT Images; none if the node refuses."""
@@ -188,7 +154,7 @@ class Finder:
 
         They have no date, or one in a form that a server does not match.
         """
-        send = partial(self._queries.send, "IMAGE", read=_dated)
+        send = partial(self._queries.send, "IMAGE", read=dated_image)
         if len(series) > FEW_SERIES:
             queries = [{"PatientID": self.patient_id, "Modality": "RTIMAGE"}]
         else:
@@ -276,12 +242,6 @@ class Finder:
                 forms += [partial(self._queries.images, base, keys) for keys in returned]
         return self._first_answer("images", [*forms, partial(self._images_by_level, returned[0])])
 
-    def _not_refused(self, keys: Keys, forms: Sequence[Sequence[str]]) -> list[ImageRef]:
-        for returned in forms:
-            with contextlib.suppress(QueryRefused):
-                return self._queries.images(keys, returned)
-        raise self._all_refused("images")
-
     def _first_answer(self, what: str, forms: Sequence[Callable[[], Any]]) -> Any:
         refusals = []
         for query in forms:
@@ -317,47 +277,9 @@ class Finder:
         except QueryRefused:
             return []
 
-    def _images_of_days(
-        self, since: dt.date | None, until: dt.date | None, first_day: FirstDay
-    ) -> list[ImageRef]:
-        # An image may have only one of the dates, so both are queried. If one query is refused, or
-        # misses an image that the other proves to be of those days, the node does not match that
-        # date. Half a search could miss the newest image, so the result is empty, and the caller
-        # searches more widely.
-        keys = {"PatientID": self.patient_id, "Modality": "RTIMAGE"}
-        days = _day_range(since, until)
-        send = partial(self._queries.send, "IMAGE", read=_dated)
-        try:
-            first = send({**keys, "ContentDate": days}, IMAGE_KEYS)
-            if any(one.content is not None and not _within(one.content, days) for one in first):
-                self.supports_date_keys = False
-                return []
-            begin = first_day([one.image for one in first])
-            if begin is None:
-                return []
-            late = _day_range(begin, until)
-            by_acquisition = partial(send, {**keys, "AcquisitionDate": late})
-            second = by_acquisition(DATES)
-            seen = {one.image.sop_uid for one in first}
-            if any(one.image.sop_uid not in seen for one in second):
-                second = by_acquisition(IMAGE_KEYS)
-        except QueryRefused:
-            self.supports_date_keys = False
-            return []
-        due_in_second = {one.image.sop_uid for one in first if _within(one.acquisition, late)}
-        due_in_first = {one.image.sop_uid for one in second if _within(one.content, days)}
-        if due_in_second - {one.image.sop_uid for one in second} or due_in_first - seen:
-            return []
-        # Of an image in both, the first answer has more attributes.
-        both = {one.image.sop_uid or id(one): one for one in (*second, *first)}
-        found = self._queries.rt_images(keys, [one.image for one in both.values()])
-        dates = {one.image.sop_uid: (one.content, one.acquisition) for one in both.values()}
-        self._dates = {image.sop_uid: dates[image.sop_uid] for image in found}
-        return found
-
     def _plans_by_level(self, returned: Sequence[str]) -> list[PlanRef]:
         plans: list[PlanRef] = []
-        for keys in self._queries.series_keys("RTPLAN", by_modality=returned != FEWEST):
+        for keys in self._queries.series_keys("RTPLAN", by_modality=returned != PLAN_FEWEST):
             plans += self._queries.plans(keys, returned)
         if plans:
             self.relational = False
@@ -371,15 +293,3 @@ class Finder:
             if series_uid in (None, keys["SeriesInstanceUID"]):
                 images += self._queries.images(keys, returned)
         return images
-
-
-def _day_range(since: dt.date | None, until: dt.date | None) -> str:
-    """Return a range key (PS3.4 C.2.2.2.5); a single day in the form that every server knows."""
-    first = since.strftime("%Y%m%d") if since else ""
-    last = until.strftime("%Y%m%d") if until else ""
-    return first if first == last else f"{first}-{last}"
-
-
-def _within(date: str | None, days: str) -> bool:
-    first, dash, last = days.partition("-")
-    return date is not None and first <= date <= ((last or "9") if dash else first)

@@ -42,8 +42,9 @@ IMAGE_KEYS_SEEN = (
 )
 #: The keys that show whether a server matches dates.
 DATES = (*UIDS, "ContentDate", "AcquisitionDate")
-#: All that a list needs to confirm another: a server need not open the images for them.
-FEWEST = ("SOPInstanceUID", "SOPClassUID", "Modality")
+#: All that a list needs to confirm another: a server need not open the files for them.
+FEWEST = ("SOPInstanceUID", "Modality")
+PLAN_FEWEST = (*FEWEST, "SOPClassUID")
 IMAGE_KEYS = (*IMAGE_KEYS_SEEN, "RadiationMachineName", "PrimaryDosimeterUnit")
 
 EXACT_ID_LENGTH = 16  # longer patient IDs are not always found by an exact match

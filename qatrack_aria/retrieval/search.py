@@ -106,7 +106,7 @@ class ImageSearch:
         by_day = self._finder.relational and len(self._plan_uids) == 1
         windows = date_windows.windows(self._request) if by_day else [EVER]
         for days in windows:
-            if days != EVER and not self._finder.supports_date_keys:
+            if days != EVER and not self._finder.by_days.supported:
                 continue
             self.listed, self._complete = ListedImages(), set()
             self.listed.add(self._list(days, widest=days in windows[-2:]))
@@ -175,7 +175,7 @@ class ImageSearch:
 
     def _look_outside_days(self) -> bool:
         """List images without a date that can be matched, and return whether there are any."""
-        if self._looked_outside or not self._finder.returns_dates:
+        if self._looked_outside or not self._finder.by_days.returns_dates:
             return False
         self._looked_outside = True
         unknown = self._finder.all_series() - series_of(self.listed) - self._known_series.read()

@@ -1,0 +1,150 @@
+"""List the RT Images of some days, by both of their dates.
+
+An image may have only one of Content Date and Acquisition Date, so both are queried. If one of the
+queries is refused, or misses images that the other proves to be of those days, half a search could
+miss the newest image: the result is empty, and the caller searches more widely.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from functools import partial
+from typing import Any, Callable, NamedTuple, Optional, Sequence
+
+from pydicom.dataset import Dataset
+
+from qatrack_aria.dicom.attributes import ImageRef, image_ref
+from qatrack_aria.dicom.queries import DATES, FEWEST, IMAGE_KEYS, PatientQueries, QueryRefused
+from qatrack_aria.dicom.values import text
+
+FirstDay = Callable[[Sequence[ImageRef]], Optional[dt.date]]
+
+
+class DatedImage(NamedTuple):
+    """An answer, and its dates as they are written."""
+
+    image: ImageRef
+    content: str | None
+    acquisition: str | None
+
+    @property
+    def has_day(self) -> bool:
+        """Whether a server can match one of its dates."""
+        return any(re.fullmatch("[0-9]{8}", day or "") for day in (self.content, self.acquisition))
+
+
+def dated_image(answer: Dataset) -> DatedImage:
+    """Read an answer with its dates."""
+    return DatedImage(
+        image_ref(answer), text(answer, "ContentDate"), text(answer, "AcquisitionDate")
+    )
+
+
+class DaySearch:
+    """The search by days for the images of one patient on one node.
+
+    Attributes
+    ----------
+    supported : bool
+        False once the node has refused a date as a key, or has answered with images of other days.
+    """
+
+    def __init__(self, queries: PatientQueries) -> None:
+        self._queries = queries
+        self._keys = {"PatientID": queries.patient_id, "Modality": "RTIMAGE"}
+        self._listed: dict[str, DatedImage] = {}
+        self.supported = True
+
+    @property
+    def returns_dates(self) -> bool:
+        """Whether the last list had a date of any image."""
+        return any(one.content or one.acquisition for one in self._listed.values())
+
+    def images(
+        self, since: dt.date | None, until: dt.date | None, first_day: FirstDay | None
+    ) -> list[ImageRef]:
+        """List the images; see :meth:`qatrack_aria.dicom.finder.Finder.images`."""
+        self._listed = {}
+        for _ in range(2):  # one of the lists may be short
+            try:
+                found, again = self._both_lists(since, until, first_day or (lambda images: since))
+            except QueryRefused:
+                self.supported = False
+                return []
+            if not again:
+                return found
+        return []
+
+    def confirms(self, since: dt.date | None, until: dt.date | None, uids: set[str]) -> bool:
+        """Query the images again, for their UIDs, and return whether none is missing.
+
+        Raises
+        ------
+        QueryRefused
+            The node refuses these queries now.
+        """
+        days = _day_range(since, until)
+        by_content = {uid for uid, one in self._listed.items() if _within(one.content, days)}
+        by_acquisition = {
+            uid for uid, one in self._listed.items() if _within(one.acquisition, days)
+        }
+        return self._confirms_date("ContentDate", days, by_content, uids) and self._confirms_date(
+            "AcquisitionDate", days, by_acquisition, uids
+        )
+
+    def _confirms_date(self, keyword: str, days: str, due: set[str], uids: set[str]) -> bool:
+        keys = {**self._keys, keyword: days}
+        try:
+            images = self._queries.images(keys, FEWEST)
+        except QueryRefused:
+            images = []
+        if due and not images:  # a key may be the reason
+            images = self._queries.images(keys, IMAGE_KEYS)
+        return due <= {image.sop_uid for image in images} <= uids
+
+    def _both_lists(
+        self, since: dt.date | None, until: dt.date | None, first_day: FirstDay
+    ) -> tuple[list[ImageRef], bool]:
+        """Return what both lists hold, and whether one of them was short."""
+        days = _day_range(since, until)
+        send = partial(self._queries.send, "IMAGE", read=dated_image)
+        first = send({**self._keys, "ContentDate": days}, IMAGE_KEYS)
+        if any(one.content is not None and not _within(one.content, days) for one in first):
+            self.supported = False
+            return [], False
+        begin = first_day([one.image for one in first])
+        if begin is None:
+            return [], False
+        late = _day_range(begin, until)
+        by_acquisition = partial(send, {**self._keys, "AcquisitionDate": late})
+        second = by_acquisition(DATES)
+        seen = _uids(first)
+        if _uids(second) - seen:
+            second = by_acquisition(IMAGE_KEYS)
+        due_in_second = _uids(one for one in first if _within(one.acquisition, late))
+        due_in_first = _uids(one for one in second if _within(one.content, days))
+        if due_in_second - _uids(second) or due_in_first - seen:
+            return [], bool(first and second)
+        # Of an image in both, the first answer has more attributes.
+        both = {one.image.sop_uid or str(id(one)): one for one in (*second, *first)}
+        found = self._queries.rt_images(self._keys, [one.image for one in both.values()])
+        own = {image.sop_uid for image in found}
+        self._listed = {uid: one for uid, one in both.items() if uid in own}
+        return found, False
+
+
+def _uids(answers: Any) -> set[str]:
+    return {one.image.sop_uid for one in answers}
+
+
+def _day_range(since: dt.date | None, until: dt.date | None) -> str:
+    """Return a range key (PS3.4 C.2.2.2.5); a single day in the form that every server knows."""
+    first = since.strftime("%Y%m%d") if since else ""
+    last = until.strftime("%Y%m%d") if until else ""
+    return first if first == last else f"{first}-{last}"
+
+
+def _within(date: str | None, days: str) -> bool:
+    first, dash, last = days.partition("-")
+    return date is not None and first <= date <= ((last or "9") if dash else first)
