@@ -44,11 +44,15 @@ class Record:
 
     def __init__(self, **known: Any) -> None:
         self.row = Retrieval(started=timezone.now(), status=Outcome.RUNNING.value)
-        for name, value in known.items():
-            setattr(self.row, name, _truncate(value, Retrieval._meta.get_field(name).max_length))
+        self.know(**known)
         self.timeline = Timeline()
         self.repeats: int | None = None
         self._started = time.monotonic()
+
+    def know(self, **known: Any) -> None:
+        """Fill in fields that have become known; long values are truncated."""
+        for name, value in known.items():
+            setattr(self.row, name, _truncate(value, Retrieval._meta.get_field(name).max_length))
 
     def begin(self) -> None:
         """Save the row now, so that it exists if the process is killed."""

@@ -10,7 +10,7 @@ import contextlib
 from typing import Any, Iterator
 
 from qatrack_aria.conf import conf
-from qatrack_aria.dicom.attributes import ImageRef, PlanRef, image_ref
+from qatrack_aria.dicom.attributes import ImageRef, PlanRef, image_ref, plan_ref
 from qatrack_aria.dicom.deadline import Deadline
 from qatrack_aria.dicom.retrieve import Progress
 from qatrack_aria.errors import AriaError, BusyError, IncompleteRetrievalError, RequestError
@@ -221,20 +221,21 @@ def reopen(summary: Any, *, caller: Caller = COMPOSITE) -> ImageSet:
     Raises
     ------
     RequestError
-        The summary is not valid.
+        The summary is not as this site has signed it.
     PatientNotAllowedError
         The node does not list this patient among those it may fetch.
     IncompleteRetrievalError
         Images are missing from the archive; the message says how many and which.
     """
-    earlier = Provenance.parse(summary)
-    known = {"node_name": earlier.node, "patient_id": earlier.patient_id, "plan": earlier.plan}
-    with recorded(**known, **caller.fields) as record:
+    with recorded(**caller.fields) as record:
+        earlier = Provenance.parse(summary)
+        record.know(node_name=earlier.node, patient_id=earlier.patient_id, plan=earlier.plan)
         node = record.row.node = AriaNode.objects.named(earlier.node)
         node.require_allowed(earlier.patient_id)
         record.row.request = request_json({"reopened": len(earlier.sop_uids)})
         archive = Archive(conf.ARCHIVE, node.character_set)
-        cache = AnswerCache(archive, node.name, "reopened", earlier.sop_uids)
+        # The signature stands for all that a summary says.
+        cache = AnswerCache(archive, node.name, node.character_set, earlier.signature)
         images = _repeat(cache, MAX_AGE, record)
         if images is None:
             record.begin()
@@ -259,8 +260,9 @@ def _lay_out_again(
     there = [image for image in images if image]
     if not all(earlier.plan_uid in (image.plan_uids or ()) for image in there):
         raise RequestError(
-            f"Summary: its images do not reference the plan '{earlier.plan}' that it names: "
-            "it was edited. Fetch the images again. Nothing was opened."
+            f"Summary: its images do not reference the plan '{earlier.plan}' (any more): they were "
+            "fetched anew since, and have changed at the node. Fetch them again. Nothing was "
+            "opened."
         )
     folder, ordered, files = lay_out(archive, there)
     record.row.found = record.row.already_here = len(files)
@@ -270,7 +272,7 @@ def _lay_out_again(
         files,
         node=node.name,
         request=earlier.request,
-        plan=earlier.plan_ref,
+        plan=_archived_plan(archive, earlier) or earlier.plan_ref,
         images=ordered,
     )
 
@@ -278,3 +280,9 @@ def _lay_out_again(
 def _archived(archive: Archive, sop_uid: str, patient_id: str) -> ImageRef | None:
     header = archive.header(sop_uid, patient_id)
     return None if header is None else image_ref(header, from_file=True)
+
+
+def _archived_plan(archive: Archive, earlier: Provenance) -> PlanRef | None:
+    """Return the plan by its file, which is in the archive where the node tells no labels."""
+    header = archive.header(earlier.plan_uid, earlier.patient_id)
+    return None if header is None else plan_ref(header, from_file=True)
