@@ -98,8 +98,8 @@ class AriaNode(NodeSettings):
         if not character_sets.can_encode(value, self.character_set):
             raise RequestError(
                 f"Character set: the {what} '{value}' cannot be written in {self.character_set}, "
-                f"the character set of node '{self.name}': correct it, or choose another set in "
-                "the admin. Nothing was sent."
+                f"the character set of node '{self.name}', without loss and without the bytes of "
+                "a wildcard: correct it, or choose another set in the admin. Nothing was sent."
             )
 
     def require_allowed(self, patient_id: str) -> None:

@@ -41,7 +41,11 @@ def no_plan(
         )
     labels = sorted({plan.label for plan in listed if plan.label})
     unlabelled = sum(1 for plan in listed if plan.label is None)
-    if labels:
+    if labels and any(query.unnamed for query in queries):
+        # They may be of a patient whose plans nobody here may see.
+        seen = f"it lists {plural(len(listed), 'plan')} without a patient ID"
+        advice = "check the label; if the plan is new, ask again in a minute"
+    elif labels:
         more = f" and {len(labels) - MANY} more" if len(labels) > MANY else ""
         seen = f"it lists {', '.join(repr(label) for label in labels[:MANY])}{more}"
         advice = "check the label; if the plan is new, ask again in a minute"
@@ -50,7 +54,7 @@ def no_plan(
         advice = "only their files hold the labels: run without --list"
     elif any(query.other_patients for query in queries) and not request.patient_id.isascii():
         other_patients = max(query.other_patients for query in queries)
-        seen = f"{other_patients} answers are of another patient ID"
+        seen = f"{other_patients} answers are of another patient ID, or of none"
         advice = "the server may answer in another character set than the node's"
     else:
         seen = f"it lists no RT Plan ({'; '.join(str(query) for query in queries[-3:])})"
