@@ -100,6 +100,22 @@ class ConfigurationError(AriaError):
     outcome = Outcome.LOCAL
 
 
+class TlsFileError(ConfigurationError):
+    """A TLS file of the node cannot be used.
+
+    Its message is for any user of QATrack+, and names no path.
+
+    Attributes
+    ----------
+    detail : str
+        The same with the path, for administrators.
+    """
+
+    def __init__(self, message: str, detail: str = "") -> None:
+        super().__init__(message)
+        self.detail = detail or message
+
+
 # --- on this machine --------------------------------------------------------------------------
 
 

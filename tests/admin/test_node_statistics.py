@@ -115,11 +115,31 @@ def test_times_in_the_table_are_those_of_the_site(admin_client: Client) -> None:
     assert [row["started"] for row in exported(admin_client)] == ["2026-11-20 22:30:00"]
 
 
-@pytest.mark.parametrize("begin", ["=", "+", "-", "@", "\t"])
+SIGNS = [*"=+-@", "\uff1d", "\uff0b", "\uff0d", "\uff20"]
+
+
+@pytest.mark.parametrize("begin", [*SIGNS, "\t", "\r", " =", '"=', "\t="])
 def test_no_cell_is_a_formula(admin_client: Client, begin: str) -> None:
     """Any user can post any plan label, which an administrator opens in a spreadsheet."""
     retrieval(plan=f"{begin}HYPERLINK(0)")
-    assert [row["plan"] for row in exported(admin_client)] == [f"'{begin}HYPERLINK(0)"]
+    assert [row["plan"][:2] for row in exported(admin_client)] == [f"'{begin[0]}"]
+
+
+@pytest.mark.parametrize("sign", SIGNS)
+@pytest.mark.parametrize("separator", [";", ",", "\t", "|", "\n", "; ", ';"'])
+def test_no_part_of_a_cell_is_a_formula_where_another_sign_separates_cells(
+    admin_client: Client, separator: str, sign: str
+) -> None:
+    """A spreadsheet in German separates by semicolons, in any language by what one types."""
+    retrieval(plan=f"x{separator}{sign}HYPERLINK(0)")
+    (row,) = exported(admin_client)
+    assert row["plan"] == f"x{separator[0]}'{separator[1:]}{sign}HYPERLINK(0)"
+
+
+@pytest.mark.parametrize("text", ["QA-TB1", "a+b=c", "2026-11-20", "user@clinic", "WL, 6 MV"])
+def test_other_cells_are_exported_as_they_are(admin_client: Client, text: str) -> None:
+    retrieval(plan=text)
+    assert [row["plan"] for row in exported(admin_client)] == [text]
 
 
 def test_a_filter_that_cannot_be_is_no_list(admin_client: Client) -> None:
