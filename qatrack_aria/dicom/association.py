@@ -73,6 +73,7 @@ class Session:
         self._logging = contextlib.ExitStack()
         self._association: Association | None = None
         self._message_id = 0
+        self._exceeded: list[str] = []  # the limits for which we have disconnected the node
 
     def __enter__(self) -> Session:
         self._logging.enter_context(pynetdicom_patches.private_logging())
@@ -177,7 +178,10 @@ class Session:
         """
         if self.deadline.expired:
             what = f"did not finish within the total of {self.deadline.seconds:g} s"
-            advice = "raise the node's deadline, or ask again"
+            advice = "raise the node's deadline, ask for one day (date=), or ask again"
+        elif self._exceeded:
+            what = f"{self._exceeded[-1]}, so we aborted"
+            advice = "its administrator must check its log"
         elif waited >= self.peer.response_timeout:
             what = f"was silent for {self.peer.response_timeout:g} s"
             advice = "ask again; if that does not help, ask its administrator"
@@ -227,7 +231,7 @@ class Session:
         handlers: list[Any] = [
             *pynetdicom_patches.NO_DELAY,
             (evt.EVT_CONN_OPEN, pynetdicom_patches.end_in_time),
-            (evt.EVT_CONN_OPEN, limit_association),
+            (evt.EVT_CONN_OPEN, limit_association, [self._exceeded.append]),
             (evt.EVT_CONN_OPEN, lambda event: connected.append(event.address)),
         ]
         contexts, roles = self._contexts()

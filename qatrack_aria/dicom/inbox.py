@@ -75,8 +75,8 @@ class Inbox:
         Reasons of the refusals, C-STOREs before connections; :data:`MAX_REFUSALS` at most.
     refusals : int
         Number of refusals, also those that are not recorded.
-    any_instance_refused : bool
-        Whether a C-STORE was among them.
+    instances_refused : int
+        How many of them were C-STOREs: a connection may be a stranger's, an instance is the node's.
     failure : AriaError or None
         The first failure of this machine, after which waiting is useless.
     """
@@ -87,7 +87,7 @@ class Inbox:
         self.filing = 0
         self.refused: list[Phrase] = []
         self.refusals = 0
-        self.any_instance_refused = False
+        self.instances_refused = 0
         self.failure: AriaError | None = None
         self._receive = receive
         self._expected: set[str] = set()
@@ -165,8 +165,9 @@ class Inbox:
         self._record(reason, len(self.refused))
 
     def _refuse(self, reason: Phrase, status: int) -> int:
-        self.any_instance_refused = True
-        self._record(reason, 0)  # refused instances explain more than rejected connections
+        with self.changed:
+            self.instances_refused += 1
+            self._record(reason, 0)  # refused instances explain more than rejected connections
         return status
 
     def _record(self, reason: Phrase, place: int) -> None:

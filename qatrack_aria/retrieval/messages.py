@@ -13,6 +13,7 @@ from qatrack_aria.dicom.inbox import Inbox
 from qatrack_aria.dicom.peer import Peer
 from qatrack_aria.dicom.retrieve import RetrieveAttempt
 from qatrack_aria.dicom.statuses import SUCCESS
+from qatrack_aria.dicom.storage_scp import OTHER_ADDRESS
 from qatrack_aria.dicom.transports import transport_of
 from qatrack_aria.retrieval.matching import (
     exclusion_reasons,
@@ -83,8 +84,8 @@ def incomplete(
 ) -> str:
     """Say how a transfer ended that left instances missing; `missing` are their UIDs."""
     said = f" ({'; '.join(str(attempt) for attempt in attempts[-2:])})" if attempts else ""
-    refused = f"; rejected: {inbox.refused[0]}" if inbox.refused else ""
-    nothing_came = not inbox.arrived and not inbox.any_instance_refused
+    nothing_came = not inbox.arrived and not inbox.instances_refused
+    refused = _rejected(attempts, inbox)
     said_success = any(attempt.status == SUCCESS for attempt in attempts)
     advice = transport_of(peer).advice_if_none_arrive(peer) if nothing_came and said_success else ""
     advice = advice or "what has arrived is kept: ask again"
@@ -92,6 +93,24 @@ def incomplete(
         f"Transfer: {len(missing)} of {wanted} {what} did not arrive from {peer}, the first "
         f"{missing[0]}{said}{refused}; {advice}. No set is handed over."
     )
+
+
+def _rejected(attempts: Sequence[RetrieveAttempt], inbox: Inbox) -> str:
+    """Name what our port rejected, as far as it may be why instances are missing.
+
+    Anyone can connect to our port. A node whose connection was rejected does not report the
+    instance as completed; if it does, the connection was a stranger's.
+    """
+    if not inbox.refused:
+        return ""
+    first = inbox.refused[0]
+    if inbox.instances_refused:
+        return f"; rejected: {first}"
+    if all(one.status == SUCCESS and (one.completed or inbox.arrived) for one in attempts):
+        return ""
+    other_host = first.details.get("why") == OTHER_ADDRESS
+    hint = " (if that is the node, add it to the node's extra hosts)" if other_host else ""
+    return f"; rejected: {first}{hint}"
 
 
 def remarks(
