@@ -30,6 +30,7 @@ class Outcome(enum.Enum):
 
     RUNNING = "running", _("running, or killed"), 1
     DONE = "done", _("done"), 0
+    LISTED = "listed", _("listed only"), 0
     USAGE = "usage", _("wrong usage"), 2
     NOT_FOUND = "not_found", _("nothing found"), 3, True
     INCOMPLETE = "incomplete", _("incomplete"), 4, True

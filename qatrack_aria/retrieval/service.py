@@ -13,7 +13,13 @@ from qatrack_aria.conf import conf
 from qatrack_aria.dicom.attributes import ImageRef, PlanRef, image_ref, plan_ref
 from qatrack_aria.dicom.deadline import Deadline
 from qatrack_aria.dicom.retrieve import Progress
-from qatrack_aria.errors import AriaError, BusyError, IncompleteRetrievalError, RequestError
+from qatrack_aria.errors import (
+    AriaError,
+    BusyError,
+    IncompleteRetrievalError,
+    Outcome,
+    RequestError,
+)
 from qatrack_aria.models import AriaNode
 from qatrack_aria.phrases import phrase
 from qatrack_aria.retrieval.answer_cache import AnswerCache, remove_expired
@@ -21,7 +27,7 @@ from qatrack_aria.retrieval.imageset import ImageSet
 from qatrack_aria.retrieval.job import COMPOSITE, Caller, Job, prepared
 from qatrack_aria.retrieval.lock import hold_destination
 from qatrack_aria.retrieval.provenance import Provenance
-from qatrack_aria.retrieval.record import Record, recorded, request_json
+from qatrack_aria.retrieval.record import REOPENED, Record, recorded, request_json
 from qatrack_aria.retrieval.request import MAX_AGE, parse_max_age
 from qatrack_aria.retrieval.timeline import LAY_OUT, LOCK, PRUNE
 from qatrack_aria.retrieval.workflow import SearchResult, Workflow
@@ -96,6 +102,7 @@ def preview(
         Includes images of which the node does not return enough to match them.
     """
     with prepared((node_name, patient_id, plan), image_type, caller, deadline, options) as job:
+        job.record.success = Outcome.LISTED
         job.record.begin()
         with _workflow(job) as workflow:
             found = workflow.find(retrieve=False)
@@ -108,6 +115,7 @@ def find_plan(
 ) -> PlanRef:
     """Find the one plan of that label; raises as :func:`fetch` does."""
     with prepared((node_name, patient_id, plan), "portal", caller, None, options) as job:
+        job.record.success = Outcome.LISTED
         job.record.begin()
         with _workflow(job) as workflow:
             found = workflow.find_plan()
@@ -232,7 +240,7 @@ def reopen(summary: Any, *, caller: Caller = COMPOSITE) -> ImageSet:
         record.know(node_name=earlier.node, patient_id=earlier.patient_id, plan=earlier.plan)
         node = record.row.node = AriaNode.objects.named(earlier.node)
         node.require_allowed(earlier.patient_id)
-        record.row.request = request_json({"reopened": len(earlier.sop_uids)})
+        record.row.request = request_json({REOPENED: len(earlier.sop_uids)})
         archive = Archive(conf.ARCHIVE, node.character_set)
         # The signature stands for all that a summary says.
         cache = AnswerCache(archive, node.name, node.character_set, earlier.signature)

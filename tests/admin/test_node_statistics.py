@@ -60,6 +60,33 @@ def test_the_month_before_counts_neither_images_nor_seconds(
     assert line.last_success is not None
 
 
+def test_a_list_is_no_success_of_the_node(node: AriaNode, now: dt.datetime) -> None:
+    """No image was moved: that may have failed for weeks."""
+    retrieval(node=node, started=now, status="listed")
+    (line,) = node_statistics()
+    assert (line.last_success, line.last_failure, line.median) == (None, None, None)
+
+
+def test_images_opened_again_are_no_success_of_the_node(node: AriaNode, now: dt.datetime) -> None:
+    """They come from the archive; the node may be switched off."""
+    retrieval(node=node, started=now, request='{"reopened": 8}')
+    (line,) = node_statistics()
+    assert (line.last_success, line.median) == (None, None)
+
+
+def test_the_number_of_refused_calls_is_shown_and_exported(admin_client: Client) -> None:
+    row = retrieval(status="refused", times=12)
+    assert "refused, 12 times" in page(admin_client, RETRIEVALS)
+    assert "12 calls were refused alike" in page(admin_client, f"{RETRIEVALS}{row.pk}/change/")
+    assert [row["times"] for row in exported(admin_client)] == ["12"]
+
+
+def test_a_single_call_is_not_counted_on_the_pages(admin_client: Client) -> None:
+    row = retrieval(status="refused")
+    assert "1 times" not in page(admin_client, RETRIEVALS)
+    assert "refused alike" not in page(admin_client, f"{RETRIEVALS}{row.pk}/change/")
+
+
 def test_a_slip_of_the_keyboard_is_no_failure_of_the_node(node: AriaNode, now: dt.datetime) -> None:
     retrieval(node=node, started=now, status="usage")
     assert [line.last_failure for line in node_statistics()] == [None]
