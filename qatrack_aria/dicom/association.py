@@ -18,12 +18,14 @@ from qatrack_aria.dicom.peer import Peer
 from qatrack_aria.dicom.presentation_contexts import (
     FIND_MODELS,
     STORAGE_CLASSES,
-    storage_contexts,
+    requested_storage_contexts,
+    uid_name,
 )
 from qatrack_aria.dicom.rejection import rejection_error
 from qatrack_aria.dicom.resolve import connection_failure, resolve, unreachable_error
 from qatrack_aria.dicom.tls import TlsProblem
 from qatrack_aria.dicom.transports import transport_of
+from qatrack_aria.dicom.uids import RT_IMAGE_STORAGE, RT_PLAN_STORAGE
 from qatrack_aria.errors import (
     AssociationRejectedError,
     NodeBusyError,
@@ -134,6 +136,13 @@ class Session:
                 "node."
             )
         return model
+
+    @property
+    def refused_storage(self) -> list[str]:
+        """The names of the classes of images and plans that the node does not send by C-GET."""
+        accepted = {context.abstract_syntax for context in self.association.accepted_contexts}
+        wanted = (RT_IMAGE_STORAGE, RT_PLAN_STORAGE) if self._on_store is not None else ()
+        return [uid_name(uid) for uid in wanted if uid not in accepted]
 
     def _model(self, service: str) -> str:
         models = FIND_MODELS if service == "C-FIND" else transport_of(self.peer).models
@@ -270,7 +279,7 @@ class Session:
         if not transport.uses_association:
             return contexts, []
         roles = [build_role(uid, scp_role=True) for uid in STORAGE_CLASSES]
-        return contexts + storage_contexts(), roles
+        return contexts + requested_storage_contexts(), roles
 
     def _connection_failure(self, address: str) -> str:
         """Return why a connection failed, by trying again: pynetdicom only logs the reason."""

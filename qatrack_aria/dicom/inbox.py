@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import logging
 import threading
-from typing import Callable, Collection, NamedTuple, Optional
+from typing import Callable, Collection, Iterable, NamedTuple, Optional
 
 from pynetdicom import evt
 
 from qatrack_aria.errors import ArchiveError, AriaError
 from qatrack_aria.phrases import Phrase, phrase
+from qatrack_aria.text import printable
 
 logger = logging.getLogger(__name__)
 
@@ -24,6 +25,7 @@ DOES_NOT_MATCH = 0xA900
 
 FILED_AT_ONCE = 2  # instances: the one being written to disk, and the next, which is arriving
 NOT_TAKEN = phrase("not_taken")
+MAX_UNSUPPORTED = 200  # recorded; a usual peer proposes those of what it sends, some all they know
 MAX_REFUSALS = 1000  # recorded; a peer that never stops sending must not fill the memory
 
 
@@ -77,6 +79,8 @@ class Inbox:
         Number of refusals, also those that are not recorded.
     instances_refused : int
         How many of them were C-STOREs: a connection may be a stranger's, an instance is the node's.
+    unsupported : list of str
+        What was proposed in a negotiation and refused: classes and transfer syntaxes, in words.
     failure : AriaError or None
         The first failure of this machine, after which waiting is useless.
     """
@@ -88,6 +92,7 @@ class Inbox:
         self.refused: list[Phrase] = []
         self.refusals = 0
         self.instances_refused = 0
+        self.unsupported: list[str] = []
         self.failure: AriaError | None = None
         self._receive = receive
         self._expected: set[str] = set()
@@ -159,6 +164,12 @@ class Inbox:
     def _fail(self, error: AriaError) -> None:
         with self.changed:
             self.failure = self.failure or error
+
+    def record_unsupported(self, names: Iterable[str]) -> None:
+        """Record classes and transfer syntaxes that were refused in a negotiation."""
+        with self.changed:
+            new = [printable(name, 200) for name in names]
+            self.unsupported = list(dict.fromkeys([*self.unsupported, *new]))[:MAX_UNSUPPORTED]
 
     def record_rejection(self, reason: Phrase) -> None:
         """Record a connection that was rejected."""

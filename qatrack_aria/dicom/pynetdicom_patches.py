@@ -78,8 +78,8 @@ def private_logging() -> Iterator[None]:
 # --- SOP classes ------------------------------------------------------------------------------
 
 
-def register_private_storage(uid: str, keyword: str) -> None:
-    """Make pynetdicom treat a private SOP class as one of Storage.
+def register_storage(uid: str, keyword: str) -> None:
+    """Make pynetdicom treat a SOP class that it does not know as one of Storage.
 
     Without it, pynetdicom accepts the class in the negotiation and then refuses each C-STORE.
     """

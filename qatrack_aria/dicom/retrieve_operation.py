@@ -63,6 +63,7 @@ class RetrieveOperation:
             Why the wait was broken off; ``None`` if it came to its end.
         """
         self.session.context(transport_of(self.session.peer).name)
+        self.inbox.record_unsupported(self.session.refused_storage)
         message_id = self.session.next_message_id()
         association = self.session.association
         # The thread's own wait is the longest; those below are the ones that count.

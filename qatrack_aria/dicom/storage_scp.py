@@ -17,7 +17,7 @@ from qatrack_aria.dicom.deadline import Deadline
 from qatrack_aria.dicom.inbox import Inbox
 from qatrack_aria.dicom.limits import MAX_PDU
 from qatrack_aria.dicom.peer import Peer
-from qatrack_aria.dicom.presentation_contexts import storage_contexts
+from qatrack_aria.dicom.presentation_contexts import refused_proposals, storage_contexts
 from qatrack_aria.dicom.resolve import addresses
 from qatrack_aria.dicom.scp_server import MAX_ASSOCIATIONS, BoundedServer
 from qatrack_aria.errors import ReceiverError
@@ -99,6 +99,7 @@ class StorageScp:
                     *pynetdicom_patches.NO_DELAY,
                     (evt.EVT_CONN_OPEN, pynetdicom_patches.end_in_time),
                     (evt.EVT_REJECTED, self._rejected),
+                    (evt.EVT_ACCEPTED, self._negotiated),
                     (evt.EVT_C_STORE, self.inbox.handle_c_store),
                 ],
                 server_class=pynetdicom_patches.listener_class(_Server, host),
@@ -143,6 +144,11 @@ class StorageScp:
             with contextlib.suppress(OSError, UnicodeError):
                 found.update(addresses(host, self.peer.remote_port, self.peer.connect_timeout))
         return found
+
+    def _negotiated(self, event: evt.Event) -> None:
+        requested = event.assoc.requestor.requested_contexts
+        refused = event.assoc.rejected_contexts
+        self.inbox.record_unsupported(refused_proposals(requested, refused))
 
     def _rejected(self, event: evt.Event) -> None:
         request = event.assoc.requestor.primitive

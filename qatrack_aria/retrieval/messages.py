@@ -12,7 +12,7 @@ from qatrack_aria.dicom.c_find import QueryRecord
 from qatrack_aria.dicom.inbox import Inbox
 from qatrack_aria.dicom.peer import Peer
 from qatrack_aria.dicom.retrieve import RetrieveAttempt
-from qatrack_aria.dicom.statuses import SUCCESS
+from qatrack_aria.dicom.statuses import CLASS_REFUSED, SUCCESS
 from qatrack_aria.dicom.storage_scp import OTHER_ADDRESS
 from qatrack_aria.dicom.transports import transport_of
 from qatrack_aria.retrieval.matching import (
@@ -24,6 +24,7 @@ from qatrack_aria.retrieval.request import Request
 from qatrack_aria.retrieval.selection import same_session
 from qatrack_aria.text import plural
 
+FEW = 3  # proposals of a node that are named
 MANY = 12  # labels are listed up to this number
 
 
@@ -84,15 +85,36 @@ def incomplete(
 ) -> str:
     """Say how a transfer ended that left instances missing; `missing` are their UIDs."""
     said = f" ({'; '.join(str(attempt) for attempt in attempts[-2:])})" if attempts else ""
-    nothing_came = not inbox.arrived and not inbox.instances_refused
     refused = _rejected(attempts, inbox)
-    said_success = any(attempt.status == SUCCESS for attempt in attempts)
-    advice = transport_of(peer).advice_if_none_arrive(peer) if nothing_came and said_success else ""
-    advice = advice or "what has arrived is kept: ask again"
+    advice = _advice(peer, attempts, inbox)
     return (
         f"Transfer: {len(missing)} of {wanted} {what} did not arrive from {peer}, the first "
         f"{missing[0]}{said}{refused}; {advice}. No set is handed over."
     )
+
+
+def _advice(peer: Peer, attempts: Sequence[RetrieveAttempt], inbox: Inbox) -> str:
+    """Say what to do about instances that did not arrive."""
+    transport = transport_of(peer)
+    nothing_came = not inbox.arrived and not inbox.instances_refused
+    # A node that proposes every class it knows says nothing about these instances.
+    if 0 < len(inbox.unsupported) <= FEW:
+        return transport.advice_if_refused(" and ".join(inbox.unsupported))
+    if nothing_came and any(attempt.status == SUCCESS for attempt in attempts):
+        advice = transport.advice_if_none_arrive(peer)
+        if advice:
+            return advice
+    if attempts and attempts[-1].status in CLASS_REFUSED:
+        return (
+            "what has arrived is kept; if asking again does not help, the node may not send images "
+            "of this SOP class or compression to our AE title: its administrator can tell"
+        )
+    if any(attempt.broken and attempt.broken.code == "out_of_time" for attempt in attempts):
+        return (
+            "what has arrived is kept: ask again; if that does not help, ask for one day (date=), "
+            "or raise the node's deadline"
+        )
+    return "what has arrived is kept: ask again"
 
 
 def _rejected(attempts: Sequence[RetrieveAttempt], inbox: Inbox) -> str:

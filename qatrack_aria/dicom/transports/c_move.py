@@ -39,3 +39,10 @@ class CMove(Transport):
             f"title '{peer.local_ae_title}' than this machine's port {peer.local_port}, or a "
             "firewall blocks it: check both"
         )
+
+    def advice_if_refused(self, names: str) -> str:
+        """Return what to do if classes or transfer syntaxes were refused in the negotiation."""
+        return (
+            f"the node proposed {names}, which our port does not accept, so asking again does not "
+            "help: let it send the images as RT Image Storage in a standard transfer syntax"
+        )
