@@ -25,7 +25,7 @@ from qatrack_aria.dicom.rejection import rejection_error
 from qatrack_aria.dicom.resolve import connection_failure, resolve, unreachable_error
 from qatrack_aria.dicom.tls import TlsProblem
 from qatrack_aria.dicom.transports import transport_of
-from qatrack_aria.dicom.uids import RT_IMAGE_STORAGE, RT_PLAN_STORAGE
+from qatrack_aria.dicom.uids import RT_IMAGE_STORAGE
 from qatrack_aria.errors import (
     AssociationRejectedError,
     NodeBusyError,
@@ -139,10 +139,11 @@ class Session:
 
     @property
     def refused_storage(self) -> list[str]:
-        """The names of the classes of images and plans that the node does not send by C-GET."""
+        """The name of RT Image Storage if the node does not send it by C-GET, in a list."""
         accepted = {context.abstract_syntax for context in self.association.accepted_contexts}
-        wanted = (RT_IMAGE_STORAGE, RT_PLAN_STORAGE) if self._on_store is not None else ()
-        return [uid_name(uid) for uid in wanted if uid not in accepted]
+        if self._on_store is None or RT_IMAGE_STORAGE in accepted:
+            return []
+        return [uid_name(RT_IMAGE_STORAGE)]
 
     def _model(self, service: str) -> str:
         models = FIND_MODELS if service == "C-FIND" else transport_of(self.peer).models

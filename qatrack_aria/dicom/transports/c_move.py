@@ -43,6 +43,7 @@ class CMove(Transport):
     def advice_if_refused(self, names: str) -> str:
         """Return what to do if classes or transfer syntaxes were refused in the negotiation."""
         return (
-            f"the node proposed {names}, which our port does not accept, so asking again does not "
-            "help: let it send the images as RT Image Storage in a standard transfer syntax"
+            f"the node proposed {names}, which our port does not accept: asking again does not "
+            "help for what is of that kind; let the node send it as RT Image Storage in a standard "
+            "transfer syntax"
         )
