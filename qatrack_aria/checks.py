@@ -48,7 +48,11 @@ def check_nodes(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
         return [Error(str(error), id="qatrack_aria.E002")]
     except DatabaseError:  # before the first `migrate`, or where there is no database yet
         return []
-    return [*_deadline_too_long(nodes, limit), *_different_ports(nodes)]
+    return [
+        *_deadline_too_long(nodes, limit),
+        *_different_ports(nodes),
+        *_open_to_everyone(nodes),
+    ]
 
 
 # --- the archive ------------------------------------------------------------------------------
@@ -154,3 +158,20 @@ def _different_ports(nodes: list[Any]) -> Iterator[CheckMessage]:
                 ),
                 id="qatrack_aria.W004",
             )
+
+
+def _open_to_everyone(nodes: list[Any]) -> Iterator[CheckMessage]:
+    for node in nodes:
+        if node.allows_everyone:
+            message, hint = everyone_allowed(node)
+            # W005 compared the versions of libraries once.
+            yield Warning(message, hint=hint, id="qatrack_aria.W006")
+
+
+def everyone_allowed(node: Any) -> tuple[str, str]:
+    """Return the warning of a node that allows every patient, and what to do about it."""
+    message = _(
+        "The node '%(node)s' allows the patients '%(pattern)s', that is, everyone: any user of "
+        "QATrack+ can then fetch the images of any patient."
+    ) % {"node": node.name, "pattern": node.allows_everyone}
+    return message, _("List only the IDs of QA patients, such as QA_*, one pattern per line.")

@@ -30,6 +30,7 @@ class Outcome(enum.Enum):
 
     RUNNING = "running", _("running, or killed"), 1
     DONE = "done", _("done"), 0
+    LISTED = "listed", _("listed only"), 0
     USAGE = "usage", _("wrong usage"), 2
     NOT_FOUND = "not_found", _("nothing found"), 3, True
     INCOMPLETE = "incomplete", _("incomplete"), 4, True
@@ -98,6 +99,22 @@ class ConfigurationError(AriaError):
     """A setting of this app cannot work."""
 
     outcome = Outcome.LOCAL
+
+
+class TlsFileError(ConfigurationError):
+    """A TLS file of the node cannot be used.
+
+    Its message is for any user of QATrack+, and names no path.
+
+    Attributes
+    ----------
+    detail : str
+        The same with the path, for administrators.
+    """
+
+    def __init__(self, message: str, detail: str = "") -> None:
+        super().__init__(message)
+        self.detail = detail or message
 
 
 # --- on this machine --------------------------------------------------------------------------

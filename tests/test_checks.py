@@ -165,6 +165,25 @@ def test_two_ports_of_one_ae_title_are_warned_of(
     assert said(checks.check_nodes) == ids
 
 
+@pytest.mark.parametrize("patterns", ["*", "**", "?*", "????????", "QA_*\n * ", "* ?"])
+def test_a_node_that_allows_every_patient_is_warned_of(db: None, patterns: str) -> None:
+    node("aria", allowed_patients=patterns)
+    (message,) = checks.check_nodes()
+    assert message.id == "qatrack_aria.W006"
+    assert "images of any patient" in message.msg
+
+
+@pytest.mark.parametrize("patterns", ["", "QA_*", "*_QA", "?A_*", "0*"])
+def test_a_pattern_with_a_letter_or_a_digit_is_not_warned_of(db: None, patterns: str) -> None:
+    node("aria", allowed_patients=patterns)
+    assert said(checks.check_nodes) == []
+
+
+def test_a_node_that_is_switched_off_may_allow_everyone(db: None) -> None:
+    node("aria", allowed_patients="*", is_active=False)
+    assert said(checks.check_nodes) == []
+
+
 @pytest.mark.django_db(transaction=True)
 def test_before_the_first_migrate_nothing_is_said() -> None:
     call_command("migrate", "qatrack_aria", "zero", verbosity=0)

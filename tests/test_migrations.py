@@ -122,6 +122,7 @@ def test_the_rows_of_version_0_2_0_survive_all_later_migrations() -> None:
     retrieval = apps.get_model("qatrack_aria", "Retrieval").objects.get()
     assert (retrieval.patient_id, retrieval.plan, retrieval.status) == ("QA_TB1", "WL", "ok")
     assert retrieval.started == STARTED
+    assert retrieval.times == 1
     kept = retrieval.node
     assert (kept.name, kept.remote_port, kept.allowed_patients) == ("aria", 51402, "QA_*")
     assert {key: getattr(kept, key) for key in texts} == texts

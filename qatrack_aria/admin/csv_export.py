@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from typing import Any, Iterable, Iterator
 
 from django.http import StreamingHttpResponse
@@ -13,8 +14,11 @@ from qatrack_aria.models import Retrieval
 #: Fields that are left out: keys, and those that only a page can show.
 LEFT_OUT = ("id", "node", "timeline")
 FIELDS = tuple(f.name for f in Retrieval._meta.concrete_fields if f.name not in LEFT_OUT)
-#: A spreadsheet reads a text that begins with one of these as a formula.
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
+#: A spreadsheet takes a text that begins like this for a formula; some also in full width.
+SIGNS = "=+\\-@\uff1d\uff0b\uff0d\uff20"
+#: Where a formula begins: at the beginning of a cell, and within it after whatever separates cells
+#: where the spreadsheet runs. White space and quotation marks before the sign are dropped.
+FORMULA = re.compile(rf"(\A|[,;|\t\r\n])(?=[\s\"]*[{SIGNS}])|\A(?=[\t\r\n])")
 
 
 class _Echo:
@@ -53,6 +57,4 @@ def _cells(values: Iterable[Any]) -> list[Any]:
 
 def _harmless(value: Any) -> Any:
     """Disarm formulas: any user can post a text that an administrator then opens."""
-    if isinstance(value, str) and value.startswith(FORMULA):
-        return f"'{value}"
-    return value
+    return FORMULA.sub(r"\g<0>'", value) if isinstance(value, str) else value

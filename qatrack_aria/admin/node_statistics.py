@@ -12,9 +12,12 @@ from django.utils import timezone
 
 from qatrack_aria.errors import Outcome
 from qatrack_aria.models import Retrieval
+from qatrack_aria.retrieval.record import REOPENED
 
 #: Outcomes that say nothing about the node's failures, such as a mistyped request.
-NOT_FAILURES = (Outcome.RUNNING.value, Outcome.DONE.value, Outcome.USAGE.value)
+NOT_FAILURES = tuple(
+    outcome.value for outcome in (Outcome.RUNNING, Outcome.DONE, Outcome.LISTED, Outcome.USAGE)
+)
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,8 @@ class NodeStatistics:
     name : str
         Its name at the time of the retrievals.
     last_success, last_failure : datetime.datetime or None
-        The latest start of such a retrieval.
+        The latest start of such a retrieval. A list is no success, since no image was moved; nor
+        are images that were opened again from the archive.
     median : float or None
         Median duration of this month's successful retrievals, in seconds.
     images : int
@@ -47,7 +51,8 @@ def node_statistics() -> list[NodeStatistics]:
     """
     now = timezone.localtime()
     month = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    done = Q(status=Outcome.DONE.value)
+    reopened = Q(request__startswith=f'{{"{REOPENED}"')
+    done = Q(status=Outcome.DONE.value) & ~reopened
     failed = ~Q(status__in=NOT_FAILURES)
     names = Retrieval.objects.exclude(node=None).order_by("node_name").values("node_name")
     rows = names.annotate(

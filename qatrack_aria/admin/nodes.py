@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import TextField
 from django.http import Http404, HttpRequest, HttpResponse
@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from qatrack_aria.admin.browse import browse
 from qatrack_aria.admin.connection_test import test_connection
 from qatrack_aria.admin.permissions import may_browse
+from qatrack_aria.checks import everyone_allowed
 from qatrack_aria.models import AriaNode
 from qatrack_aria.testpacks.admin_sections import download, sections
 
@@ -100,6 +101,12 @@ class AriaNodeAdmin(admin.ModelAdmin):
             context["composite_tests"] = sections(saved or node.name)
             context["may_browse"] = may_browse(self, request, node)
         return super().render_change_form(request, context, *args, **kw)
+
+    def save_model(self, request: HttpRequest, obj: AriaNode, *args: Any) -> None:
+        """Save the node; warn if it allows every patient."""
+        super().save_model(request, obj, *args)
+        if obj.allows_everyone:
+            self.message_user(request, " ".join(everyone_allowed(obj)), messages.WARNING)
 
     def get_urls(self) -> list[Any]:
         """Add the pages to browse a node and to test its connection, and its test packs."""

@@ -133,12 +133,11 @@ class RetrievalAdmin(admin.ModelAdmin):
             raise Http404("The list cannot be filtered like that.") from error
 
     def outcome(self, row: Retrieval) -> str:
-        """Return the status with a colour."""
-        return format_html(
-            '<span class="aria-status aria-status-{}">{}</span>',
-            row.status,
-            row.status_label,
-        )
+        """Return the status with a colour, and how many calls it is of."""
+        label = row.status_label
+        if row.times > 1:
+            label = _("%(status)s, %(number)d times") % {"status": label, "number": row.times}
+        return format_html('<span class="aria-status aria-status-{}">{}</span>', row.status, label)
 
     outcome.admin_order_field = "status"  # type: ignore[attr-defined]
     outcome.short_description = _lazy("status")  # type: ignore[attr-defined]

@@ -18,12 +18,14 @@ from qatrack_aria.dicom.peer import Peer
 from qatrack_aria.dicom.presentation_contexts import (
     FIND_MODELS,
     STORAGE_CLASSES,
-    storage_contexts,
+    requested_storage_contexts,
+    uid_name,
 )
 from qatrack_aria.dicom.rejection import rejection_error
 from qatrack_aria.dicom.resolve import connection_failure, resolve, unreachable_error
 from qatrack_aria.dicom.tls import TlsProblem
 from qatrack_aria.dicom.transports import transport_of
+from qatrack_aria.dicom.uids import RT_IMAGE_STORAGE
 from qatrack_aria.errors import (
     AssociationRejectedError,
     NodeBusyError,
@@ -73,6 +75,7 @@ class Session:
         self._logging = contextlib.ExitStack()
         self._association: Association | None = None
         self._message_id = 0
+        self._exceeded: list[str] = []  # the limits for which we have disconnected the node
 
     def __enter__(self) -> Session:
         self._logging.enter_context(pynetdicom_patches.private_logging())
@@ -134,6 +137,14 @@ class Session:
             )
         return model
 
+    @property
+    def refused_storage(self) -> list[str]:
+        """The name of RT Image Storage if the node does not send it by C-GET, in a list."""
+        accepted = {context.abstract_syntax for context in self.association.accepted_contexts}
+        if self._on_store is None or RT_IMAGE_STORAGE in accepted:
+            return []
+        return [uid_name(RT_IMAGE_STORAGE)]
+
     def _model(self, service: str) -> str:
         models = FIND_MODELS if service == "C-FIND" else transport_of(self.peer).models
         return models[self.peer.query_model]
@@ -177,7 +188,10 @@ class Session:
         """
         if self.deadline.expired:
             what = f"did not finish within the total of {self.deadline.seconds:g} s"
-            advice = "raise the node's deadline, or ask again"
+            advice = "raise the node's deadline, ask for one day (date=), or ask again"
+        elif self._exceeded:
+            what = f"{self._exceeded[-1]}, so we aborted"
+            advice = "its administrator must check its log"
         elif waited >= self.peer.response_timeout:
             what = f"was silent for {self.peer.response_timeout:g} s"
             advice = "ask again; if that does not help, ask its administrator"
@@ -227,7 +241,7 @@ class Session:
         handlers: list[Any] = [
             *pynetdicom_patches.NO_DELAY,
             (evt.EVT_CONN_OPEN, pynetdicom_patches.end_in_time),
-            (evt.EVT_CONN_OPEN, limit_association),
+            (evt.EVT_CONN_OPEN, limit_association, [self._exceeded.append]),
             (evt.EVT_CONN_OPEN, lambda event: connected.append(event.address)),
         ]
         contexts, roles = self._contexts()
@@ -266,7 +280,7 @@ class Session:
         if not transport.uses_association:
             return contexts, []
         roles = [build_role(uid, scp_role=True) for uid in STORAGE_CLASSES]
-        return contexts + storage_contexts(), roles
+        return contexts + requested_storage_contexts(), roles
 
     def _connection_failure(self, address: str) -> str:
         """Return why a connection failed, by trying again: pynetdicom only logs the reason."""

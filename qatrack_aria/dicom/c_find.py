@@ -28,6 +28,7 @@ class QueryRecord(NamedTuple):
     answers: int
     problem: Phrase | None = None
     other_patients: int = 0  # answers with another Patient ID
+    unnamed: int = 0  # answers without one, taken for the patient's because of the keys
 
     def __str__(self) -> str:
         keys = ", ".join(f"{name}={value}" for name, value in self.keys.items())

@@ -1,7 +1,8 @@
 """Character sets of queries and answers (Specific Character Set, PS3.3 C.12.1.1.2).
 
 A letter outside the character set would be sent as ``?``, a wildcard that finds other patients'
-plans. So it is an error before anything is sent.
+plans. In some sets the bytes of a letter hold that of ``?``, ``*`` or the backslash, and a server
+that does not know the set takes them for these. Both are errors before anything is sent.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ STRINGS = frozenset(("AE", "CS", "DA", "LO", "SH", "TM", "UI"))
 PADDING = " \0"
 #: Begins another character set within a text (ISO 2022).
 ESCAPE = "\x1b"
+#: The wildcards, and the separator of values (PS3.4 C.2.2.2.4 and PS3.5 6.2).
+SPECIAL = (b"?", b"*", b"\\")
 #: Defined terms for plain ASCII.
 DEFAULT = ("", "ISO_IR 6", "ISO 2022 IR 6")
 
@@ -46,7 +49,7 @@ CHOICES = (
 
 
 def can_encode(text: str, character_set: str) -> bool:
-    """Return whether a text can be encoded in a character set.
+    """Return whether a text can be sent in a character set, and is understood as it is meant.
 
     Parameters
     ----------
@@ -56,7 +59,12 @@ def can_encode(text: str, character_set: str) -> bool:
         Specific Character Set; several are separated by a backslash.
     """
     encodings = _encodings(character_set)
-    return all(any(_encodes(letter, encoding) for encoding in encodings) for letter in text)
+    if not all(any(_encodes(letter, encoding) for encoding in encodings) for letter in text):
+        return False
+    raw = _as_sent(text, character_set)
+    return raw is not None and all(
+        raw.count(special) == text.count(special.decode("ascii")) for special in SPECIAL
+    )
 
 
 def decode_texts(ds: Dataset, character_set: str) -> None:
@@ -148,6 +156,21 @@ def _encodes(letter: str, encoding: str) -> bool:
         return bool(letter.encode(encoding))
     except (UnicodeError, LookupError):
         return False
+
+
+def _as_sent(text: str, character_set: str) -> bytes | None:
+    """Return the bytes that pydicom writes; ``None`` if they are not read as the same text."""
+    from pydicom import charset
+
+    encodings = charset.convert_encodings(character_set.split("\\"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            raw = charset.encode_string(text, encodings)
+            read = charset.decode_string(raw, encodings, set())
+        except (UnicodeError, LookupError, ValueError):
+            return None
+    return raw if read == text else None
 
 
 def _decode_again(text: str, character_set: str) -> str:

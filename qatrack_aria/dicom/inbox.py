@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import logging
 import threading
-from typing import Callable, Collection, NamedTuple, Optional
+from typing import Callable, Collection, Iterable, NamedTuple, Optional
 
 from pynetdicom import evt
 
 from qatrack_aria.errors import ArchiveError, AriaError
 from qatrack_aria.phrases import Phrase, phrase
+from qatrack_aria.text import printable
 
 logger = logging.getLogger(__name__)
 
@@ -24,6 +25,7 @@ DOES_NOT_MATCH = 0xA900
 
 FILED_AT_ONCE = 2  # instances: the one being written to disk, and the next, which is arriving
 NOT_TAKEN = phrase("not_taken")
+MAX_UNSUPPORTED = 200  # recorded; a usual peer proposes those of what it sends, some all they know
 MAX_REFUSALS = 1000  # recorded; a peer that never stops sending must not fill the memory
 
 
@@ -75,8 +77,10 @@ class Inbox:
         Reasons of the refusals, C-STOREs before connections; :data:`MAX_REFUSALS` at most.
     refusals : int
         Number of refusals, also those that are not recorded.
-    any_instance_refused : bool
-        Whether a C-STORE was among them.
+    instances_refused : int
+        How many of them were C-STOREs: a connection may be a stranger's, an instance is the node's.
+    unsupported : list of str
+        What was proposed in a negotiation and refused: classes and transfer syntaxes, in words.
     failure : AriaError or None
         The first failure of this machine, after which waiting is useless.
     """
@@ -87,7 +91,8 @@ class Inbox:
         self.filing = 0
         self.refused: list[Phrase] = []
         self.refusals = 0
-        self.any_instance_refused = False
+        self.instances_refused = 0
+        self.unsupported: list[str] = []
         self.failure: AriaError | None = None
         self._receive = receive
         self._expected: set[str] = set()
@@ -160,13 +165,20 @@ class Inbox:
         with self.changed:
             self.failure = self.failure or error
 
+    def record_unsupported(self, names: Iterable[str]) -> None:
+        """Record classes and transfer syntaxes that were refused in a negotiation."""
+        with self.changed:
+            new = [printable(name, 200) for name in names]
+            self.unsupported = list(dict.fromkeys([*self.unsupported, *new]))[:MAX_UNSUPPORTED]
+
     def record_rejection(self, reason: Phrase) -> None:
         """Record a connection that was rejected."""
         self._record(reason, len(self.refused))
 
     def _refuse(self, reason: Phrase, status: int) -> int:
-        self.any_instance_refused = True
-        self._record(reason, 0)  # refused instances explain more than rejected connections
+        with self.changed:
+            self.instances_refused += 1
+            self._record(reason, 0)  # refused instances explain more than rejected connections
         return status
 
     def _record(self, reason: Phrase, place: int) -> None:

@@ -32,6 +32,8 @@ ABORT_TIMEOUT = 1.0
 #: Seconds between two checks whether the connection that a response will use still exists.
 CHECK_INTERVAL = 0.2
 
+C_STORE_RQ = 0x0001  # the Command Field (PS3.7 E.1)
+
 _QUICK_ACK = getattr(socket, "TCP_QUICKACK", None)  # Linux
 _HAS_IPV6 = int(pynetdicom.__version__.split(".")[0]) >= 3
 
@@ -76,8 +78,8 @@ def private_logging() -> Iterator[None]:
 # --- SOP classes ------------------------------------------------------------------------------
 
 
-def register_private_storage(uid: str, keyword: str) -> None:
-    """Make pynetdicom treat a private SOP class as one of Storage.
+def register_storage(uid: str, keyword: str) -> None:
+    """Make pynetdicom treat a SOP class that it does not know as one of Storage.
 
     Without it, pynetdicom accepts the class in the negotiation and then refuses each C-STORE.
     """
@@ -278,6 +280,14 @@ def unfiled_bytes(association: Any) -> int:
     if incomplete is not None:
         size += incomplete.data_set.tell() + incomplete.encoded_command_set.tell()
     return int(size)
+
+
+def answer_bytes(association: Any) -> int:
+    """Return the number of bytes so far of a message that is no C-STORE request."""
+    incomplete = association.dimse.message
+    if incomplete is None or incomplete.command_set.get("CommandField") == C_STORE_RQ:
+        return 0
+    return int(incomplete.data_set.tell() + incomplete.encoded_command_set.tell())
 
 
 def socket_of(association: Any) -> Any:

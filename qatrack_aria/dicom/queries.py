@@ -131,24 +131,32 @@ class PatientQueries:
         return [image for image in images if image.modality in (None, "RTIMAGE")]
 
     def of_patient(self, keys: Keys, refs: Iterable[Any]) -> list[Any]:
-        """Return the answers to `keys` that belong to the patient, and count the others.
-
-        An answer without a Patient ID is assumed to be of the patient in the keys.
-        """
-        # After a wildcard it may be anybody's; below a study it is the study's patient.
-        exact = keys.get("PatientID", self.patient_id) == self.patient_id
+        """Return the answers to `keys` that belong to the patient, and count the others."""
+        proven = self._proves_patient(keys)
         own = []
         for ref in refs:
-            if ref.patient_id is None and exact:
+            record = self.records[-1]
+            if ref.patient_id is None and proven:
+                if "StudyInstanceUID" not in keys:
+                    self.records[-1] = record._replace(unnamed=record.unnamed + 1)
                 ref = dataclasses.replace(ref, patient_id=self.patient_id)
             if ref.patient_id is not None and same_name(ref.patient_id, self.patient_id):
-                own.append(
-                    ref
-                )  # in other capitals too: the caller refuses what it cannot leave out
+                own.append(ref)  # other capitals too: the caller refuses what it cannot leave out
             else:
-                record = self.records[-1]
                 self.records[-1] = record._replace(other_patients=record.other_patients + 1)
         return own
+
+    def _proves_patient(self, keys: Keys) -> bool:
+        """Return whether an answer to `keys` is the patient's although it has no Patient ID.
+
+        After a wildcard it may be anybody's. So it may after a letter that a server has to convert:
+        one that lacks it may take it for ``?``, which is a wildcard too.
+        """
+        if "StudyInstanceUID" in keys:
+            return True  # of a study that was listed as the patient's
+        return self.patient_id.isascii() and keys.get("PatientID", self.patient_id) == (
+            self.patient_id
+        )
 
     def patient_keys(self) -> Iterator[dict[str, str]]:
         """Yield the keys by which the patient may be found, the most exact first."""
@@ -184,11 +192,19 @@ class PatientQueries:
                     yield {**keys, "SeriesInstanceUID": uid}
 
     def _list_studies(self) -> list[str]:
-        answers: list[Dataset] = []
+        own: list[Dataset] = []
         for keys in self.patient_keys():
-            answers = answers or self.send("STUDY", keys, ("StudyInstanceUID",))
-        own = [ds for ds in answers if text(ds, "PatientID") in (self.patient_id, None)]
+            own = own or self._studies_of_patient(keys)
         return [_require_uid(text(ds, "StudyInstanceUID")) for ds in own]
+
+    def _studies_of_patient(self, keys: Keys) -> list[Dataset]:
+        found = self.send("STUDY", keys, ("StudyInstanceUID",))
+        own = [ds for ds in found if same_name(text(ds, "PatientID") or "", self.patient_id)]
+        unnamed = [ds for ds in found if text(ds, "PatientID") is None]
+        if not self._proves_patient(keys):
+            return own
+        self.records[-1] = self.records[-1]._replace(unnamed=len(unnamed))
+        return own + unnamed
 
 
 def _require_uid(uid: str | None) -> str:

@@ -115,7 +115,7 @@ class Retriever:
         self._request_all(patient_id, instances, whole_series, uids)
         for pause in PAUSES:
             # An instance that was refused would be sent again.
-            if not self.inbox.missing(uids) or self._is_over() or self.inbox.any_instance_refused:
+            if not self.inbox.missing(uids) or self._is_over() or self.inbox.instances_refused:
                 break
             self._wait(pause, uids)
             self._request_all(patient_id, instances, (), uids)

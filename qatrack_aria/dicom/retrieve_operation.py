@@ -25,7 +25,8 @@ class RetrieveOperation:
     """One C-MOVE or C-GET. Its responses are read in a thread, so that every wait is bounded.
 
     A server need not send pending responses, and may be silent for long between images. An image
-    *or* a response prolongs the wait, which no single call of pynetdicom sees.
+    *or* a response prolongs the wait, which no single call of pynetdicom sees. A connection to our
+    port does not: anyone can make one.
 
     Attributes
     ----------
@@ -62,6 +63,7 @@ class RetrieveOperation:
             Why the wait was broken off; ``None`` if it came to its end.
         """
         self.session.context(transport_of(self.session.peer).name)
+        self.inbox.record_unsupported(self.session.refused_storage)
         message_id = self.session.next_message_id()
         association = self.session.association
         # The thread's own wait is the longest; those below are the ones that count.
@@ -76,7 +78,7 @@ class RetrieveOperation:
         finally:
             if broken or not self._ended:
                 self.session.abort()
-            thread.join(5.0)
+            thread.join(self.session.deadline.at_most(5.0) + pynetdicom_patches.ABORT_TIMEOUT)
         return broken
 
     def _read_responses(self, association: Any, message_id: int) -> None:
@@ -99,11 +101,11 @@ class RetrieveOperation:
 
     def _wait(self, uids: Sequence[str], report: Callable[[], None]) -> Phrase | None:
         peer, deadline = self.session.peer, self.session.deadline
-        count, refusals = len(self.inbox.arrived), self.inbox.refusals
+        seen = self._instances_seen
         with self.inbox.changed:
             while True:
-                if len(self.inbox.arrived) != count or self.inbox.refusals != refusals:
-                    count, refusals = len(self.inbox.arrived), self.inbox.refusals
+                if self._instances_seen != seen:
+                    seen = self._instances_seen
                     self._last_activity = time.monotonic()
                     report()
                 missing = any(uid not in self.inbox.arrived for uid in uids)
@@ -122,6 +124,11 @@ class RetrieveOperation:
                 if left <= 0 and not self.inbox.filing:
                     return None if self._ended else phrase("silent", seconds=f"{limit:g}")
                 self.inbox.changed.wait(deadline.at_most(left if left > 0 else deadline.seconds))
+
+    @property
+    def _instances_seen(self) -> tuple[int, int]:
+        # Not the rejected connections: a stranger's would prolong the wait for the node's images.
+        return len(self.inbox.arrived), self.inbox.instances_refused
 
     def _is_over(self) -> bool:
         # The last image may still be on its way to the disk.

@@ -13,10 +13,11 @@ from typing import Any, Collection
 from pynetdicom import AE, evt
 
 from qatrack_aria.dicom import pynetdicom_patches, tls
+from qatrack_aria.dicom.deadline import Deadline
 from qatrack_aria.dicom.inbox import Inbox
 from qatrack_aria.dicom.limits import MAX_PDU
 from qatrack_aria.dicom.peer import Peer
-from qatrack_aria.dicom.presentation_contexts import storage_contexts
+from qatrack_aria.dicom.presentation_contexts import refused_proposals, storage_contexts
 from qatrack_aria.dicom.resolve import addresses
 from qatrack_aria.dicom.scp_server import MAX_ASSOCIATIONS, BoundedServer
 from qatrack_aria.errors import ReceiverError
@@ -25,7 +26,9 @@ from qatrack_aria.text import error_reason, printable
 
 logger = logging.getLogger(__name__)
 
+OTHER_ADDRESS = "is not an address of the node"
 END_TIMEOUT = 5.0  # s: far above what aborted associations need to end
+LEAST_END_TIMEOUT = 0.5  # s: also after the deadline; sending an A-ABORT takes about 0.1
 POLL = 0.01  # s: how often socketserver checks whether to stop; it cannot wait for an event
 
 
@@ -39,7 +42,7 @@ class _Server(BoundedServer):
         address = pynetdicom_patches.peer_address(client_address)
         if address in self.allowed:
             return True
-        self.connection_rejected(address, "is not an address of the node")
+        self.connection_rejected(address, OTHER_ADDRESS)
         return False
 
     def connection_rejected(self, address: str, why: str) -> None:
@@ -63,6 +66,8 @@ class StorageScp:
         Our AE title, address and port, and the node that may call.
     inbox : Inbox
         Answers each C-STORE.
+    deadline : Deadline, optional
+        The limit of the wait for associations to end.
 
     Raises
     ------
@@ -70,9 +75,10 @@ class StorageScp:
         On entering: we cannot listen on the port.
     """
 
-    def __init__(self, peer: Peer, inbox: Inbox) -> None:
+    def __init__(self, peer: Peer, inbox: Inbox, deadline: Deadline | None = None) -> None:
         self.peer = peer
         self.inbox = inbox
+        self._deadline = deadline
         self._logging = contextlib.ExitStack()
         self._server: _Server | None = None
         self._thread: threading.Thread | None = None
@@ -93,6 +99,7 @@ class StorageScp:
                     *pynetdicom_patches.NO_DELAY,
                     (evt.EVT_CONN_OPEN, pynetdicom_patches.end_in_time),
                     (evt.EVT_REJECTED, self._rejected),
+                    (evt.EVT_ACCEPTED, self._negotiated),
                     (evt.EVT_C_STORE, self.inbox.handle_c_store),
                 ],
                 server_class=pynetdicom_patches.listener_class(_Server, host),
@@ -122,7 +129,14 @@ class StorageScp:
         with self._logging:
             self._server.shutdown()
             self._thread.join()
-            self._server.end_associations(END_TIMEOUT)
+            self._server.end_associations(self._end_timeout)
+
+    @property
+    def _end_timeout(self) -> float:
+        """Seconds to wait for associations to end: one that reads a huge header ends after it."""
+        if self._deadline is None:
+            return END_TIMEOUT
+        return max(LEAST_END_TIMEOUT, self._deadline.at_most(END_TIMEOUT))
 
     def _allowed(self) -> set[str]:
         found: set[str] = set()
@@ -130,6 +144,11 @@ class StorageScp:
             with contextlib.suppress(OSError, UnicodeError):
                 found.update(addresses(host, self.peer.remote_port, self.peer.connect_timeout))
         return found
+
+    def _negotiated(self, event: evt.Event) -> None:
+        requested = event.assoc.requestor.requested_contexts
+        refused = event.assoc.rejected_contexts
+        self.inbox.record_unsupported(refused_proposals(requested, refused))
 
     def _rejected(self, event: evt.Event) -> None:
         request = event.assoc.requestor.primitive

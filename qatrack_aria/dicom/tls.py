@@ -7,14 +7,17 @@ programmers: here they become messages that say what to do.
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import socket
 import ssl
 from typing import Iterator, NamedTuple
 
 from qatrack_aria.dicom.peer import Peer, Tls
-from qatrack_aria.errors import ConfigurationError, TlsError
+from qatrack_aria.errors import TlsError, TlsFileError
 from qatrack_aria.text import error_reason
+
+logger = logging.getLogger(__name__)
 
 
 class TlsProblem(NamedTuple):
@@ -33,7 +36,7 @@ def client_context(tls: Tls) -> ssl.SSLContext:
 
     Raises
     ------
-    ConfigurationError
+    TlsFileError
         A file cannot be used.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -121,20 +124,34 @@ def _load_certificate(context: ssl.SSLContext, tls: Tls) -> None:
 @contextlib.contextmanager
 def _reading(what: str, file: str) -> Iterator[None]:
     """Name the file in the error if it cannot be used."""
-    where = f"TLS: the {what} {file} of the node"
     try:
         yield
     except ssl.SSLError as error:
         why = (error.reason or "no certificate or key in it").replace("_", " ").lower()
-        raise ConfigurationError(
-            f"{where} cannot be used ({why}): it must be PEM, the key without a password and that "
-            "of the certificate. Nothing was sent."
+        raise _file_error(
+            what,
+            file,
+            f"cannot be used ({why}): it must be PEM, the key without a password and that of the "
+            "certificate",
         ) from error
     except (OSError, ValueError) as error:
-        raise ConfigurationError(
-            f"{where} cannot be read ({error_reason(error)}): give its full path, and let the "
-            "account that runs QATrack+ read it. Nothing was sent."
+        raise _file_error(
+            what,
+            file,
+            f"cannot be read ({error_reason(error)}): give its full path, and let the account that "
+            "runs QATrack+ read it",
         ) from error
+
+
+def _file_error(what: str, file: str, problem: str) -> TlsFileError:
+    """Return the error, with the path for administrators only, and log it with the path."""
+    detail = f"TLS: the {what} {file} of the node {problem}. Nothing was sent."
+    logger.warning("%s", detail)
+    return TlsFileError(
+        f"TLS: the {what} of the node {problem}; the connection test in the admin and the log name "
+        "the file. Nothing was sent.",
+        detail,
+    )
 
 
 # --- messages ---------------------------------------------------------------------------------

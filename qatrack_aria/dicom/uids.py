@@ -5,7 +5,16 @@ from __future__ import annotations
 import re
 
 RT_PLAN_STORAGE = "1.2.840.10008.5.1.4.1.1.481.5"
+RT_ION_PLAN_STORAGE = "1.2.840.10008.5.1.4.1.1.481.8"
 RT_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.481.1"
+#: Enhanced RT Image, and Enhanced Continuous RT Image.
+ENHANCED_RT_IMAGE_CLASSES = ("1.2.840.10008.5.1.4.1.1.481.23", "1.2.840.10008.5.1.4.1.1.481.24")
+#: Computed Radiography, and Digital X-Ray for presentation and for processing.
+RADIOGRAPH_CLASSES = (
+    "1.2.840.10008.5.1.4.1.1.1",
+    "1.2.840.10008.5.1.4.1.1.1.1",
+    "1.2.840.10008.5.1.4.1.1.1.1.1",
+)
 CT_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.2"
 SPATIAL_REGISTRATION_STORAGE = "1.2.840.10008.5.1.4.1.1.66.1"
 #: Plans of a Halcyon have private classes (seen in several clients of ARIA).
@@ -14,7 +23,7 @@ VARIAN_PLAN_CLASSES = (
     "1.2.246.352.70.1.71",
     "1.2.246.352.70.1.72",
 )
-PLAN_CLASSES = (RT_PLAN_STORAGE, *VARIAN_PLAN_CLASSES)
+PLAN_CLASSES = (RT_PLAN_STORAGE, RT_ION_PLAN_STORAGE, *VARIAN_PLAN_CLASSES)
 
 
 def valid_uid(value: object) -> bool:

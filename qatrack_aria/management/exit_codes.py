@@ -37,5 +37,6 @@ def exit_on_failure(stderr: Any, verbosity: int) -> Iterator[None]:
 
 def exit_code_list() -> str:
     """Return the exit codes and what they mean, for the help of commands."""
-    codes = sorted({(outcome.exit_code, outcome.label) for outcome in Outcome})
-    return ", ".join(f"{code} {label}" for code, label in codes if code != 1) + ", 1 anything else"
+    labels = {outcome.exit_code: outcome.label for outcome in Outcome if outcome != Outcome.LISTED}
+    codes = sorted(code for code in labels if code != 1)
+    return ", ".join(f"{code} {labels[code]}" for code in codes) + ", 1 anything else"

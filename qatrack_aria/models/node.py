@@ -19,6 +19,7 @@ from qatrack_aria.errors import (
     InactiveNodeError,
     PatientNotAllowedError,
     RequestError,
+    TlsFileError,
 )
 from qatrack_aria.models.node_manager import AriaNodeManager
 from qatrack_aria.models.node_settings import NodeSettings
@@ -54,8 +55,8 @@ class AriaNode(NodeSettings):
 
             try:
                 tls.client_context(self._tls())
-            except ConfigurationError as error:
-                raise ValidationError({"use_tls": str(error)}) from error
+            except TlsFileError as error:
+                raise ValidationError({"use_tls": error.detail}) from error
 
     def _require_certificate(self) -> None:
         if not self.use_tls or self.tls_certificate_file:
@@ -98,9 +99,18 @@ class AriaNode(NodeSettings):
         if not character_sets.can_encode(value, self.character_set):
             raise RequestError(
                 f"Character set: the {what} '{value}' cannot be written in {self.character_set}, "
-                f"the character set of node '{self.name}': correct it, or choose another set in "
-                "the admin. Nothing was sent."
+                f"the character set of node '{self.name}', without loss and without the bytes of "
+                "a wildcard: correct it, or choose another set in the admin. Nothing was sent."
             )
+
+    @property
+    def allows_everyone(self) -> str:
+        """The first pattern that names no patient, such as ``*`` or ``?*``; empty if there is none.
+
+        A pattern without any letter or digit matches the patients of the clinic too.
+        """
+        patterns = lines(self.allowed_patients)
+        return next((pattern for pattern in patterns if not pattern.strip("*? ")), "")
 
     def require_allowed(self, patient_id: str) -> None:
         """Require that this patient's images may be fetched.

@@ -58,6 +58,11 @@ class Retrieval(models.Model):
         default=0,
         help_text=_("How often the same request was repeated and answered from disk."),
     )
+    times = models.PositiveIntegerField(
+        _("times"),
+        default=1,
+        help_text=_("How many calls were refused alike within a minute; they share this row."),
+    )
     seconds = models.FloatField(_("seconds"), null=True, blank=True)
     folder = models.CharField(
         _("folder"), max_length=500, blank=True, help_text=_("Folder of the image set.")

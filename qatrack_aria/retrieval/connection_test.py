@@ -25,6 +25,7 @@ from qatrack_aria.errors import (
     AriaError,
     AssociationRejectedError,
     ImagesNotFoundError,
+    TlsFileError,
 )
 from qatrack_aria.models import AriaNode
 from qatrack_aria.retrieval.lock import hold_destination
@@ -101,7 +102,8 @@ class ConnectionTest:
                 try:
                     message, failure = step(), None
                 except AriaError as error:
-                    message, failure = str(error), error
+                    message = error.detail if isinstance(error, TlsFileError) else str(error)
+                    failure = error
                 yield TestStep(name, failure is None, time.monotonic() - began, message, failure)
                 if failure is not None:
                     return

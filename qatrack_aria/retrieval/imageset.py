@@ -15,7 +15,7 @@ from qatrack_aria.dicom.attributes import ImageRef, PlanRef
 from qatrack_aria.dicom.part10 import without_staff
 from qatrack_aria.errors import ArchiveError, RequestError
 from qatrack_aria.qatrack import attachments
-from qatrack_aria.retrieval.provenance import checksum
+from qatrack_aria.retrieval.signature import signed
 from qatrack_aria.storage.filesystem import disk_error, remove_file
 from qatrack_aria.storage.output import replacing, require_empty
 from qatrack_aria.text import error_reason, plural, short_repr
@@ -123,7 +123,7 @@ class ImageSet:
                 for image, file in zip(self.images, self.files)
             ],
         }
-        return {**summary, "check": checksum(summary)}
+        return signed(summary)
 
     @property
     def _dated(self) -> bool:

@@ -12,7 +12,8 @@ from qatrack_aria.dicom.c_find import QueryRecord
 from qatrack_aria.dicom.inbox import Inbox
 from qatrack_aria.dicom.peer import Peer
 from qatrack_aria.dicom.retrieve import RetrieveAttempt
-from qatrack_aria.dicom.statuses import SUCCESS
+from qatrack_aria.dicom.statuses import CLASS_REFUSED, SUCCESS
+from qatrack_aria.dicom.storage_scp import OTHER_ADDRESS
 from qatrack_aria.dicom.transports import transport_of
 from qatrack_aria.retrieval.matching import (
     exclusion_reasons,
@@ -23,6 +24,7 @@ from qatrack_aria.retrieval.request import Request
 from qatrack_aria.retrieval.selection import nearby
 from qatrack_aria.text import plural
 
+FEW = 3  # proposals of a node that are named
 MANY = 12  # labels are listed up to this number
 
 
@@ -41,7 +43,11 @@ def no_plan(
         )
     labels = sorted({plan.label for plan in listed if plan.label})
     unlabelled = sum(1 for plan in listed if plan.label is None)
-    if labels:
+    if labels and any(query.unnamed for query in queries):
+        # They may be of a patient whose plans nobody here may see.
+        seen = f"it lists {plural(len(listed), 'plan')} without a patient ID"
+        advice = "check the label; if the plan is new, ask again in a minute"
+    elif labels:
         more = f" and {len(labels) - MANY} more" if len(labels) > MANY else ""
         seen = f"it lists {', '.join(repr(label) for label in labels[:MANY])}{more}"
         advice = "check the label; if the plan is new, ask again in a minute"
@@ -50,7 +56,7 @@ def no_plan(
         advice = "only their files hold the labels: run without --list"
     elif any(query.other_patients for query in queries) and not request.patient_id.isascii():
         other_patients = max(query.other_patients for query in queries)
-        seen = f"{other_patients} answers are of another patient ID"
+        seen = f"{other_patients} answers are of another patient ID, or of none"
         advice = "the server may answer in another character set than the node's"
     else:
         seen = f"it lists no RT Plan ({'; '.join(str(query) for query in queries[-3:])})"
@@ -79,15 +85,54 @@ def incomplete(
 ) -> str:
     """Say how a transfer ended that left instances missing; `missing` are their UIDs."""
     said = f" ({'; '.join(str(attempt) for attempt in attempts[-2:])})" if attempts else ""
-    refused = f"; rejected: {inbox.refused[0]}" if inbox.refused else ""
-    nothing_came = not inbox.arrived and not inbox.any_instance_refused
-    said_success = any(attempt.status == SUCCESS for attempt in attempts)
-    advice = transport_of(peer).advice_if_none_arrive(peer) if nothing_came and said_success else ""
-    advice = advice or "what has arrived is kept: ask again"
+    refused = _rejected(attempts, inbox)
+    advice = _advice(peer, attempts, inbox)
     return (
         f"Transfer: {len(missing)} of {wanted} {what} did not arrive from {peer}, the first "
         f"{missing[0]}{said}{refused}; {advice}. No set is handed over."
     )
+
+
+def _advice(peer: Peer, attempts: Sequence[RetrieveAttempt], inbox: Inbox) -> str:
+    """Say what to do about instances that did not arrive."""
+    transport = transport_of(peer)
+    nothing_came = not inbox.arrived and not inbox.instances_refused
+    # A node that proposes every class it knows says nothing about these instances.
+    if 0 < len(inbox.unsupported) <= FEW:
+        return transport.advice_if_refused(" and ".join(inbox.unsupported))
+    if nothing_came and any(attempt.status == SUCCESS for attempt in attempts):
+        advice = transport.advice_if_none_arrive(peer)
+        if advice:
+            return advice
+    if attempts and attempts[-1].status in CLASS_REFUSED:
+        return (
+            "what has arrived is kept; if asking again does not help, the node may not send images "
+            "of this SOP class or compression to our AE title: its administrator can tell"
+        )
+    if any(attempt.broken and attempt.broken.code == "out_of_time" for attempt in attempts):
+        return (
+            "what has arrived is kept: ask again; if that does not help, ask for one day (date=), "
+            "or raise the node's deadline"
+        )
+    return "what has arrived is kept: ask again"
+
+
+def _rejected(attempts: Sequence[RetrieveAttempt], inbox: Inbox) -> str:
+    """Name what our port rejected, as far as it may be why instances are missing.
+
+    Anyone can connect to our port. A node whose connection was rejected does not report the
+    instance as completed; if it does, the connection was a stranger's.
+    """
+    if not inbox.refused:
+        return ""
+    first = inbox.refused[0]
+    if inbox.instances_refused:
+        return f"; rejected: {first}"
+    if all(one.status == SUCCESS and (one.completed or inbox.arrived) for one in attempts):
+        return ""
+    other_host = first.details.get("why") == OTHER_ADDRESS
+    hint = " (if that is the node, add it to the node's extra hosts)" if other_host else ""
+    return f"; rejected: {first}{hint}"
 
 
 def remarks(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass
 from typing import Any, Mapping
@@ -11,23 +10,22 @@ from qatrack_aria.dicom.attributes import PlanRef
 from qatrack_aria.dicom.uids import valid_uid
 from qatrack_aria.errors import RequestError, WaitingError
 from qatrack_aria.retrieval.options import MAX_COUNT, MAX_LENGTH
+from qatrack_aria.retrieval.signature import FIELD, require_signature
 
 MAX_TEXT = 10_000_000  # characters: more than a summary of MAX_COUNT images has
 
 
-def checksum(summary: Mapping[str, Any]) -> str:
-    """Return a checksum that shows whether a summary was edited.
-
-    It proves nothing, since anyone can compute it: the files are verified again.
-    """
-    content = {key: value for key, value in summary.items() if key != "check"}
-    text = json.dumps(content, sort_keys=True, allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
 @dataclass(frozen=True)
 class Provenance:
-    """The parts of a summary that are needed to find the same images again."""
+    """The parts of a summary that are needed to find the same images again.
+
+    Attributes
+    ----------
+    digests : tuple of str
+        The SHA-256 of each file, in the order of `sop_uids`.
+    signature : str
+        The signature, which stands for the whole summary.
+    """
 
     node: str
     patient_id: str
@@ -35,7 +33,9 @@ class Provenance:
     course: str
     plan_uid: str
     sop_uids: tuple[str, ...]
+    digests: tuple[str, ...]
     request: Mapping[str, Any]
+    signature: str
 
     @classmethod
     def parse(cls, summary: Any) -> Provenance:
@@ -46,41 +46,36 @@ class Provenance:
         WaitingError
             The summary is empty.
         RequestError
-            It is invalid or was edited.
+            It is invalid, was edited, or is not of this site.
         """
-        given = _decode(summary)
         try:
-            request = given["request"]
-            uids = tuple(image["sop_uid"] for image in given["images"])
-            texts = [
-                _short(value)
-                for value in (
-                    given["node"],
-                    request["patient_id"],
-                    given["plan_label"] or request["plan"],
-                    given["course"],
-                    given["plan_uid"],
-                )
-            ]
-            edited = given["check"] != checksum(given)
+            return cls._read(_decode(summary))
         except (KeyError, TypeError, ValueError, IndexError, RecursionError) as error:
             raise RequestError(
                 f"Summary: this is not a value of images.summary ({type(error).__name__}): store "
                 "it whole, as the result of a composite test. Nothing was opened."
             ) from error
+
+    @classmethod
+    def _read(cls, given: Any) -> Provenance:
+        if not isinstance(given, dict):
+            raise TypeError("not an object of JSON")
+        require_signature(given)
+        request, images = given["request"], given["images"]
+        uids = tuple(image["sop_uid"] for image in images)
         if not 0 < len(uids) <= MAX_COUNT or not all(valid_uid(uid) for uid in uids):
-            raise RequestError(
-                "Summary: its images are not a list of SOP Instance UIDs: store images.summary "
-                "without changes. Nothing was opened."
-            )
-        if edited:
-            raise RequestError(
-                f"Summary: it does not describe the {len(uids)} images that were handed over: it "
-                "was edited, and the set may be wrong or partial. Fetch the images again. Nothing "
-                "was opened."
-            )
-        node, patient_id, plan, course, plan_uid = texts
-        return cls(node, patient_id, plan, course, plan_uid, uids, dict(request))
+            raise ValueError("not a list of images")
+        return cls(
+            node=_short(given["node"]),
+            patient_id=_short(request["patient_id"]),
+            plan=_short(given["plan_label"] or request["plan"]),
+            course=_short(given["course"]),
+            plan_uid=_short(given["plan_uid"]),
+            sop_uids=uids,
+            digests=tuple(_short(image["sha256"]) for image in images),
+            request=dict(request),
+            signature=given[FIELD],
+        )
 
     @property
     def plan_ref(self) -> PlanRef:

@@ -21,6 +21,21 @@ from qatrack_aria.models import Retrieval
 from qatrack_aria.retrieval.timeline import Timeline
 from qatrack_aria.text import safe_repr, storable
 
+#: The key of the request of a row that did not call the node: an earlier result was opened again.
+REOPENED = "reopened"
+#: Refused calls within this time are one row if these fields are the same.
+REFUSED_TOGETHER = dt.timedelta(minutes=1)
+ALIKE = (
+    "source",
+    "user",
+    "unit",
+    "test_list",
+    "node_name",
+    "patient_id",
+    "plan",
+    "message",
+)
+
 logger = logging.getLogger("qatrack_aria")
 
 
@@ -40,15 +55,22 @@ class Record:
         The steps.
     repeats : int or None
         Primary key of the row whose answer was repeated; 0 if it has no row.
+    success : Outcome
+        The outcome if nothing fails.
     """
 
     def __init__(self, **known: Any) -> None:
         self.row = Retrieval(started=timezone.now(), status=Outcome.RUNNING.value)
-        for name, value in known.items():
-            setattr(self.row, name, _truncate(value, Retrieval._meta.get_field(name).max_length))
+        self.know(**known)
         self.timeline = Timeline()
         self.repeats: int | None = None
+        self.success = Outcome.DONE
         self._started = time.monotonic()
+
+    def know(self, **known: Any) -> None:
+        """Fill in fields that have become known; long values are truncated."""
+        for name, value in known.items():
+            setattr(self.row, name, _truncate(value, Retrieval._meta.get_field(name).max_length))
 
     def begin(self) -> None:
         """Save the row now, so that it exists if the process is killed."""
@@ -79,14 +101,16 @@ class Record:
         row.timeline = self.timeline.as_json()
         row.folder, row.message = storable(row.folder)[:500], storable(row.message)
         with _tolerant():
-            row.save(update_fields=_fields_without_repeats() if row.pk else None)
+            row.save(update_fields=_fields_without_counts() if row.pk else None)
 
 
 @contextlib.contextmanager
 def recorded(**known: Any) -> Iterator[Record]:
     """Record what happens in the block, however it ends.
 
-    A test that is not filled in yet leaves no row, nor does a repeated answer.
+    A test that is not filled in yet leaves no row, nor does a repeated answer. A call that is
+    refused before anything is sent is counted in the row of one that was refused alike within the
+    last minute: QATrack+ repeats it at every changed field.
 
     Parameters
     ----------
@@ -97,7 +121,7 @@ def recorded(**known: Any) -> Iterator[Record]:
     outcome: Outcome | None = Outcome.FAILED
     try:
         yield record
-        outcome = Outcome.DONE
+        outcome = record.success
     except WaitingError:
         outcome = None
         raise
@@ -110,7 +134,7 @@ def recorded(**known: Any) -> Iterator[Record]:
     finally:
         if record.repeats is not None:
             _count_repeat(record.repeats)
-        elif outcome is not None:
+        elif outcome is not None and not _count_refusal(record.row, outcome):
             record.finish(outcome)
 
 
@@ -119,15 +143,28 @@ def _count_repeat(row: int) -> None:
         Retrieval.objects.filter(pk=row).update(repeats=F("repeats") + 1)
 
 
+def _count_refusal(row: Retrieval, outcome: Outcome) -> bool:
+    """Count a refused call in the row of another that was refused alike; ``False`` if none was."""
+    if row.pk is not None or outcome == Outcome.DONE:
+        return False
+    alike = {name: storable(getattr(row, name)) for name in ALIKE}
+    with _tolerant():
+        since = timezone.now() - REFUSED_TOGETHER
+        rows = Retrieval.objects.filter(**alike, status=outcome.value, started__gte=since)
+        first = rows.order_by("started").values_list("pk", flat=True).first()
+        return bool(Retrieval.objects.filter(pk=first).update(times=F("times") + 1))
+    return False
+
+
 def request_json(request: Any) -> str:
     """Return a request as text for its row."""
     return json.dumps(dict(request))
 
 
-def _fields_without_repeats() -> list[str]:
+def _fields_without_counts() -> list[str]:
     # Another process may have repeated this answer, and counted it, by now.
     fields = [f.name for f in Retrieval._meta.concrete_fields if not f.primary_key]
-    return [name for name in fields if name != "repeats"]
+    return [name for name in fields if name not in ("repeats", "times")]
 
 
 @contextlib.contextmanager

@@ -10,10 +10,16 @@ import contextlib
 from typing import Any, Iterator
 
 from qatrack_aria.conf import conf
-from qatrack_aria.dicom.attributes import ImageRef, PlanRef, image_ref
+from qatrack_aria.dicom.attributes import ImageRef, PlanRef, image_ref, plan_ref
 from qatrack_aria.dicom.deadline import Deadline
 from qatrack_aria.dicom.retrieve import Progress
-from qatrack_aria.errors import AriaError, BusyError, IncompleteRetrievalError, RequestError
+from qatrack_aria.errors import (
+    AriaError,
+    BusyError,
+    IncompleteRetrievalError,
+    Outcome,
+    RequestError,
+)
 from qatrack_aria.models import AriaNode
 from qatrack_aria.phrases import phrase
 from qatrack_aria.retrieval.answer_cache import AnswerCache, remove_expired
@@ -21,7 +27,7 @@ from qatrack_aria.retrieval.imageset import ImageSet
 from qatrack_aria.retrieval.job import COMPOSITE, Caller, Job, prepared
 from qatrack_aria.retrieval.lock import hold_destination
 from qatrack_aria.retrieval.provenance import Provenance
-from qatrack_aria.retrieval.record import Record, recorded, request_json
+from qatrack_aria.retrieval.record import REOPENED, Record, recorded, request_json
 from qatrack_aria.retrieval.request import MAX_AGE, parse_max_age
 from qatrack_aria.retrieval.timeline import LAY_OUT, LOCK, PRUNE
 from qatrack_aria.retrieval.workflow import SearchResult, Workflow
@@ -96,6 +102,7 @@ def preview(
         Includes images of which the node does not return enough to match them.
     """
     with prepared((node_name, patient_id, plan), image_type, caller, deadline, options) as job:
+        job.record.success = Outcome.LISTED
         job.record.begin()
         with _workflow(job) as workflow:
             found = workflow.find(retrieve=False)
@@ -108,6 +115,7 @@ def find_plan(
 ) -> PlanRef:
     """Find the one plan of that label; raises as :func:`fetch` does."""
     with prepared((node_name, patient_id, plan), "portal", caller, None, options) as job:
+        job.record.success = Outcome.LISTED
         job.record.begin()
         with _workflow(job) as workflow:
             found = workflow.find_plan()
@@ -230,20 +238,21 @@ def reopen(summary: Any, *, caller: Caller = COMPOSITE) -> ImageSet:
     Raises
     ------
     RequestError
-        The summary is not valid.
+        The summary is not as this site has signed it.
     PatientNotAllowedError
         The node does not list this patient among those it may fetch.
     IncompleteRetrievalError
         Images are missing from the archive; the message says how many and which.
     """
-    earlier = Provenance.parse(summary)
-    known = {"node_name": earlier.node, "patient_id": earlier.patient_id, "plan": earlier.plan}
-    with recorded(**known, **caller.fields) as record:
+    with recorded(**caller.fields) as record:
+        earlier = Provenance.parse(summary)
+        record.know(node_name=earlier.node, patient_id=earlier.patient_id, plan=earlier.plan)
         node = record.row.node = AriaNode.objects.named(earlier.node)
         node.require_allowed(earlier.patient_id)
-        record.row.request = request_json({"reopened": len(earlier.sop_uids)})
+        record.row.request = request_json({REOPENED: len(earlier.sop_uids)})
         archive = Archive(conf.ARCHIVE, node.character_set)
-        cache = AnswerCache(archive, node.name, "reopened", earlier.sop_uids)
+        # The signature stands for all that a summary says.
+        cache = AnswerCache(archive, node.name, node.character_set, earlier.signature)
         images = _repeat(cache, MAX_AGE, record)
         if images is None:
             record.begin()
@@ -268,8 +277,9 @@ def _lay_out_again(
     there = [image for image in images if image]
     if not all(earlier.plan_uid in (image.plan_uids or ()) for image in there):
         raise RequestError(
-            f"Summary: its images do not reference the plan '{earlier.plan}' that it names: "
-            "it was edited. Fetch the images again. Nothing was opened."
+            f"Summary: its images do not reference the plan '{earlier.plan}' (any more): they were "
+            "fetched anew since, and have changed at the node. Fetch them again. Nothing was "
+            "opened."
         )
     folder, ordered, files = lay_out(archive, there)
     record.row.found = record.row.already_here = len(files)
@@ -279,7 +289,7 @@ def _lay_out_again(
         files,
         node=node.name,
         request=earlier.request,
-        plan=earlier.plan_ref,
+        plan=_archived_plan(archive, earlier) or earlier.plan_ref,
         images=ordered,
     )
 
@@ -287,3 +297,9 @@ def _lay_out_again(
 def _archived(archive: Archive, sop_uid: str, patient_id: str) -> ImageRef | None:
     header = archive.header(sop_uid, patient_id)
     return None if header is None else image_ref(header, from_file=True)
+
+
+def _archived_plan(archive: Archive, earlier: Provenance) -> PlanRef | None:
+    """Return the plan by its file, which is in the archive where the node tells no labels."""
+    header = archive.header(earlier.plan_uid, earlier.patient_id)
+    return None if header is None else plan_ref(header, from_file=True)

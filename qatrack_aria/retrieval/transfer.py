@@ -127,7 +127,9 @@ class Transfer:
     def _retrieve(self, refs: Sequence[Ref], whole: Collection[SeriesKey]) -> None:
         wanted = [Instance(ref.study_uid, ref.series_uid, ref.sop_uid) for ref in refs]
         if self._needs_port and self._storage_scp is None:
-            self._storage_scp = self._stack.enter_context(StorageScp(self._peer, self.inbox))
+            self._storage_scp = self._stack.enter_context(
+                StorageScp(self._peer, self.inbox, self.session.deadline)
+            )
         missing = self._retriever.retrieve(self._patient_id, wanted, whole)
         if missing:
             raise IncompleteRetrievalError(

@@ -60,6 +60,33 @@ def test_the_month_before_counts_neither_images_nor_seconds(
     assert line.last_success is not None
 
 
+def test_a_list_is_no_success_of_the_node(node: AriaNode, now: dt.datetime) -> None:
+    """No image was moved: that may have failed for weeks."""
+    retrieval(node=node, started=now, status="listed")
+    (line,) = node_statistics()
+    assert (line.last_success, line.last_failure, line.median) == (None, None, None)
+
+
+def test_images_opened_again_are_no_success_of_the_node(node: AriaNode, now: dt.datetime) -> None:
+    """They come from the archive; the node may be switched off."""
+    retrieval(node=node, started=now, request='{"reopened": 8}')
+    (line,) = node_statistics()
+    assert (line.last_success, line.median) == (None, None)
+
+
+def test_the_number_of_refused_calls_is_shown_and_exported(admin_client: Client) -> None:
+    row = retrieval(status="refused", times=12)
+    assert "refused, 12 times" in page(admin_client, RETRIEVALS)
+    assert "12 calls were refused alike" in page(admin_client, f"{RETRIEVALS}{row.pk}/change/")
+    assert [row["times"] for row in exported(admin_client)] == ["12"]
+
+
+def test_a_single_call_is_not_counted_on_the_pages(admin_client: Client) -> None:
+    row = retrieval(status="refused")
+    assert "1 times" not in page(admin_client, RETRIEVALS)
+    assert "refused alike" not in page(admin_client, f"{RETRIEVALS}{row.pk}/change/")
+
+
 def test_a_slip_of_the_keyboard_is_no_failure_of_the_node(node: AriaNode, now: dt.datetime) -> None:
     retrieval(node=node, started=now, status="usage")
     assert [line.last_failure for line in node_statistics()] == [None]
@@ -115,11 +142,31 @@ def test_times_in_the_table_are_those_of_the_site(admin_client: Client) -> None:
     assert [row["started"] for row in exported(admin_client)] == ["2026-11-20 22:30:00"]
 
 
-@pytest.mark.parametrize("begin", ["=", "+", "-", "@", "\t"])
+SIGNS = [*"=+-@", "\uff1d", "\uff0b", "\uff0d", "\uff20"]
+
+
+@pytest.mark.parametrize("begin", [*SIGNS, "\t", "\r", " =", '"=', "\t="])
 def test_no_cell_is_a_formula(admin_client: Client, begin: str) -> None:
     """Any user can post any plan label, which an administrator opens in a spreadsheet."""
     retrieval(plan=f"{begin}HYPERLINK(0)")
-    assert [row["plan"] for row in exported(admin_client)] == [f"'{begin}HYPERLINK(0)"]
+    assert [row["plan"][:2] for row in exported(admin_client)] == [f"'{begin[0]}"]
+
+
+@pytest.mark.parametrize("sign", SIGNS)
+@pytest.mark.parametrize("separator", [";", ",", "\t", "|", "\n", "; ", ';"'])
+def test_no_part_of_a_cell_is_a_formula_where_another_sign_separates_cells(
+    admin_client: Client, separator: str, sign: str
+) -> None:
+    """A spreadsheet in German separates by semicolons, in any language by what one types."""
+    retrieval(plan=f"x{separator}{sign}HYPERLINK(0)")
+    (row,) = exported(admin_client)
+    assert row["plan"] == f"x{separator[0]}'{separator[1:]}{sign}HYPERLINK(0)"
+
+
+@pytest.mark.parametrize("text", ["QA-TB1", "a+b=c", "2026-11-20", "user@clinic", "WL, 6 MV"])
+def test_other_cells_are_exported_as_they_are(admin_client: Client, text: str) -> None:
+    retrieval(plan=text)
+    assert [row["plan"] for row in exported(admin_client)] == [text]
 
 
 def test_a_filter_that_cannot_be_is_no_list(admin_client: Client) -> None:

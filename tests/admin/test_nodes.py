@@ -142,6 +142,22 @@ def test_a_node_can_be_changed(admin_client: Client, node: AriaNode) -> None:
     assert AriaNode.objects.named("aria").remote_port == 105
 
 
+def test_saving_a_node_that_allows_every_patient_warns(admin_client: Client) -> None:
+    typed = {**TYPED, "allowed_patients": "QA_*\n**"}
+    response = admin_client.post(NODES + "add/", typed, follow=True)
+
+    shown = [str(message) for message in response.context["messages"] if message.tags == "warning"]
+    assert len(shown) == 1
+    assert "'**'" in shown[0]
+    assert AriaNode.objects.get().allowed_patients == "QA_*\n**"
+
+
+def test_saving_a_node_for_qa_patients_does_not_warn(admin_client: Client) -> None:
+    response = admin_client.post(NODES + "add/", TYPED, follow=True)
+
+    assert {message.tags for message in response.context["messages"]} == {"success"}
+
+
 def test_every_field_of_a_node_can_be_set(admin_client: Client) -> None:
     response = admin_client.get(NODES + "add/")
 

@@ -7,6 +7,7 @@ import dataclasses
 import datetime as dt
 import socket
 import threading
+import time
 from typing import Callable
 
 import pytest
@@ -14,10 +15,11 @@ from pydicom.uid import generate_uid
 from pynetdicom import build_context
 
 from qatrack_aria.dicom import pynetdicom_patches
+from qatrack_aria.dicom.deadline import Deadline
 from qatrack_aria.dicom.inbox import Inbox, ReceivedInstance, UnacceptableInstance
 from qatrack_aria.dicom.peer import Peer
 from qatrack_aria.dicom.presentation_contexts import STORAGE_CLASSES
-from qatrack_aria.dicom.storage_scp import StorageScp
+from qatrack_aria.dicom.storage_scp import END_TIMEOUT, StorageScp
 from qatrack_aria.errors import ArchiveError, ReceiverError
 from qatrack_aria.simulator import phantom
 from tests.helpers.peers.server import free_port
@@ -295,6 +297,27 @@ def test_an_association_under_way_ends_with_the_retrieval(peer, inbox):
         assert association.is_established
     association.join(PATIENCE)
     assert not association.is_established
+
+
+def test_an_image_that_takes_long_to_check_does_not_outlast_the_deadline(peer):
+    """A header of a hundred megabytes was waited for, five seconds after the deadline."""
+    checked, begun = threading.Event(), threading.Event()
+
+    def check(incoming: ReceivedInstance) -> None:
+        begun.set()
+        checked.wait(PATIENCE)
+
+    inbox, ds = Inbox(check), image()
+    inbox.expect([ds.SOPInstanceUID])
+    sending = threading.Thread(target=lambda: associate(peer, ds).send_c_store(ds))
+    with StorageScp(peer, inbox, Deadline(10, spent=10)):
+        sending.start()
+        assert begun.wait(PATIENCE)
+        began = time.monotonic()
+    took = time.monotonic() - began
+    checked.set()
+    sending.join(PATIENCE)
+    assert took < END_TIMEOUT / 2
 
 
 def test_a_port_in_use_is_named(peer, inbox):

@@ -22,7 +22,10 @@ from qatrack_aria.errors import (
     IncompleteRetrievalError,
     NodeUnreachableError,
     TlsError,
+    TlsFileError,
 )
+from qatrack_aria.models import Retrieval
+from qatrack_aria.retrieval.connection_test import ConnectionTest
 from tests.conftest import start
 from tests.helpers.aria import PATIENT, plan, uids, winston_lutz
 from tests.helpers.peers.orthanc import Orthanc
@@ -351,8 +354,32 @@ def test_a_file_that_cannot_be_used_is_named_before_anything_is_sent(
     with pytest.raises(ValidationError, match=says):
         encrypted.full_clean()
     encrypted.save()
-    with pytest.raises(ConfigurationError, match=says):
+    with pytest.raises(TlsFileError, match=says):
         fetch()
+
+
+@pytest.mark.parametrize("field", ["tls_ca_file", "tls_certificate_file", "tls_key_file"])
+def test_only_administrators_learn_where_keys_and_certificates_are(
+    encrypted: Any, tmp_path: Any, caplog: Any, field: str
+) -> None:
+    """Any user of QATrack+ sees the message of a composite test."""
+    setattr(encrypted, field, str(tmp_path / "secret" / "file.pem"))
+    encrypted.save()
+    with pytest.raises(TlsFileError, match="connection test") as raised:
+        fetch()
+    assert "file.pem" not in str(raised.value)
+    with pytest.raises(TlsFileError) as repeated:
+        fetch()
+    assert str(repeated.value) == str(raised.value)
+    assert "secret" not in Retrieval.objects.first().message
+    assert "file.pem" in caplog.text
+
+
+def test_the_connection_test_names_the_file(orthanc_tls: Orthanc, encrypted: Any) -> None:
+    encrypted.tls_key_file = "/etc/ssl/none.pem"
+    *_, last = ConnectionTest(encrypted).run()
+    assert not last.passed
+    assert "/etc/ssl/none.pem" in last.message
 
 
 def test_the_key_of_another_certificate_is_named(encrypted: Any, papers: Papers) -> None:

@@ -14,8 +14,8 @@ from qatrack_aria.dicom.attributes import image_ref, plan_ref
 from qatrack_aria.dicom.character_sets import decode_texts
 from qatrack_aria.dicom.inbox import UnacceptableInstance
 from qatrack_aria.errors import RequestError
-from qatrack_aria.retrieval.provenance import checksum
 from qatrack_aria.retrieval.request import Request
+from qatrack_aria.retrieval.signature import signed
 from qatrack_aria.storage.archive import Archive
 from qatrack_aria.text import printable
 from tests.fuzz.spoiling import TAGS, element
@@ -104,8 +104,8 @@ def test_a_summary_with_half_a_surrogate_is_refused(db, where):
         "plan_label": "WL",
         "course": "",
         "plan_uid": "1.2",
-        "images": [{"sop_uid": "1.2.3"}],
+        "images": [{"sop_uid": "1.2.3", "sha256": ""}],
         where: "\ud800",
     }
     with pytest.raises(RequestError):
-        images_from({**summary, "check": checksum(summary)})
+        images_from(signed(summary))

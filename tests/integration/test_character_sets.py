@@ -85,7 +85,7 @@ def test_a_server_that_answers_in_letters_that_it_does_not_have_is_reported(
     """Nobody would look for a character set where a plan is said not to be there."""
     mine = in_set(plan("WL", patient), node.character_set)
     pointed_at(orthanc, node).store([mine])
-    with pytest.raises(PlanNotFoundError, match="answers are of another patient ID"):
+    with pytest.raises(PlanNotFoundError, match="answers are of another patient ID, or of none"):
         fetch_images("aria", patient, "WL")
 
 
@@ -126,6 +126,103 @@ def test_plain_letters_are_sent_without_a_character_set() -> None:
     """The simplest that every server understands."""
     ds = identifier("IMAGE", {"PatientID": "QA_TB1"}, character_set=KANJI)
     assert "SpecificCharacterSet" not in ds
+
+
+@pytest.mark.parametrize(
+    ("patient", "wildcard"),
+    [
+        (("ISO_IR 13", "QA_日"), "pydicom writes ? for what is not half-width"),
+        (("ISO_IR 13", "QA_ｱ"), "nor does it write katakana after Latin letters"),
+        (("ISO_IR 13", "QA_¥"), "the sign of the yen is the backslash"),
+        ((KANJI, "QA_本"), "K and a backslash"),
+        ((KANJI, "QA_Э"), "' and ?"),
+        ((KANJI, "QA_И"), "' and *"),
+        (("GB18030", "QA_\u2010"), "A9 and a backslash"),
+    ],
+    indirect=["patient"],
+)
+def test_a_letter_whose_bytes_hold_a_wildcard_is_not_sent(
+    patient: str, wildcard: str, serve: Any
+) -> None:
+    sim = serve(plan("WL", "QA_X"))
+    with pytest.raises(RequestError, match="without the bytes of a wildcard") as raised:
+        fetch_images("aria", patient, "WL")
+    assert "\n" not in str(raised.value)
+    assert sim.log == [], wildcard
+
+
+@pytest.mark.parametrize(
+    ("character_set", "text"),
+    [
+        ("ISO_IR 13", "ﾔﾏﾀﾞ"),
+        (KANJI, "QA_山田"),
+        ("GB18030", "QA_王"),
+        ("ISO_IR 192", "日本-Э\u2010"),
+    ],
+)
+def test_the_other_letters_of_these_sets_are_sent(character_set: str, text: str) -> None:
+    assert can_encode(text, character_set)
+
+
+@pytest.mark.parametrize(("character_set", "name"), CHOICES, ids=[name for name, _ in CHOICES])
+def test_nothing_that_is_sent_in_any_set_holds_a_wildcard(character_set: str, name: str) -> None:
+    """Each letter of the Basic Multilingual Plane, as pydicom writes it."""
+    from pydicom.charset import convert_encodings, decode_string, encode_string
+
+    encodings = convert_encodings(character_set.split("\\"))
+    for letter in filter(str.isprintable, map(chr, range(0x80, 0x10000))):
+        if can_encode(letter, character_set):
+            raw = encode_string(letter, encodings)
+            assert not set(raw) & set(b"?*\\"), letter
+            assert decode_string(raw, encodings, set()) == letter
+
+
+def test_our_own_wildcard_after_a_letter_of_another_alphabet_is_sent() -> None:
+    """A long patient ID is asked for by its beginning."""
+    ds = identifier("IMAGE", {"PatientID": "QA_山田*"}, character_set=KANJI)
+    assert ds.PatientID == "QA_山田*"
+
+
+# --- answers that do not say whose they are ---------------------------------------------------
+
+SILENT = {"unreturned_keys": frozenset({"PatientID"}), "ignored_keys": frozenset({"PatientID"})}
+SOMEBODY = "SOMEBODY"
+
+
+@pytest.mark.parametrize(
+    "patient",
+    [("ISO_IR 192", "QA_TB1"), ("ISO_IR 192", "QA_Жук"), ("ISO_IR 192", "QA_" + "1" * 20)],
+    ids=["plain", "Cyrillic", "long"],
+    indirect=True,
+)
+@pytest.mark.parametrize("relational", [True, False])
+def test_plan_labels_of_somebody_else_are_not_shown(
+    patient: str, serve: Any, relational: bool
+) -> None:
+    """A server that lists everybody's plans, and does not say whose they are."""
+    serve(plan("Prostate", SOMEBODY), relational=relational, **SILENT)
+    with pytest.raises(PlanNotFoundError) as raised:
+        fetch_images("aria", patient, "WL")
+    assert "Prostate" not in str(raised.value)
+
+
+@pytest.mark.parametrize("patient", [("ISO_IR 192", "QA_TB1")], indirect=True)
+def test_a_server_that_returns_no_patient_id_is_used_all_the_same(patient: str, serve: Any) -> None:
+    """The files say whose they are."""
+    wl = plan("WL", patient)
+    images = winston_lutz(wl)
+    serve(wl, images, unreturned_keys=frozenset({"PatientID"}))
+    assert uids(fetch_images("aria", patient, "WL")) == uids(images)
+
+
+@pytest.mark.parametrize("patient", [("ISO_IR 192", "QA_Жук")], indirect=True)
+def test_after_a_letter_that_a_server_may_not_know_its_answer_has_to_say_whose_it_is(
+    patient: str, serve: Any
+) -> None:
+    wl = plan("WL", patient)
+    serve(wl, winston_lutz(wl), unreturned_keys=frozenset({"PatientID"}))
+    with pytest.raises(PlanNotFoundError, match="answers are of another patient ID, or of none"):
+        fetch_images("aria", patient, "WL")
 
 
 # --- each set ---------------------------------------------------------------------------------

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import socket
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -243,11 +246,67 @@ def test_images_sent_from_a_machine_that_is_not_the_nodes_are_turned_away(serve,
     with Simulator([wl, *winston_lutz(wl)], host="127.0.0.2", peers=destination) as sim:
         node.remote_port = sim.port
         node.save()
-        with pytest.raises(IncompleteRetrievalError, match=r"a connection from 127\.0\.0\.1"):
+        with pytest.raises(
+            IncompleteRetrievalError, match=r"a connection from 127\.0\.0\.1.*extra hosts"
+        ):
             fetch_images("aria", PATIENT, "WL")
         node.extra_hosts = "127.0.0.1"
         node.save()
         assert len(fetch_images("aria", PATIENT, "WL")) == 8
+
+
+@contextlib.contextmanager
+def strangers(node):
+    """Somebody at 127.0.0.5 connects to our port all the time, as a scanner of the network does."""
+    over = threading.Event()
+
+    def connect():
+        while not over.wait(0.02):
+            with contextlib.suppress(OSError), socket.create_connection(
+                ("127.0.0.1", node.local_port), 1, ("127.0.0.5", 0)
+            ) as sock:
+                sock.sendall(b"GET / HTTP/1.0\r\n\r\n")
+
+    thread = threading.Thread(target=connect)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def test_strangers_do_not_extend_the_wait_for_images(serve, node):
+    """Eleven seconds became the whole deadline."""
+    wl = plan()
+    images = winston_lutz(wl, count=1)
+    serve(wl, images, silent_losses=frozenset(uids(images)))
+    with strangers(node):
+        began = time.monotonic()
+        with pytest.raises(IncompleteRetrievalError) as raised:
+            fetch_images("aria", PATIENT, "WL", deadline=20)
+        assert time.monotonic() - began < 10
+    row = Retrieval.objects.first()
+    assert row.refused > 0  # the record knows of them
+    assert "127.0.0.5" not in str(raised.value)
+    assert "another address or port for our AE title" in str(raised.value)
+
+
+def test_strangers_are_not_why_one_image_is_missing(serve, node):
+    wl = plan()
+    images = winston_lutz(wl, count=3)
+    serve(wl, images, silent_losses=frozenset(uids(images)[:1]))
+    with strangers(node), pytest.raises(IncompleteRetrievalError, match="1 of 3") as raised:
+        fetch_images("aria", PATIENT, "WL", deadline=20)
+    assert "extra hosts" not in str(raised.value)
+
+
+def test_images_arrive_among_strangers(serve, node):
+    wl = plan()
+    images = winston_lutz(wl)
+    serve(wl, images)
+    with strangers(node):
+        assert uids(fetch_images("aria", PATIENT, "WL")) == uids(images)
 
 
 # --- this machine -----------------------------------------------------------------------------

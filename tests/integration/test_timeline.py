@@ -100,6 +100,7 @@ def test_a_preview_records_what_it_found(serve):
     serve(wl, winston_lutz(wl))
     preview("aria", PATIENT, "WL")
     assert timeline()["listed"] == 8
+    assert Retrieval.objects.get().status == "listed"
     assert "move" not in steps(timeline())
 
 
@@ -107,6 +108,7 @@ def test_a_plan_alone_is_recorded(serve):
     serve(plan())
     find_plan("aria", PATIENT, "WL")
     assert [one["label"] for one in timeline()["plans"]] == ["WL"]
+    assert Retrieval.objects.get().status == "listed"
 
 
 def test_images_that_are_opened_again_are_laid_out(serve):

@@ -245,8 +245,8 @@ def test_a_machine_without_a_name_is_not_listed(
     assert " on " not in image_set(archive, nameless, plan).status
 
 
-#: The images below, the checksum by its effect in the tests of reopening a summary.
-SHOWN_ELSEWHERE = ("images", "check")
+#: The images below, the signature by its effect in the tests of reopening a summary.
+SHOWN_ELSEWHERE = ("images", "signature")
 
 
 def test_the_summary_says_where_the_images_come_from(images: ImageSet, plan: Dataset) -> None:

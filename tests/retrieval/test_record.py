@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import json
 import logging
 from typing import Any, Iterator
@@ -324,3 +325,92 @@ def test_an_answer_that_is_repeated_is_counted_in_its_first_row() -> None:
             again.repeat(first.row.pk)
 
     assert Retrieval.objects.get().repeats == 3
+
+
+# --- refused again and again ------------------------------------------------------------------
+
+REFUSED = errors.PatientNotAllowedError("Patient: 'X' is not among the patients.")
+MINUTE = dt.timedelta(minutes=1)
+
+
+def refuse(error: AriaError = REFUSED, **known: str) -> None:
+    """A call that is refused before anything is sent."""
+    asked = {"node_name": "aria", "patient_id": "X", "plan": "WL", "user": "jane", **known}
+    with pytest.raises(type(error)), recorded(source=Retrieval.COMPOSITE, **asked):
+        raise error
+
+
+def test_calls_refused_alike_within_a_minute_are_one_row() -> None:
+    """QATrack+ repeats a call at every changed field, and a script may at any rate."""
+    for _ in range(50):
+        refuse()
+
+    row = Retrieval.objects.get()
+    assert (row.status, row.times) == ("refused", 50)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"user": "john"},
+        {"node_name": "aria2"},
+        {"patient_id": "Y"},
+        {"plan": "PF"},
+        {"unit": "TB2"},
+        {"test_list": "Monthly"},
+        {"error": errors.PatientNotAllowedError("Patient: not any more.")},
+        {"error": errors.RequestError(str(REFUSED))},
+    ],
+    ids=lambda other: next(iter(other)),
+)
+def test_calls_that_differ_have_rows_of_their_own(other: dict[str, Any]) -> None:
+    for _ in range(2):
+        refuse()
+        refuse(**other)
+
+    assert [row.times for row in Retrieval.objects.all()] == [2, 2]
+
+
+def test_a_call_refused_a_minute_later_is_another_row() -> None:
+    refuse()
+    Retrieval.objects.update(started=timezone.now() - 2 * MINUTE)
+    refuse()
+    refuse()
+
+    assert [row.times for row in Retrieval.objects.all()] == [2, 1]
+
+
+def test_calls_without_end_are_one_row_a_minute() -> None:
+    """A minute from the first of them, not from the last."""
+    refuse()
+    for seconds in (40, 40):
+        row = Retrieval.objects.first()
+        Retrieval.objects.update(started=row.started - dt.timedelta(seconds=seconds))
+        refuse()
+
+    assert [row.times for row in Retrieval.objects.order_by("pk")] == [2, 1]
+
+
+def test_a_failure_after_something_was_sent_has_its_own_row() -> None:
+    """Its page shows the steps."""
+    for _ in range(2):
+        with pytest.raises(errors.QueryError), begin():
+            raise errors.QueryError("C-FIND: refused")
+
+    assert [row.times for row in Retrieval.objects.all()] == [1, 1]
+
+
+def test_a_refusal_with_a_value_that_no_database_takes_is_counted_too() -> None:
+    for _ in range(2):
+        refuse(patient_id="a\0b", plan="x" * 500)
+
+    assert Retrieval.objects.get().times == 2
+
+
+def test_a_refusal_is_no_accident_where_the_database_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*args: Any, **kwargs: Any) -> None:
+        raise DatabaseError("locked")
+
+    monkeypatch.setattr(Retrieval.objects, "filter", fail)
+    refuse()
+    assert Retrieval.objects.count() == 1

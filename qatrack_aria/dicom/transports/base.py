@@ -42,3 +42,7 @@ class Transport:
     def advice_if_none_arrive(self, peer: Peer) -> str:
         """Return what to check if the node reports success but no image arrives; may be empty."""
         return ""
+
+    def advice_if_refused(self, names: str) -> str:
+        """Return what to do if classes or transfer syntaxes were refused in the negotiation."""
+        raise NotImplementedError

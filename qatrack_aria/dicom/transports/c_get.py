@@ -31,3 +31,10 @@ class CGet(Transport):
         """Return our AE title: no port is involved, but one operation at a time is the rule."""
         escaped = re.sub(r"[^A-Za-z0-9_-]", lambda c: f"%{ord(c[0]):x}", peer.local_ae_title)
         return f"get-{escaped}"
+
+    def advice_if_refused(self, names: str) -> str:
+        """Return what to do if classes or transfer syntaxes were refused in the negotiation."""
+        return (
+            f"the node does not offer {names} by C-GET, so asking again does not help: choose "
+            "C-MOVE for this node"
+        )

@@ -39,3 +39,11 @@ class CMove(Transport):
             f"title '{peer.local_ae_title}' than this machine's port {peer.local_port}, or a "
             "firewall blocks it: check both"
         )
+
+    def advice_if_refused(self, names: str) -> str:
+        """Return what to do if classes or transfer syntaxes were refused in the negotiation."""
+        return (
+            f"the node proposed {names}, which our port does not accept: asking again does not "
+            "help for what is of that kind; let the node send it as RT Image Storage in a standard "
+            "transfer syntax"
+        )
