@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("qatrack_aria", "0001_initial"),
+        ("qatrack_aria", "0002_refused_calls"),
     ]
 
     operations = [
