@@ -108,6 +108,11 @@ class Simulator:
         self._datasets += new
         self._index.add(held(new, self.behaviour, self._moods.is_late))
 
+    def replace(self, datasets: Iterable[Dataset]) -> None:
+        """Hold these instances instead, also while running."""
+        self._datasets = list(datasets)
+        self._take_stock()
+
     def operations(self, kind: str) -> list[Operation]:
         """Return the operations of one kind from the log."""
         return [done for done in self.log if done.kind == kind]
