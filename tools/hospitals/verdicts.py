@@ -8,6 +8,7 @@ from typing import Any, Mapping, NamedTuple, Sequence
 import pydicom
 from pydicom.dataset import Dataset
 
+from tools.hospitals.choice import AMBIGUOUS, INCOMPLETE, TOO_FEW
 from tools.hospitals.judge import Expected
 from tools.hospitals.reading import Picture, read_image
 
@@ -53,10 +54,10 @@ def of_files(files: Sequence[str], expected: Expected, held: Mapping[str, Datase
             return Verdict(WRONG, "the images are not in the order of acquisition")
         return Verdict(RIGHT, f"{len(uids)} images")
     if not expected.sets:
-        early = expected.errors & {"IncompleteRetrievalError", "TooFewImagesError"}
-        return Verdict(
-            PARTIAL if early else WRONG, f"a set where there must be {_any_of(expected.errors)}"
-        )
+        too_few = TOO_FEW in expected.errors and AMBIGUOUS not in expected.errors
+        early = too_few or INCOMPLETE in expected.errors
+        reason = f"a set where there must be {_any_of(expected.errors)}"
+        return Verdict(PARTIAL if early else WRONG, reason)
     if any(frozenset(uids) < one for one in expected.sets):
         return Verdict(PARTIAL, "images are missing")
     return Verdict(WRONG, "images that do not belong")
