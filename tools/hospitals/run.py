@@ -87,7 +87,7 @@ def run(peer: str, seed: int, requests: int, folder: Path, world: int = 0) -> It
         while left > 0:
             number = min(left, REQUESTS_PER_WORLD)
             command = f"python -m tools.hospitals --peer {peer} --seed {seed} --world {world}"
-            hospital = _Hospital(server, node, random.Random(f"{seed}/{world}"), known, command)
+            hospital = _Hospital(server, node, f"{seed}/{world}", known, command)
             settings.QATRACK_ARIA_ARCHIVE = str(folder / f"{peer}-{world}")
             for at in range(number):
                 yield hospital.ask(at + 1)
@@ -120,15 +120,15 @@ class _Hospital:
         self,
         server: nodes.Node,
         node: AriaNode,
-        chance: random.Random,
+        seed: str,
         known: frozenset[str],
         command: str,
     ) -> None:
-        self._server, self._node, self._known, self._command = server, node, known, command
+        self._server, self._seed, self._known, self._command = server, seed, known, command
+        chance = random.Random(seed)
         self._world: World = make_world(
             chance, dt.datetime.now(), not isinstance(server.server, nodes.Dcmqrscp)
         )
-        self._chance = chance
         self._asked: list[Request] = []
         self._is_changed = False
         self._since = time.monotonic()
@@ -140,12 +140,13 @@ class _Hospital:
 
     def ask(self, number: int) -> Case:
         """Make a request and judge what comes of it."""
-        mood = self._server.begin(self._chance)
-        happened = self._change() if number > 1 and self._chance.random() < CHANGED else ""
-        if self._asked and (happened or self._chance.random() < AGAIN):
-            request = self._chance.choice(self._asked)
+        chance = random.Random(f"{self._seed}/{number}")
+        mood = self._server.begin(chance)
+        happened = self._change(chance) if number > 1 and chance.random() < CHANGED else ""
+        if self._asked and (happened or chance.random() < AGAIN):
+            request = chance.choice(self._asked)
         else:
-            request = make_request(self._world, self._chance, self._known)
+            request = make_request(self._world, chance, self._known)
         if self._is_changed:
             request = request._replace(max_age=0)
         self._asked.append(request)
@@ -161,8 +162,8 @@ class _Hospital:
         came = str(answer) if isinstance(answer, Exception) else list(map(_uid, answer))
         return Case(request, mood, expected, verdict, command, self._world.datasets, came)
 
-    def _change(self) -> str:
-        world, what = change(self._world, self._chance, dt.datetime.now())
+    def _change(self, chance: random.Random) -> str:
+        world, what = change(self._world, chance, dt.datetime.now())
         if not self._server.change(world.datasets):
             return ""
         self._world, self._is_changed, self._since = world, True, time.monotonic()

@@ -113,6 +113,7 @@ def _without_names(message: str) -> str:
         (r"\d{4}-\d\d-\d\d( \d\d:\d\d(:\d\d)?)?", "<date>"),
         (r"\d+(\.\d+){3,}", "<number>"),
         (r"'[^']*'", "'…'"),
+        (r"('…', )+'…'", "'…'"),
         (r"\d+(\.\d+)?", "N"),
     ):
         message = re.sub(pattern, instead, message)

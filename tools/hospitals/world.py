@@ -51,7 +51,9 @@ def make_world(chance: random.Random, now: dt.datetime, with_private: bool = Tru
         for plan in mine:
             earlier: list[Session] = []
             for _ in range(chance.choices((0, 1, 2, 3, 4), weights=(1, 3, 4, 3, 1))[0]):
-                earlier.append(acquire(plan, mine, earlier, chance, now))
+                # Of its own chance: what one draws, which may depend on the hour, moves no other.
+                its_own = random.Random(chance.random())
+                earlier.append(acquire(plan, mine, earlier, its_own, now))
             sessions += earlier
         plans += mine
     images = [image for session in sessions for image in session.images]

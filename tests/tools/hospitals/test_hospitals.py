@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -36,3 +39,17 @@ def test_no_request_gets_a_wrong_or_a_partial_set(db, settings, tmp_path, print_
         (pytest.fail if os.environ.get("CI") else pytest.skip)(str(missing))
     print_at_end(f"{peer}: {summary.line}")
     assert not summary.bad, "\n".join(map(str, summary.bad))
+
+
+def test_the_program_prints_one_line_of_numbers():
+    program = subprocess.run(
+        [sys.executable, "-m", "tools.hospitals", "--requests", "3", "--seed", "9"],
+        cwd=Path(__file__).resolve().parents[3],
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=100,
+    )
+    line = r"requests 3, wrong (\d+), partial (\d+), crashes (\d+), needless errors \d+\n"
+    numbers = re.search(line, program.stdout)
+    assert numbers
+    assert program.returncode == (1 if any(map(int, numbers.groups())) else 0)
