@@ -15,8 +15,8 @@ from tools.hospitals.sessions import Session
 from tools.hospitals.world import World
 
 SELECTIONS: dict[Any, float] = {None: 8, "series": 2, "day": 3, "all": 2, "session": 3}
-KINDS: dict[Any, float] = {False: 12, True: 2, "only": 1}
-TYPES: dict[Any, float] = {"portal": 12, "portal_dose": 1, r"ORIGINAL\PRIMARY\PORTAL": 1}
+KINDS: dict[Any, float] = {False: 20, True: 3, "only": 1}
+TYPES: dict[Any, float] = {"portal": 25, "portal_dose": 1, r"ORIGINAL\PRIMARY\PORTAL": 2}
 
 
 def make_request(world: World, chance: random.Random, known: frozenset[str]) -> Request:
@@ -34,7 +34,9 @@ def make_request(world: World, chance: random.Random, known: frozenset[str]) -> 
     with_sessions = [one.plan for one in world.sessions]
     plan = chance.choice(with_sessions if with_sessions and chance.random() < 0.9 else world.plans)
     mine = [one for one in world.sessions if one.plan is plan]
-    session = chance.choice(mine) if mine else None
+    # Mostly the newest, which is what most requests mean.
+    session = max(mine, key=_day) if mine and chance.random() < 0.6 else None
+    session = session or (chance.choice(mine) if mine else None)
     select = pick(SELECTIONS, chance)
     return Request(
         patient=str(plan.PatientID).strip(),
@@ -59,30 +61,37 @@ def _named(plan: Dataset, chance: random.Random) -> str:
     return unicodedata.normalize(chance.choice(("NFC", "NFC", "NFD")), label)
 
 
+def _day(session: Session) -> dt.date:
+    return max((day for day in map(_day_of, session.images) if day), default=dt.date.min)
+
+
 def _date(session: Session | None, chance: random.Random) -> dt.date | None:
-    if session is None or chance.random() > 0.3:
+    if session is None or chance.random() > 0.2:
         return None
-    image = chance.choice(session.images)
+    return _day_of(chance.choice(session.images))
+
+
+def _day_of(image: Dataset) -> dt.date | None:
     text = str(image.get("ContentDate") or image.get("AcquisitionDate") or "").replace(".", "")
     return dt.datetime.strptime(text, "%Y%m%d").date() if text else None
 
 
 def _count(session: Session | None, chance: random.Random, ranges: bool) -> Any:
-    if session is None or chance.random() > 0.4:
+    if session is None or chance.random() > 0.35:
         return None
-    count = max(1, len(session.images) + chance.choice((-2, -1, 0, 0, 0, 0, 1)))
+    count = max(1, len(session.images) + chance.choice((-1, 0, 0, 0, 0, 0, 0, 1)))
     if ranges and chance.random() < 0.5:
         return count, count + chance.choice((0, 0, 0, 1, 4))
     return count
 
 
 def _machine(session: Session | None, chance: random.Random) -> str | None:
-    if session is None or chance.random() > 0.25:
+    if session is None or chance.random() > 0.2:
         return None
-    return session.machine if chance.random() < 0.9 else "TB9"
+    return session.machine if chance.random() < 0.95 else "TB9"
 
 
 def _series(session: Session | None, chance: random.Random) -> str | None:
-    if session is None or chance.random() > 0.08:
+    if session is None or chance.random() > 0.05:
         return None
     return str(chance.choice(session.images).SeriesInstanceUID)

@@ -103,7 +103,7 @@ def _moments(earlier: list[Session], chance: random.Random, now: dt.datetime) ->
         moments.append(moments[-1] + dt.timedelta(seconds=seconds))
     late = max(dt.timedelta(0), moments[-1] - (now - dt.timedelta(seconds=10)))
     if late:  # else it would be in the future
-        late += dt.timedelta(hours=chance.choice((0, 3)))
+        late += dt.timedelta(hours=chance.choice((0, 2, 3, 5)))
     return [moment - late for moment in moments]
 
 
