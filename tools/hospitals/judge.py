@@ -14,7 +14,7 @@ from pydicom.dataset import Dataset
 
 from tools.hospitals.choice import AMBIGUOUS, EMPTY, Choice, Now, choose
 from tools.hospitals.reading import Picture, Plan, read_image, read_plan, same, type_values
-from tools.hospitals.suppositions import readings, suppositions
+from tools.hospitals.suppositions import arrangements, memberships, readings
 
 NO_PLAN = "PlanNotFoundError"
 MANY_PLANS = "AmbiguousPlanError"
@@ -95,14 +95,30 @@ def expect(datasets: Iterable[Dataset], request: Request, now: Now) -> Expected:
 
 
 def _in_every_case(possible: Sequence[Picture], request: Request, now: Now) -> Choice:
-    """Return the sets that are right however the open questions are answered."""
+    """Return the sets that are right however the open questions are answered.
+
+    Where it is open whether an image belongs, a count= that is met by one answer may settle it.
+    """
     kv = None if request.kv is True else request.kv == "only"
-    cases = [choose(case, request, now) for case in suppositions(possible, kv, now)]
+    answers = [
+        _common([choose(case, request, now) for case in arrangements(belonging, now)])
+        for belonging in memberships(possible, kv)
+    ]
+    sets, errors = _common(answers)
+    if request.count is not None and len(answers) > 1:
+        sets = frozenset().union(*(answer.sets for answer in answers))
+        errors |= {AMBIGUOUS}
+    undated = any(image.day is None for image in possible)
+    if undated and request.select != "all":
+        errors |= {AMBIGUOUS}
+    return Choice(sets, errors)
+
+
+def _common(cases: Sequence[Choice]) -> Choice:
+    """Return the sets that are right in every case."""
     sets = frozenset.intersection(*(case.sets for case in cases))
     errors = frozenset().union(*(case.errors for case in cases))
-    undated = any(image.day is None for image in possible)
-    differ = not sets and any(case.sets for case in cases)
-    if differ or (undated and request.select != "all"):
+    if not sets and any(case.sets for case in cases):
         errors |= {AMBIGUOUS}
     return Choice(sets, errors)
 

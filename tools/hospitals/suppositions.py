@@ -22,8 +22,8 @@ def readings(images: Sequence[Picture]) -> Iterator[list[Picture]]:
         yield [_at_midnight(image) if image.ends_day else image for image in images]
 
 
-def suppositions(images: Sequence[Picture], kv: bool | None, now: Now) -> Iterator[list[Picture]]:
-    """Yield the images in every case: all of those yielded belong, and have a moment.
+def memberships(images: Sequence[Picture], kv: bool | None) -> Iterator[list[Picture]]:
+    """Yield the images that belong, in each case of those of which it is open.
 
     Parameters
     ----------
@@ -31,14 +31,7 @@ def suppositions(images: Sequence[Picture], kv: bool | None, now: Now) -> Iterat
         Those that match, or may.
     kv : bool or None
         Whether kV images are wanted; ``None``: those of both kinds.
-    now : Now
-        No image is of a later time.
     """
-    for belonging in _memberships(images, kv):
-        yield from _arrangements(belonging, now)
-
-
-def _memberships(images: Sequence[Picture], kv: bool | None) -> Iterator[list[Picture]]:
     sure = [image for image in images if kv is None or image.is_kv == kv]
     doubtful = [image for image in images if image not in sure]
     yield sure + doubtful
@@ -50,7 +43,8 @@ def _memberships(images: Sequence[Picture], kv: bool | None) -> Iterator[list[Pi
             yield [image for image in images if image is not one]
 
 
-def _arrangements(images: Sequence[Picture], now: Now) -> Iterator[list[Picture]]:
+def arrangements(images: Sequence[Picture], now: Now) -> Iterator[list[Picture]]:
+    """Yield the images with a moment each, in each case of those of which it is open."""
     timed = [image for image in images if image.moment is not None]
     open_ = [image for image in images if image.moment is None]
     if not open_:
