@@ -52,6 +52,9 @@ def choose(images: Sequence[Picture], request: Any, now: Now) -> Choice:
         errors = {*errors, TOO_FEW}
     if request.count is None and not request.unfinished:
         state = _state(session, now)
+        mine = [image for image in session if image.uid in fitting[0]]
+        if state is False and mine and _state(mine, now) is not False:
+            state = None  # whether images of other series count for the gaps is open
         if state is not True:
             acceptable = frozenset(fitting) if state is None else frozenset()
             return Choice(acceptable, frozenset(errors) | {INCOMPLETE, AMBIGUOUS, TOO_FEW})
