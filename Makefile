@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo test lint matrix messages faults bench clean
+.PHONY: help demo test lint matrix messages faults hospitals bench clean
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile
@@ -35,6 +35,10 @@ messages: .venv/.dev  ## Write the marked texts into the catalogues for translat
 
 faults: .venv/.dev  ## Try every fault of a peer at every message of a retrieval
 	@$(BIN)/python -m tools.faults
+
+hospitals: .venv/.dev  ## Ask random hospitals for images, and judge what comes
+	@.ci/packages dcmqrscp:dcmtk Orthanc:orthanc
+	@$(BIN)/python -m tools.hospitals --peer all --requests 2000
 
 bench: .venv/.dev  ## Measure the app beside DCMTK's programs and plain pynetdicom
 	@.ci/packages dcmqrscp:dcmtk Orthanc:orthanc

@@ -50,6 +50,32 @@ class Behaviour:
         A C-FIND stops after that number of answers, with 0xB001.
     find_failures : int
         Number of C-FINDs that find nothing at first (a lock during treatment?).
+    short_from : int or None
+        From that C-FIND on, counted from 1, one answer is left out, once, with Success.
+    short_every : int or None
+        Each so many-th C-FIND leaves an answer out.
+    short_percent : int
+        The chance in percent of each C-FIND to leave an answer out.
+    short_answer : str
+        The answer that is left out: ``"first"``, ``"last"``, ``"random"``, or the one with that
+        unique key (at IMAGE level the SOP Instance UID); without it among them nothing is left out.
+    short_level : str or None
+        Only C-FINDs of that level count for a short list.
+    short_keys : frozenset of str
+        Only C-FINDs that have values of these keywords count for a short list.
+    short_seed : int
+        The seed of what is random about short lists.
+    on_answer : callable or None
+        Takes the number of a C-FIND (from 1), its identifier and the list of its answers, and
+        returns the answers that are sent instead.
+    late_from : int or None
+        From that C-FIND on, counted from 1, the late change has taken place.
+    appearing : frozenset of str
+        SOP Instance UIDs that are held only after the late change.
+    vanishing : frozenset of str
+        SOP Instance UIDs that are held only before the late change.
+    corrected : frozenset of str
+        Attributes that the late change corrects, as ``<SOP Instance UID>:<keyword>=<value>``.
     busy_calls : int
         Number of associations that are rejected as too many at first.
     unmovable : frozenset of str
@@ -90,6 +116,18 @@ class Behaviour:
     exact_patient_limit: int | None = None
     answer_limit: int | None = None
     find_failures: int = 0
+    short_from: int | None = None
+    short_every: int | None = None
+    short_percent: int = 0
+    short_answer: str = "random"
+    short_level: str | None = None
+    short_keys: frozenset[str] = frozenset()
+    short_seed: int = 0
+    on_answer: Callable[[int, Dataset, list[Dataset]], Iterable[Dataset]] | None = None
+    late_from: int | None = None
+    appearing: frozenset[str] = frozenset()
+    vanishing: frozenset[str] = frozenset()
+    corrected: frozenset[str] = frozenset()
     busy_calls: int = 0
     unmovable: frozenset[str] = frozenset()
     silent_losses: frozenset[str] = frozenset()
@@ -109,8 +147,8 @@ class Behaviour:
         Parameters
         ----------
         options : iterable of str
-            ``"name"`` for True, or ``"name=value"``: true or false, a number (also ``0xB000``), or
-            keywords or UIDs between commas.
+            ``"name"`` for True, or ``"name=value"``: true or false, a number (also ``0xB000``), a
+            word, or keywords, UIDs or corrections between commas.
 
         Returns
         -------
@@ -158,10 +196,11 @@ def _set(text: str) -> frozenset[str]:
     return frozenset(_str(text).split(","))
 
 
-# By the field's annotation. `extra` and `on_send` can be set in Python only.
+# By the field's annotation. `extra`, `on_answer` and `on_send` can be set in Python only.
 _READERS: dict[str, Callable[[str], Any]] = {
     "bool": _bool,
     "int": _int,
+    "str": _str,
     "int | None": _int,
     "str | None": _str,
     "frozenset[str]": _set,

@@ -18,6 +18,7 @@ from .exchange import PENDING, Exchange
 from .index import Index
 from .listener import Listener, supported_contexts
 from .matching import has_value
+from .moods import Moods, held
 from .operation import Operation, operation
 from .sender import MAXIMUM_PDU, TRANSACTION_TIMEOUT, Sender
 
@@ -67,16 +68,15 @@ class Simulator:
         self.port = port
         default = {"QATRACK": ("127.0.0.1", 11112)}
         self.peers: dict[str, tuple[str, int]] = dict(default if peers is None else peers)
-        self.behaviour = behaviour or Behaviour()
         self.log: list[Operation] = []
         self._on_operation = on_operation
-        self._index = Index()
-        self._index.add(datasets)
+        self._datasets = list(datasets)
+        self.behaviour = behaviour or Behaviour()
         self._listener: Listener | None = None
 
     @property
     def behaviour(self) -> Behaviour:
-        """How it behaves; setting it restarts the counts of initial failures."""
+        """How it behaves; setting it restarts the counts of initial failures and of C-FINDs."""
         return self._behaviour
 
     @behaviour.setter
@@ -84,6 +84,13 @@ class Simulator:
         self._behaviour = behaviour
         self._failing_finds = itertools.repeat(True, behaviour.find_failures)
         self._busy_calls = itertools.repeat(True, behaviour.busy_calls)
+        self._moods = Moods(behaviour)
+        self._take_stock()
+
+    @property
+    def moods(self) -> Moods:
+        """What has changed from one C-FIND to the next since the behaviour was set."""
+        return self._moods
 
     def __enter__(self) -> Simulator:
         self.start()
@@ -97,7 +104,14 @@ class Simulator:
 
     def add(self, datasets: Iterable[Dataset]) -> None:
         """Add instances, also while running; one that is held already is left out."""
-        self._index.add(datasets)
+        new = list(datasets)
+        self._datasets += new
+        self._index.add(held(new, self.behaviour, self._moods.is_late))
+
+    def replace(self, datasets: Iterable[Dataset]) -> None:
+        """Hold these instances instead, also while running."""
+        self._datasets = list(datasets)
+        self._take_stock()
 
     def operations(self, kind: str) -> list[Operation]:
         """Return the operations of one kind from the log."""
@@ -143,6 +157,12 @@ class Simulator:
         listener.end()
         self._sender.join()
 
+    def _take_stock(self) -> None:
+        """Index what is held now: before the late change, or after it."""
+        index = Index()
+        index.add(held(self._datasets, self.behaviour, self._moods.is_late))
+        self._index = index
+
     def _contexts(self) -> list[PresentationContext]:
         behaviour = self.behaviour
         return supported_contexts(
@@ -178,14 +198,18 @@ class Simulator:
             self._retrieve(exchange)
 
     def _find(self, exchange: Exchange) -> None:
-        behaviour = self.behaviour
+        behaviour, moods = self.behaviour, self._moods
+        was_late, number = moods.is_late, moods.begin()
+        if moods.is_late and not was_late:
+            self._take_stock()
         keys = {key.keyword for key in exchange.identifier if has_value(key)}
         if behaviour.refused_keys & keys:
             return self._respond(exchange, find.IDENTIFIER_DOES_NOT_MATCH)
         if next(self._failing_finds, False):
             return self._respond(exchange, retrieve.SUCCESS)
         sent, status = 0, retrieve.SUCCESS
-        for answer in find.find(self._index, behaviour, exchange.identifier):
+        right = find.find(self._index, behaviour, exchange.identifier)
+        for answer in moods.answers(number, exchange.identifier, right):
             if exchange.is_cancelled:
                 status = retrieve.CANCELLED
                 break

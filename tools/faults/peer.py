@@ -8,6 +8,7 @@ do by lines of JSON, and ends when nobody can tell it anything any more.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
 from pathlib import Path
@@ -15,18 +16,19 @@ from typing import Any
 
 import pydicom
 
-from qatrack_aria.simulator import Simulator
+from qatrack_aria.simulator import Behaviour, Simulator
 from tests.helpers.middleman import HOST, QUERY, STORE, Middleman
 from tools.faults.faults import FAULTS
+from tools.faults.recorder import Recorder
 
 AE_TITLE = "QATRACK"
 
 
 class Peer:
-    """Answers the orders of :class:`tools.faults.walk.Walk`, each by a method of its name."""
+    """Answers the orders of the walk, each by a method of its name."""
 
     def __init__(self, folder: Path, node_port: int) -> None:
-        self._world = [pydicom.dcmread(path) for path in sorted(folder.glob("*.dcm"))]
+        self._world = _read(folder)
         self._man = Middleman(node_port)
         self._simulator: Simulator | None = None
 
@@ -41,6 +43,26 @@ class Peer:
         self._man.arm(leg, number, FAULTS.get(fault), grace)
         return True
 
+    def serve(self, folder: str, switches: list[str]) -> Any:
+        """Serve a scenario, with a fault in its answers (or none)."""
+        self._recorder = Recorder(switches)
+        behaviour = Behaviour.from_options(switches)
+        self._simulator = Simulator(
+            _read(Path(folder)),
+            peers={AE_TITLE: (HOST, self._man.ports[STORE])},
+            behaviour=dataclasses.replace(behaviour, on_answer=self._recorder),
+        )
+        self._simulator.start()
+        self._man.server_port = self._simulator.port
+        self._man.arm("", 0, None, 0)
+        return True
+
+    def answers(self) -> Any:
+        """Return the C-FINDs, whether the fault was done, and whether it was to be seen."""
+        moods = self._simulator.moods
+        done = moods.is_late or bool(moods.left_out)
+        return [self._recorder.finds, done, self._recorder.is_shown]
+
     def calm(self) -> Any:
         """End all connections; tells whether the fault was done, and what has passed."""
         self._man.hang_up()
@@ -52,6 +74,10 @@ class Peer:
             self._simulator.stop()
         self._man.hang_up()
         return True
+
+
+def _read(folder: Path) -> list[pydicom.Dataset]:
+    return [pydicom.dcmread(path) for path in sorted(folder.glob("*.dcm"))]
 
 
 def main() -> None:

@@ -14,6 +14,9 @@ RIGHT, WRONG, PARTIAL, NAMED, UNNAMED, ENDLESS, IMPATIENT = (
     "not waited for",
 )
 
+#: The parts of a walk: faults of the messages of a conversation, and of the answers to C-FINDs.
+ALL, MESSAGES, ANSWERS = "all", "messages", "answers"
+
 
 class Result(NamedTuple):
     """What came of a fetch."""

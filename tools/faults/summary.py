@@ -13,7 +13,17 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, Callable, Iterator, Sequence
 
-from tools.faults.results import ENDLESS, IMPATIENT, NAMED, PARTIAL, RIGHT, UNNAMED, WRONG, Result
+from tools.faults.results import (
+    ALL,
+    ENDLESS,
+    IMPATIENT,
+    NAMED,
+    PARTIAL,
+    RIGHT,
+    UNNAMED,
+    WRONG,
+    Result,
+)
 
 #: Processes that walk at once: mostly they wait.
 WORKERS = 3
@@ -58,7 +68,10 @@ class Tally:
 
 
 def walk(
-    every: int = 1, names: Sequence[str] = (), tell: Callable[[Result], None] = lambda _: None
+    every: int = 1,
+    names: Sequence[str] = (),
+    tell: Callable[[Result], None] = lambda _: None,
+    part: str = ALL,
 ) -> Tally:
     """Try faults, and count what came of them.
 
@@ -69,12 +82,14 @@ def walk(
     names : sequence of str
         Only these.
     tell : callable
-        StoredTimeline what came of each fetch.
+        Takes what came of each fetch.
+    part : str
+        Only the faults of messages, or of answers.
     """
     tally = Tally()
     count = min(WORKERS, len(names) or WORKERS)
     orders = [
-        {"number": number, "of": count, "every": every, "names": list(names)}
+        {"number": number, "of": count, "every": every, "names": list(names), "part": part}
         for number in range(count)
     ]
     workers = [_start(order) for order in orders]

@@ -6,17 +6,14 @@ It counts the threads and the open files of its process, which must be its own: 
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
 import socket
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
-from typing import Any, Iterable, NamedTuple
+from typing import Any, Callable, Iterable, NamedTuple
 
 from django.conf import settings
 
@@ -26,7 +23,22 @@ from qatrack_aria.models import AriaNode
 from tests.helpers.middleman import HOST, STORE, Boundary
 from tests.helpers.peers.server import free_port
 from tools.faults.faults import faults_at
-from tools.faults.results import ENDLESS, IMPATIENT, NAMED, PARTIAL, RIGHT, UNNAMED, WRONG, Result
+from tools.faults.mood_walk import Moods
+from tools.faults.moods import MoodTrial
+from tools.faults.peer_process import PeerProcess
+from tools.faults.results import (
+    ALL,
+    ANSWERS,
+    ENDLESS,
+    IMPATIENT,
+    MESSAGES,
+    NAMED,
+    PARTIAL,
+    RIGHT,
+    UNNAMED,
+    WRONG,
+    Result,
+)
 from tools.faults.world import LABEL, PATIENT, data_set, make_world
 
 #: Seconds: short where a fault is tried, patient where all should go well.
@@ -56,7 +68,7 @@ METHODS = ("C-MOVE", "C-GET")
 MESSAGE = re.compile(
     r"(Connection|Association|C-FIND|Plan|Images|Transfer|Receiver|Archive): .{40,}\.", re.DOTALL
 )
-ADVICE = re.compile(r"ask again|ask whoever|check|choose|correct|raise|add ")
+ADVICE = re.compile(r"ask again|ask whoever|check|choose|correct|raise|add |give |[Ss]ay ")
 
 
 class Trial(NamedTuple):
@@ -75,30 +87,6 @@ class Trial(NamedTuple):
         return self.boundary.leg == STORE and self.fault == "late"
 
 
-class Peer:
-    """The other process: see :mod:`tools.faults.peer`."""
-
-    def __init__(self, world: Path, node_port: int) -> None:
-        root = Path(__file__).resolve().parents[2]
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tools.faults.peer", str(world), str(node_port)],
-            cwd=root,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            universal_newlines=True,
-        )
-        self.port = self.tell("ready")
-
-    def tell(self, *order: Any) -> Any:
-        print(json.dumps(order), file=self._process.stdin, flush=True)
-        return json.loads(self._process.stdout.readline())
-
-    def stop(self) -> None:
-        self._process.stdin.close()
-        self._process.wait(10)
-        self._process.stdout.close()
-
-
 class Walk:
     """Fetches through the peer, once for each fault, and judges.
 
@@ -114,7 +102,8 @@ class Walk:
         world.mkdir()
         self._meant = make_world(world)
         self._port = free_port()
-        self._peer = Peer(world, self._port)
+        self._peer = PeerProcess(world, self._port)
+        self._moods = Moods(self, self._peer, folder)
         self._node = AriaNode.objects.create(
             name="aria",
             remote_ae_title="VMSDBD",
@@ -133,13 +122,18 @@ class Walk:
     def __exit__(self, *error: object) -> None:
         self._peer.stop()
 
-    def trials(self) -> list[Trial]:
-        """All that can be tried, in an order that is the same in every process."""
-        found = [trial for method in METHODS for trial in _trials(method, self._boundaries(method))]
-        return sorted(found, key=lambda one: (one.method, one.boundary.leg, one.boundary.number))
+    def trials(self, part: str = ALL) -> list[Any]:
+        """All that can be tried, or a part of it, in an order that is the same in every process."""
+        found: list[Any] = []
+        if part in (ALL, MESSAGES):
+            found = [one for method in METHODS for one in _trials(method, self._boundaries(method))]
+            found.sort(key=lambda one: (one.method, one.boundary.leg, one.boundary.number))
+        return found + (self._moods.trials() if part in (ALL, ANSWERS) else [])
 
-    def try_out(self, trial: Trial) -> list[Result]:
+    def try_out(self, trial: Any) -> list[Result]:
         """Fetch with the fault, and mostly once more without it, into the same archive."""
+        if isinstance(trial, MoodTrial):
+            return self._moods.try_out(trial)
         # On a busy machine the short times may be over before the fault's turn has come.
         for patience in PATIENCE:
             times = {field: seconds * patience for field, seconds in HASTY.items()}
@@ -179,6 +173,31 @@ class Walk:
     # --- one fetch ------------------------------------------------------------------------------
 
     def _fetch(self, name: str, method: str, times: dict[str, float]) -> Result:
+        return self.fetch(name, method, times, {}, self._verdict)
+
+    def fetch(
+        self,
+        name: str,
+        method: str,
+        times: dict[str, float],
+        options: dict[str, Any],
+        judge: Callable[[Any], str],
+    ) -> Result:
+        """Fetch once, and look for what is left over.
+
+        Parameters
+        ----------
+        name : str
+            The name of the result.
+        method : str
+            C-MOVE or C-GET.
+        times : dict
+            The time limits of the node.
+        options : dict
+            Those of ``fetch_images``.
+        judge : callable
+            Takes the images, and returns the verdict.
+        """
         for field, value in {"retrieve_method": method, **times}.items():
             setattr(self._node, field, value)
         self._node.save()
@@ -186,7 +205,7 @@ class Walk:
         rescue.start()
         threads, files, sets = set(threading.enumerate()), _open_files(), self._sets()
         began = time.monotonic()
-        verdict, outcome = self._outcome()
+        verdict, outcome = self._outcome(options, judge)
         seconds = time.monotonic() - began
         rescue.cancel()
         rescue.join()
@@ -200,18 +219,20 @@ class Walk:
         ]
         return Result(name, verdict, outcome, leaks, seconds)
 
-    def _outcome(self) -> tuple[str, str]:
+    def _outcome(self, options: dict[str, Any], judge: Callable[[Any], str]) -> tuple[str, str]:
         try:
-            images = fetch_images("aria", PATIENT, LABEL, max_age=0)
+            images = fetch_images("aria", PATIENT, LABEL, max_age=0, **options)
         except AriaError as error:
             return (NAMED if _is_clear(str(error)) else UNNAMED), f"{type(error).__name__}: {error}"
         except Exception as error:
             return UNNAMED, f"{type(error).__name__}: {error}"
+        return judge(images), f"{len(images)} images, {images.moved} of them moved"
+
+    def _verdict(self, images: Any) -> str:
         got = [data_set(file) for file in images]
-        outcome = f"{len(got)} images, {images.moved} of them moved"
         if not set(got) <= set(self._meant.values()) or len(set(got)) < len(got):
-            return WRONG, outcome
-        return (RIGHT if len(got) == len(self._meant) else PARTIAL), outcome
+            return WRONG
+        return RIGHT if len(got) == len(self._meant) else PARTIAL
 
     # --- what is left over ------------------------------------------------------------------------
 

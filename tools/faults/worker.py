@@ -1,6 +1,6 @@
 """One of the processes that walk: it tries its share of the faults and prints what came of each.
 
-python -m tools.faults.worker {"number": 0, "of": 2, "every": 1, "names": []}
+python -m tools.faults.worker {"number": 0, "of": 2, "every": 1, "names": [], "part": "all"}
 """
 
 from __future__ import annotations
@@ -28,11 +28,13 @@ def main() -> None:
             print(json.dumps(line), flush=True)
 
 
-def _walk(folder: Path, number: int, of: int, every: int, names: list[str]) -> Iterator[object]:
+def _walk(
+    folder: Path, number: int, of: int, every: int, names: list[str], part: str
+) -> Iterator[object]:
     from tools.faults.walk import Walk  # its models need Django's settings
 
     with Walk(folder) as walk:
-        trials = walk.trials()
+        trials = walk.trials(part)
         chosen = [trial for trial in trials if str(trial) in names] if names else trials[::every]
         yield len(chosen)
         for trial in chosen[number::of]:

@@ -6,19 +6,18 @@ from pathlib import Path
 from typing import Any
 
 from qatrack_aria.simulator import phantom
-from tests.helpers.aria import DAY, NOON, PATIENT, plan, winston_lutz
-
-LABEL = "WL"
+from tests.helpers.aria import PATIENT, plan, winston_lutz
+from tools.faults.scenarios import DAY, LABEL, YESTERDAY
 
 
 def make_world(folder: Path) -> dict[str, bytes]:
     """Save the phantom's files; those that are meant, by SOP Instance UID, as they are there."""
     wl, other = plan(LABEL), plan("PF")
-    meant = winston_lutz(wl, count=3)
+    meant = winston_lutz(wl, YESTERDAY, count=3)
     beside = [
-        *phantom.kv(wl, NOON, like=meant[0]),
-        *winston_lutz(wl, NOON - DAY, count=1),
-        *winston_lutz(other, count=1),
+        *phantom.kv(wl, YESTERDAY, like=meant[0]),
+        *winston_lutz(wl, YESTERDAY - DAY, count=1),
+        *winston_lutz(other, YESTERDAY, count=1),
     ]
     for ds in (wl, other, *beside):
         phantom.save(ds, folder)

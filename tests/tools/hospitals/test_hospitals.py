@@ -1,0 +1,55 @@
+"""Random hospitals: the right set, or an error; thousands of them: ``make hospitals``."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.helpers.peers.server import PeerMissing
+from tools.hospitals.run import run
+from tools.hospitals.summary import Summary
+
+REQUESTS = {"simulator": 150, "orthanc": 30, "dcmqrscp": 30}
+#: Remove this when what the README promises is kept; the tool says by which requests it is not.
+NOT_YET = pytest.mark.xfail(reason="sessions, short lists and odd headers", strict=False)
+
+
+@NOT_YET
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(
+    "peer",
+    [
+        "simulator",
+        pytest.param("orthanc", marks=pytest.mark.peers),
+        pytest.param("dcmqrscp", marks=pytest.mark.peers),
+    ],
+)
+def test_no_request_gets_a_wrong_or_a_partial_set(db, settings, tmp_path, print_at_end, peer):
+    settings.QATRACK_ARIA_ARCHIVE = ""  # each hospital has one of its own; set back afterwards
+    summary = Summary()
+    try:
+        for case in run(peer, 1, REQUESTS[peer], Path(tmp_path)):
+            summary.add(case)
+    except PeerMissing as missing:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(str(missing))
+    print_at_end(f"{peer}: {summary.line}")
+    assert not summary.bad, "\n".join(map(str, summary.bad))
+
+
+def test_the_program_prints_one_line_of_numbers():
+    program = subprocess.run(
+        [sys.executable, "-m", "tools.hospitals", "--requests", "3", "--seed", "9"],
+        cwd=Path(__file__).resolve().parents[3],
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=100,
+    )
+    line = r"requests 3, wrong (\d+), partial (\d+), crashes (\d+), needless errors \d+\n"
+    numbers = re.search(line, program.stdout)
+    assert numbers
+    assert program.returncode == (1 if any(map(int, numbers.groups())) else 0)
