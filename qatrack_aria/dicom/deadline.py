@@ -14,10 +14,16 @@ class Deadline:
         Time allowed in total, in seconds.
     spent : float
         Seconds of it that have elapsed already.
+
+    Attributes
+    ----------
+    allowed : float
+        Seconds that were left at the creation.
     """
 
     def __init__(self, seconds: float, spent: float = 0.0) -> None:
         self.seconds = seconds
+        self.allowed = max(0.0, seconds - spent)
         self._started = time.monotonic() - spent
 
     @property

@@ -78,13 +78,13 @@ def read_file(path: Path, character_set: str = "ISO_IR 192") -> Dataset:
     return ds
 
 
-def without_staff(path: Path) -> bytes:
-    """Return an instance as a file (PS3.10) without the names of staff.
+def without_staff(content: bytes) -> bytes:
+    """Return an instance, given as a file (PS3.10), without the names of staff.
 
     Consoles write the logins of their users into attributes such as Operators' Name. The pixel
     data are not changed.
     """
-    ds = pydicom.dcmread(path)
+    ds = pydicom.dcmread(io.BytesIO(content))
     _remove_staff(ds)
     file = io.BytesIO()
     ds.save_as(file)

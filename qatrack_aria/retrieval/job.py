@@ -96,7 +96,7 @@ def prepared(
             record,
             request,
             node.peer(),
-            Archive(conf.ARCHIVE, node.character_set),
+            Archive(conf.ARCHIVE, node.character_set, node.name, node.source),
             Deadline(seconds, caller.spent),
             f"a retrieval for {caller.user or 'a ' + caller.source}",
             conf.KEEP_SETS_DAYS,

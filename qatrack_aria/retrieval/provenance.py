@@ -35,6 +35,7 @@ class Provenance:
     course: str
     plan_uid: str
     sop_uids: tuple[str, ...]
+    digests: tuple[str, ...]
     request: Mapping[str, Any]
 
     @classmethod
@@ -52,6 +53,7 @@ class Provenance:
         try:
             request = given["request"]
             uids = tuple(image["sop_uid"] for image in given["images"])
+            digests = tuple(_short(image["sha256"]) for image in given["images"])
             texts = [
                 _short(value)
                 for value in (
@@ -80,7 +82,7 @@ class Provenance:
                 "was opened."
             )
         node, patient_id, plan, course, plan_uid = texts
-        return cls(node, patient_id, plan, course, plan_uid, uids, dict(request))
+        return cls(node, patient_id, plan, course, plan_uid, uids, digests, dict(request))
 
     @property
     def plan_ref(self) -> PlanRef:
