@@ -67,6 +67,9 @@ TEMPLATES = {
     "damaged": _("an image that arrived damaged: {error}"),
     "other_instance": _("an instance whose SOP Instance UID is not that of its C-STORE request"),
     "instance_of_other_patient": _("an instance of another patient"),
+    "other_class": _("an instance of the class '{found}' instead of '{expected}'"),
+    "other_modality": _("an instance of modality '{found}' instead of '{expected}'"),
+    "several_values": _("an instance with {number} values of {attribute}, where one belongs"),
     "connection": _("a connection from {address}, which {why}"),
     "call_while_busy": _("an association request while {number} associations are active"),
     "call": _(

@@ -20,7 +20,7 @@ from qatrack_aria.dicom.peer import Peer
 from qatrack_aria.dicom.retrieve import Instance, Progress, RetrieveAttempt, Retriever, SeriesKey
 from qatrack_aria.dicom.storage_scp import StorageScp
 from qatrack_aria.dicom.transports import transport_of
-from qatrack_aria.dicom.uids import valid_uid
+from qatrack_aria.dicom.uids import IMAGE_CLASSES, PLAN_CLASSES, valid_uid
 from qatrack_aria.errors import ArchiveError, IncompleteRetrievalError, QueryError
 from qatrack_aria.retrieval import messages
 from qatrack_aria.retrieval.timeline import ASSOCIATE, CHECK, MOVE, Timeline
@@ -89,15 +89,15 @@ class Transfer:
         known = {}
         with self._timeline.step(CHECK):
             for ref in refs:
-                header = self._archive.header(ref.sop_uid, self._patient_id)
+                header = self._archive.header(ref.sop_uid, self._patient_id, _classes(ref))
                 if header is not None:
                     known[ref.sop_uid] = _by_header(ref, header)
         return known
 
     def _file(self, incoming: ReceivedInstance) -> Callable[[], None]:
         """File an instance that arrives, in any thread; its header is read only once."""
-        filing = self._archive.receive(incoming, self._patient_id)
         listed = self._requested[incoming.sop_uid]
+        filing = self._archive.receive(incoming, self._patient_id, _classes(listed))
         self._filed[incoming.sop_uid] = _by_header(listed, filing.header)
         return filing.commit
 
@@ -146,6 +146,10 @@ class Transfer:
                 f"Archive: files that had arrived are gone from {self._archive.root}: is something "
                 "clearing that folder?"
             )
+
+
+def _classes(ref: ImageRef | PlanRef) -> tuple[str, ...]:
+    return IMAGE_CLASSES if isinstance(ref, ImageRef) else PLAN_CLASSES
 
 
 def _by_header(ref: Ref, header: Dataset) -> Ref:

@@ -35,10 +35,10 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filewriter import write_file_meta_info
 from pydicom.uid import UID
 
+from qatrack_aria.dicom.expected import CLASSES, require_expected
 from qatrack_aria.dicom.inbox import ReceivedInstance, UnacceptableInstance
 from qatrack_aria.dicom.part10 import UnreadableError, read_file
 from qatrack_aria.dicom.uids import valid_uid
-from qatrack_aria.dicom.values import text
 from qatrack_aria.errors import ArchiveError
 from qatrack_aria.phrases import phrase
 from qatrack_aria.storage import copying, digests
@@ -118,15 +118,17 @@ class Archive:
         group = digests.digest_of_text(sop_uid)[:2]
         return self.instances / self._of_node / group / f"{sop_uid}.dcm"
 
-    def header(self, sop_uid: str, patient_id: str) -> Dataset | None:
+    def header(
+        self, sop_uid: str, patient_id: str, classes: tuple[str, ...] = CLASSES
+    ) -> Dataset | None:
         """Return the header of an instance, if the archive has it complete and it is the patient's.
 
         Parameters
         ----------
         sop_uid : str
             SOP Instance UID.
-        patient_id : str
-            Patient ID that it must have.
+        patient_id, classes : str, tuple of str
+            Patient ID that it must have, and the SOP classes of which it must be.
 
         Returns
         -------
@@ -141,7 +143,8 @@ class Archive:
             state, known = _state(path), digests.recorded(path)
             if known is None or not self._is_from_source(known):
                 return None
-            return _read_proved(path, state, known, sop_uid, patient_id, self._character_set)
+            expected = sop_uid, patient_id, self._character_set, classes
+            return _read_proved(path, state, known, *expected)
         except (FileNotFoundError, UnacceptableInstance):
             return None
         except UnreadableError:
@@ -203,7 +206,9 @@ class Archive:
         remove_file(path)
         remove_file(digests.beside(path))
 
-    def receive(self, incoming: ReceivedInstance, patient_id: str) -> PendingFile:
+    def receive(
+        self, incoming: ReceivedInstance, patient_id: str, classes: tuple[str, ...] = CLASSES
+    ) -> PendingFile:
         """Write a received instance beside the archive, and check it.
 
         :meth:`PendingFile.commit` then files it. That is mostly waiting for the disk, and may run
@@ -226,7 +231,7 @@ class Archive:
                 start = _write(file, incoming)
                 try:
                     header = read_checked(
-                        partial, incoming.sop_uid, patient_id, self._character_set
+                        partial, incoming.sop_uid, patient_id, self._character_set, classes
                     )
                 except UnreadableError as error:
                     raise UnacceptableInstance(phrase("damaged", error=str(error))) from error
@@ -239,24 +244,25 @@ class Archive:
 
 
 def read_checked(
-    path: Path, sop_uid: str, patient_id: str, character_set: str = "ISO_IR 192"
+    path: Path,
+    sop_uid: str,
+    patient_id: str,
+    character_set: str = "ISO_IR 192",
+    classes: tuple[str, ...] = CLASSES,
 ) -> Dataset:
-    """Read a file's header, and check its SOP Instance UID and Patient ID.
+    """Read a file's header, and check that it is what was requested.
 
     Raises
     ------
     UnacceptableInstance
-        It is another instance, or another patient's; neither is named, for privacy.
+        It is not (:func:`qatrack_aria.dicom.expected.require_expected`).
     UnreadableError
         It is not a complete DICOM instance.
     OSError
         It cannot be read from disk.
     """
     ds = read_file(path, character_set)
-    if text(ds, "SOPInstanceUID") != sop_uid:
-        raise UnacceptableInstance(phrase("other_instance"))
-    if text(ds, "PatientID") != patient_id:
-        raise UnacceptableInstance(phrase("instance_of_other_patient"))
+    require_expected(ds, sop_uid, patient_id, classes)
     return ds
 
 
@@ -267,7 +273,7 @@ def _state(path: Path) -> tuple[int, ...]:
 
 
 @functools.lru_cache(maxsize=256)
-def _read_proved(path: Path, state: tuple[int, ...], known: Digests, *expected: str) -> Dataset:
+def _read_proved(path: Path, state: tuple[int, ...], known: Digests, *expected: Any) -> Dataset:
     """Read and check a header once for each state of a file (2 ms each)."""
     if digests.beginning_of(path) != known.beginning:
         raise UnreadableError("it is not as it was filed")

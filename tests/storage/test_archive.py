@@ -15,7 +15,7 @@ import pytest
 from pydicom.dataset import Dataset
 
 from qatrack_aria.dicom.inbox import ReceivedInstance, UnacceptableInstance
-from qatrack_aria.dicom.uids import VARIAN_PLAN_CLASSES
+from qatrack_aria.dicom.uids import IMAGE_CLASSES, PLAN_CLASSES, VARIAN_PLAN_CLASSES
 from qatrack_aria.errors import ArchiveError
 from qatrack_aria.storage import archive as archive_module
 from qatrack_aria.storage.archive import Archive
@@ -313,6 +313,109 @@ def test_what_is_not_whole_or_not_what_was_announced_is_not_filed(
         datasets.file_in(archive, change(datasets.incoming(image)), PATIENT)
 
     assert files(archive) == []
+
+
+def another_class(ds: Dataset) -> None:
+    ds.SOPClassUID = "1.2.840.10008.5.1.4.1.1.2"
+
+
+def another_modality(ds: Dataset) -> None:
+    ds.Modality = "CT"
+
+
+def two_patients(ds: Dataset) -> None:
+    ds.PatientID = f"{PATIENT}\\PAT_9"
+
+
+def two_images(ds: Dataset) -> None:
+    ds.SOPInstanceUID = [ds.SOPInstanceUID, "1.2.3"]
+
+
+def two_series(ds: Dataset) -> None:
+    ds.SeriesInstanceUID = [ds.SeriesInstanceUID, "1.2.3"]
+
+
+def a_negative_number_of_frames(ds: Dataset) -> None:
+    ds.NumberOfFrames = -1
+
+
+def no_pixels(ds: Dataset) -> None:
+    del ds.PixelData
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (another_class, "class 'CT Image Storage' instead of 'RT Image Storage'"),
+        (another_modality, "modality 'CT' instead of 'RTIMAGE'"),
+        (two_patients, "2 values of PatientID, where one belongs"),
+        (two_images, "2 values of SOPInstanceUID"),
+        (two_series, "2 values of SeriesInstanceUID"),
+        (a_negative_number_of_frames, "NumberOfFrames is '?-1"),
+        (no_pixels, "no pixel data"),
+    ],
+)
+@pytest.mark.parametrize("announced", [False, True], ids=["unannounced", "announced"])
+@pytest.mark.parametrize("explicit", [False, True], ids=["implicit VR", "explicit VR"])
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_what_is_no_portal_image_is_refused_under_the_right_uid(
+    archive: Archive,
+    image: Dataset,
+    change: Callable[[Dataset], None],
+    says: str,
+    announced: bool,
+    explicit: bool,
+) -> None:
+    uid, sop_class = str(image.SOPInstanceUID), str(image.SOPClassUID)
+    change(image)
+    arrived = datasets.incoming(image, explicit=explicit, sop_uid=uid)
+    if not announced:
+        arrived = arrived._replace(sop_class=sop_class)
+
+    with pytest.raises(UnacceptableInstance, match=says):
+        archive.receive(arrived, PATIENT, IMAGE_CLASSES)
+
+    assert files(archive) == []
+
+
+def test_a_plan_is_no_image_and_an_image_is_no_plan(archive: Archive, image: Dataset) -> None:
+    plan = datasets.plan()
+
+    with pytest.raises(UnacceptableInstance, match="'RT Plan Storage' instead of 'RT Image"):
+        archive.receive(datasets.incoming(plan), PATIENT, IMAGE_CLASSES)
+    with pytest.raises(UnacceptableInstance, match="'RT Image Storage' instead of 'RT Plan"):
+        archive.receive(datasets.incoming(image), PATIENT, PLAN_CLASSES)
+
+    datasets.file_in(archive, datasets.incoming(plan), PATIENT)
+    assert archive.header(plan.SOPInstanceUID, PATIENT, IMAGE_CLASSES) is None
+    assert archive.header(plan.SOPInstanceUID, PATIENT, PLAN_CLASSES) is not None
+
+
+def test_another_class_than_the_announced_one_is_refused(archive: Archive, image: Dataset) -> None:
+    arrived = datasets.incoming(image, sop_class=VARIAN_PLAN_CLASSES[0])
+
+    with pytest.raises(UnacceptableInstance, match="instead of 'RT Image Storage'"):
+        archive.receive(arrived, PATIENT)
+
+
+def test_the_second_value_of_a_patient_id_is_not_shown(archive: Archive, image: Dataset) -> None:
+    image.PatientID = f"{PATIENT}\\SECRET"
+
+    with pytest.raises(UnacceptableInstance) as caught:
+        archive.receive(datasets.incoming(image), PATIENT)
+
+    assert "SECRET" not in str(caught.value)
+
+
+@pytest.mark.parametrize("modality", ["", "RTIMAGE ", None], ids=["empty", "padded", "absent"])
+def test_a_modality_that_is_no_other_one_is_accepted(
+    archive: Archive, image: Dataset, modality: str | None
+) -> None:
+    datasets.change(image, {"Modality": modality})
+
+    datasets.file_in(archive, datasets.incoming(image), PATIENT)
+
+    assert archive.header(image.SOPInstanceUID, PATIENT, IMAGE_CLASSES) is not None
 
 
 def test_a_damaged_arrival_does_not_replace_the_instance_that_is_here(
