@@ -69,6 +69,7 @@ TEMPLATES = {
     "instance_of_other_patient": _("an instance of another patient"),
     "other_class": _("an instance of the class '{found}' instead of '{expected}'"),
     "other_modality": _("an instance of modality '{found}' instead of '{expected}'"),
+    "other_content": _("an image that came before with other content"),
     "several_values": _("an instance with {number} values of {attribute}, where one belongs"),
     "connection": _("a connection from {address}, which {why}"),
     "call_while_busy": _("an association request while {number} associations are active"),

@@ -5,12 +5,14 @@ from __future__ import annotations
 import io
 import os
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, cast
 
 import pydicom
 from pydicom.dataelem import RawDataElement
-from pydicom.dataset import Dataset
+from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filereader import data_element_generator
+from pydicom.filewriter import write_file_meta_info
+from pydicom.uid import UID
 
 from qatrack_aria.dicom.attributes import READ
 from qatrack_aria.dicom.character_sets import decode_texts
@@ -19,7 +21,10 @@ from qatrack_aria.dicom.uids import RT_IMAGE_STORAGE
 from qatrack_aria.dicom.unreadable import UnreadableError as UnreadableError
 from qatrack_aria.dicom.values import text
 
+PREAMBLE = b"\0" * 128 + b"DICM"
 PIXEL_DATA_TAG = 0x7FE00010
+#: What an instance is given at each export.
+MADE_ANEW = ("InstanceCreationDate", "InstanceCreationTime")
 #: Sequences that describe a member of staff (PS3.3 section 10.1).
 STAFF_SEQUENCES = {
     "ConsultingPhysicianIdentificationSequence",
@@ -71,6 +76,35 @@ def read_file(path: Path, character_set: str = "ISO_IR 192") -> Dataset:
         del ds[tag]
     decode_texts(ds, character_set)
     return ds
+
+
+def start_of_file(sop_class: str, sop_uid: str, transfer_syntax: str) -> bytes:
+    """Return what stands before the data set of an instance in a file (PS3.10)."""
+    meta = FileMetaDataset()
+    meta.MediaStorageSOPClassUID = UID(sop_class)
+    meta.MediaStorageSOPInstanceUID = UID(sop_uid)
+    meta.TransferSyntaxUID = UID(transfer_syntax)
+    start = io.BytesIO()
+    start.write(PREAMBLE)
+    write_file_meta_info(cast(Any, start), meta, enforce_standard=True)
+    return start.getvalue()
+
+
+def same_content(one: bytes, other: bytes) -> bool:
+    """Return whether two files (PS3.10) hold the same instance.
+
+    The moment of creation does not count: ARIA writes that of the export. Nor does the file meta
+    information.
+    """
+    try:
+        found = [pydicom.dcmread(io.BytesIO(content)) for content in (one, other)]
+        for ds in found:
+            for keyword in MADE_ANEW:
+                if keyword in ds:
+                    del ds[keyword]
+        return Dataset(found[0]) == Dataset(found[1])
+    except Exception:  # malformed data make pydicom raise errors of any type
+        return False
 
 
 def without_staff(content: bytes) -> bytes:

@@ -20,6 +20,8 @@ from qatrack_aria.dicom.statuses import SUCCESS, WARNING
 from qatrack_aria.dicom.transports import transport_of
 from qatrack_aria.phrases import Phrase, phrase
 
+END_TIMEOUT = 5.0  # s: far above what the thread of an aborted association needs to end
+
 
 class RetrieveOperation:
     """One C-MOVE or C-GET. Its responses are read in a thread, so that every wait is bounded.
@@ -76,7 +78,7 @@ class RetrieveOperation:
         finally:
             if broken or not self._ended:
                 self.session.abort()
-            thread.join(5.0)
+            thread.join(self.session.deadline.briefly(END_TIMEOUT))
         return broken
 
     def _read_responses(self, association: Any, message_id: int) -> None:

@@ -13,6 +13,7 @@ from typing import Any, Collection
 from pynetdicom import AE, evt
 
 from qatrack_aria.dicom import pynetdicom_patches, tls
+from qatrack_aria.dicom.deadline import Deadline
 from qatrack_aria.dicom.inbox import Inbox
 from qatrack_aria.dicom.limits import MAX_PDU
 from qatrack_aria.dicom.peer import Peer
@@ -63,6 +64,8 @@ class StorageScp:
         Our AE title, address and port, and the node that may call.
     inbox : Inbox
         Answers each C-STORE.
+    deadline : Deadline, optional
+        The end of waiting for threads that hang, such as in the disk.
 
     Raises
     ------
@@ -70,8 +73,9 @@ class StorageScp:
         On entering: we cannot listen on the port.
     """
 
-    def __init__(self, peer: Peer, inbox: Inbox) -> None:
+    def __init__(self, peer: Peer, inbox: Inbox, deadline: Deadline | None = None) -> None:
         self.peer = peer
+        self._deadline = deadline
         self.inbox = inbox
         self._logging = contextlib.ExitStack()
         self._server: _Server | None = None
@@ -122,7 +126,8 @@ class StorageScp:
         with self._logging:
             self._server.shutdown()
             self._thread.join()
-            self._server.end_associations(END_TIMEOUT)
+            patience = self._deadline.briefly(END_TIMEOUT) if self._deadline else END_TIMEOUT
+            self._server.end_associations(patience)
 
     def _allowed(self) -> set[str]:
         found: set[str] = set()

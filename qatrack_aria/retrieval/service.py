@@ -7,16 +7,17 @@ Check the request, wait for the destination, find and retrieve the images
 from __future__ import annotations
 
 import contextlib
+from functools import partial
 from typing import Any, Iterator
 
 from qatrack_aria.conf import conf
 from qatrack_aria.dicom.attributes import PlanRef
 from qatrack_aria.dicom.deadline import Deadline
 from qatrack_aria.dicom.retrieve import Progress
-from qatrack_aria.errors import AriaError, BusyError
+from qatrack_aria.errors import ArchiveError, AriaError, BusyError
 from qatrack_aria.models import AriaNode
 from qatrack_aria.phrases import phrase
-from qatrack_aria.retrieval.answer_cache import AnswerCache, remove_expired
+from qatrack_aria.retrieval.answer_cache import Answer, AnswerCache, remove_expired
 from qatrack_aria.retrieval.hand_over import MOST_REPAIRS, damaged_again, hand_over, open_again
 from qatrack_aria.retrieval.imageset import ImageSet
 from qatrack_aria.retrieval.job import COMPOSITE, Caller, Job, prepared
@@ -27,6 +28,7 @@ from qatrack_aria.retrieval.request import MAX_AGE, parse_max_age
 from qatrack_aria.retrieval.timeline import LAY_OUT, LOCK, PRUNE
 from qatrack_aria.retrieval.workflow import SearchResult, Workflow
 from qatrack_aria.storage.archive import Archive
+from qatrack_aria.storage.in_time import in_time
 from qatrack_aria.storage.set_folder import DamagedError, prune
 
 
@@ -71,7 +73,8 @@ def fetch(
     with prepared(names, image_type, caller, deadline, options) as job:
         age = parse_max_age(max_age)
         cache = AnswerCache(job.archive, job.peer, dict(job.request.as_dict))
-        images = _repeat(cache, age, job.record, job.deadline.allowed)
+        answer = job.on_disk(lambda: cache.get(age, job.deadline.allowed))
+        images = _repeat(answer, job.record)
         if images is None:
             job.record.begin()
             _require_time(job.deadline)
@@ -116,11 +119,8 @@ def find_plan(
     return found
 
 
-def _repeat(
-    cache: AnswerCache, max_age: float, record: Record, allowed: float = 0.0
-) -> ImageSet | None:
+def _repeat(answer: Answer | None, record: Record) -> ImageSet | None:
     """Return the images of an earlier answer, or raise its failure; ``None`` if there is none."""
-    answer = cache.get(max_age, allowed)
     if answer is None:
         return None
     record.repeat(answer.row)
@@ -145,13 +145,19 @@ def _fetch_anew(
     try:
         images = _fetch_whole(job, cache, max_age, progress)
     except AriaError as failure:
-        cache.put_failure(failure, row.pk, job.deadline.allowed)
+        with contextlib.suppress(ArchiveError):
+            allowed, repeated = job.deadline.allowed, failure  # Python unbinds the other name
+            job.on_disk(lambda: cache.put_failure(repeated, row.pk, allowed))
         raise
     row.folder, row.message = images.path, images.status
-    with record.timeline.step(PRUNE):
-        prune(job.archive, job.keep_days)
-        remove_expired(job.archive)
+    with record.timeline.step(PRUNE), contextlib.suppress(ArchiveError):
+        job.on_disk(lambda: _tidy_up(job))
     return images
+
+
+def _tidy_up(job: Job) -> None:
+    prune(job.archive, job.keep_days)
+    remove_expired(job.archive)
 
 
 def _fetch_whole(
@@ -174,19 +180,19 @@ def _fetch_once(
     record, row = job.record, job.record.row
     with _workflow(job, progress) as workflow:
         # While this one waited, another may have fetched the same images.
-        shared = _shared(record, cache, max_age)
+        shared = _shared(record, job.on_disk(lambda: cache.get(max_age)))
         if shared is None:
             found = workflow.find(retrieve=True)
             with record.timeline.step(LAY_OUT):
-                images = hand_over(workflow, found)
-            cache.put(images, row.pk)
+                images = job.on_disk(lambda: hand_over(workflow, found))
+            with contextlib.suppress(ArchiveError):
+                job.on_disk(lambda: cache.put(images, row.pk))
             return images
     row.found = row.already_here = len(shared)
     return shared
 
 
-def _shared(record: Record, cache: AnswerCache, max_age: float) -> ImageSet | None:
-    answer = cache.get(max_age)
+def _shared(record: Record, answer: Answer | None) -> ImageSet | None:
     if answer is not None and answer.images is not None:
         record.timeline.remark(phrase("shared"))
         return answer.images
@@ -249,14 +255,16 @@ def reopen(summary: Any, *, caller: Caller = COMPOSITE) -> ImageSet:
         node = record.row.node = AriaNode.objects.named(earlier.node)
         node.require_allowed(earlier.patient_id)
         record.row.request = request_json({"reopened": len(earlier.sop_uids)})
-        archive = Archive(conf.ARCHIVE, node.character_set, node.name)
+        on_disk = partial(in_time, Deadline(node.deadline, caller.spent), conf.ARCHIVE)
+        archive = on_disk(lambda: Archive(conf.ARCHIVE, node.character_set, node.name))
         cache = AnswerCache(archive, node.name, "reopened", earlier)
-        images = _repeat(cache, MAX_AGE, record)
+        images = _repeat(on_disk(lambda: cache.get(MAX_AGE)), record)
         if images is None:
             record.begin()
             with record.timeline.step(LAY_OUT):
-                images = open_again(archive, node.name, earlier)
+                images = on_disk(lambda: open_again(archive, node.name, earlier))
             record.row.found = record.row.already_here = len(images)
             record.row.folder = images.path
-            cache.put(images, record.row.pk)
+            with contextlib.suppress(ArchiveError):
+                on_disk(partial(cache.put, images, record.row.pk))
     return images

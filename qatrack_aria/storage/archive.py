@@ -29,15 +29,13 @@ import contextlib
 import functools
 import io
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
-from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.filewriter import write_file_meta_info
-from pydicom.uid import UID
+from pydicom.dataset import Dataset
 
 from qatrack_aria.dicom.expected import CLASSES, require_expected
 from qatrack_aria.dicom.inbox import ReceivedInstance, UnacceptableInstance
-from qatrack_aria.dicom.part10 import UnreadableError, read_file
+from qatrack_aria.dicom.part10 import UnreadableError, read_file, same_content, start_of_file
 from qatrack_aria.dicom.uids import valid_uid
 from qatrack_aria.errors import ArchiveError
 from qatrack_aria.phrases import phrase
@@ -52,7 +50,6 @@ from qatrack_aria.storage.filesystem import (
 )
 from qatrack_aria.storage.pending_file import PendingFile
 
-PREAMBLE = b"\0" * 128 + b"DICM"
 #: Characters of the name of a node's folder; former versions had folders of two.
 NODE_DIGITS = 12
 #: Seconds after which an incomplete file belongs to a process that has died.
@@ -152,6 +149,24 @@ class Archive:
             return None
         except OSError as error:
             raise disk_error("read", path, error) from error
+
+    def holds(self, incoming: ReceivedInstance) -> bool:
+        """Return whether the instance of that UID in the archive has the same content.
+
+        Raises
+        ------
+        ArchiveError
+            The disk does not return it.
+        """
+        path, file = self.path(incoming.sop_uid), io.BytesIO()
+        _write(file, incoming)
+        try:
+            filed = path.read_bytes()
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise disk_error("read", path, error) from error
+        return filed == file.getvalue() or same_content(filed, file.getvalue())
 
     def digest(self, sop_uid: str) -> str | None:
         """Return the SHA-256 of an instance as it was filed; ``None`` if it is not here.
@@ -282,14 +297,8 @@ def _read_proved(path: Path, state: tuple[int, ...], known: Digests, *expected: 
 
 def _write(file: BinaryIO, incoming: ReceivedInstance) -> bytes:
     """Write an instance as a file (PS3.10), and return what stands before its data set."""
-    meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID = UID(incoming.sop_class)
-    meta.MediaStorageSOPInstanceUID = UID(incoming.sop_uid)
-    meta.TransferSyntaxUID = UID(incoming.transfer_syntax)
-    start = io.BytesIO()
-    start.write(PREAMBLE)
-    write_file_meta_info(cast(Any, start), meta, enforce_standard=True)
-    file.write(start.getvalue())
+    start = start_of_file(incoming.sop_class, incoming.sop_uid, incoming.transfer_syntax)
+    file.write(start)
     file.write(incoming.data)
     file.flush()
-    return start.getvalue()
+    return start

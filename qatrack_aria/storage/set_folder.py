@@ -12,7 +12,7 @@ import os
 import re
 import secrets
 import time
-from concurrent.futures import ThreadPoolExecutor
+from multiprocessing.pool import ThreadPool
 from pathlib import Path
 from typing import NamedTuple, Sequence
 
@@ -68,9 +68,9 @@ def lay_out(archive: Archive, images: Sequence[ImageRef]) -> LaidOut:
     make_private_folder(folder)
     files = [folder / _name(number, image) for number, image in enumerate(ordered, 1)]
     try:
-        with ThreadPoolExecutor(AT_A_TIME) as copiers:
-            uids = [image.sop_uid for image in ordered]
-            digests = list(copiers.map(archive.copy, uids, files))
+        uids = [image.sop_uid for image in ordered]
+        with ThreadPool(AT_A_TIME) as copiers:  # the end of the process does not wait for these
+            digests = copiers.starmap(archive.copy, zip(uids, files), chunksize=1)
     except OSError as error:
         remove_set(folder)
         raise disk_error("lay out the images in", folder, error) from error
