@@ -252,8 +252,12 @@ class Archive:
                     raise UnacceptableInstance(phrase("damaged", error=str(error))) from error
                 for folder in (path.parent.parent, path.parent):
                     make_private_folder(folder)
+                record = stack.enter_context(partial_file(self.incoming))
+                digests.reserve(record, path)
                 parts, source = (start, incoming.data), self._source or ""
-                return PendingFile(header, file, partial, parts, source, path, stack.pop_all())
+                return PendingFile(
+                    header, file, partial, record, parts, source, path, stack.pop_all()
+                )
         except OSError as error:
             raise disk_error("write", path, error) from error
 

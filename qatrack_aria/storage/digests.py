@@ -13,7 +13,7 @@ import re
 from pathlib import Path
 from typing import BinaryIO, Iterator, NamedTuple, Sequence
 
-from qatrack_aria.storage.filesystem import READ_ONLY, move_into_place, partial_file
+from qatrack_aria.storage.filesystem import READ_ONLY, move_into_place
 
 SUFFIX = ".sha256"
 #: Bytes of a file's beginning; the headers of RT Images are far shorter.
@@ -29,6 +29,9 @@ class Digests(NamedTuple):
     file: str
     beginning: str
     source: str
+
+
+NONE = Digests("-" * 64, "-" * 64, "-" * 64)  # no recorded() ever
 
 
 def digest_of_text(text: str) -> str:
@@ -76,17 +79,27 @@ def beside(path: Path) -> Path:
     return path.with_suffix(SUFFIX)
 
 
-def record(path: Path, digests: Digests, folder: Path) -> None:
-    """Record the digests of a file, whole or not at all; `folder` takes it until it is whole."""
-    with partial_file(folder) as partial:
-        text = (
-            f"{digests.file}  {path.name}\n"
-            f"# beginning: {digests.beginning}\n"
-            f"# source: {digests.source}\n"
-        )
-        partial.write_bytes(text.encode("ascii"))  # with no carriage return on Windows
-        os.chmod(partial, READ_ONLY)
-        move_into_place(partial, beside(path))
+def reserve(partial: Path, path: Path) -> None:
+    """Take the room on the disk for the record of a file, before that file is accepted."""
+    partial.write_bytes(_text(path, NONE))
+
+
+def record(partial: Path, path: Path, digests: Digests) -> None:
+    """Write the record of a file into the reserved room, and put it in its place."""
+    with open(partial, "r+b") as file:
+        file.write(_text(path, digests))
+    os.chmod(partial, READ_ONLY)
+    move_into_place(partial, beside(path))
+
+
+def _text(path: Path, digests: Digests) -> bytes:
+    lines = (
+        f"{digests.file}  {path.name}",
+        f"# beginning: {digests.beginning}",
+        f"# source: {digests.source}",
+    )
+    # In bytes: with no carriage return on Windows.
+    return "".join(f"{line}\n" for line in lines).encode("ascii")
 
 
 def recorded(path: Path) -> Digests | None:

@@ -20,8 +20,8 @@ class PendingFile:
     ----------
     header : Dataset
         As :meth:`Archive.header` returns it.
-    file, partial : BinaryIO, Path
-        The file, still open, and its path.
+    file, partial, record : BinaryIO, Path, Path
+        The file, still open, its path, and the path of its record.
     parts, source : sequence of bytes, str
         What was written to it, and where it came from.
     path : Path
@@ -35,6 +35,7 @@ class PendingFile:
         header: Dataset,
         file: BinaryIO,
         partial: Path,
+        record: Path,
         parts: Sequence[bytes],
         source: str,
         path: Path,
@@ -43,6 +44,7 @@ class PendingFile:
         self.header = header
         self._file = file
         self._partial = partial
+        self._record = record
         self._parts = parts
         self._source = source
         self._path = path
@@ -65,7 +67,7 @@ class PendingFile:
                 self._file.close()  # Windows renames no open file
                 os.chmod(self._partial, READ_ONLY)
                 proof = digests.digests_of(self._parts, self._source)
-                digests.record(self._path, proof, self._partial.parent)
+                digests.record(self._record, self._path, proof)
                 move_into_place(self._partial, self._path)
         except OSError as error:
             raise disk_error("write", self._path, error) from error

@@ -102,7 +102,7 @@ def test_images_of_which_a_power_cut_has_left(world: World, archive: Path, lengt
         path.chmod(0o600)
         os.truncate(path, length)
 
-    assert uids(fetch_images("aria", PATIENT, "WL")) == uids(world.images)
+    assert uids(fetch_images("aria", PATIENT, "WL", max_age=0)) == uids(world.images)
     assert world.whole(archive) == IMAGES
 
 
