@@ -11,10 +11,10 @@ from typing import Callable, Collection, NamedTuple, Optional
 
 from pynetdicom import evt
 
+from qatrack_aria.dicom import threads
 from qatrack_aria.dicom.deadline import Deadline
 from qatrack_aria.errors import ArchiveError, AriaError
 from qatrack_aria.phrases import Phrase, phrase
-from qatrack_aria.text import error_reason
 
 logger = logging.getLogger(__name__)
 
@@ -196,13 +196,10 @@ class Inbox:
         uid, size = incoming.sop_uid, len(incoming.data)
         thread = threading.Thread(target=self._file, args=(uid, size, commit), daemon=True)
         try:
-            thread.start()
-        except RuntimeError as error:  # no more threads, or no memory for one
-            self._file(uid, size, commit)
-            raise ArchiveError(
-                f"Archive: this machine cannot start another thread ({error_reason(error)}): end "
-                "what uses too many, or raise the limit of processes (ulimit -u)."
-            ) from error
+            threads.start(thread, ArchiveError)
+        except ArchiveError:
+            self._file(uid, size, commit)  # what has arrived is kept
+            raise
 
     def _file(self, uid: str, size: int, commit: Callable[[], None] | None) -> None:
         try:

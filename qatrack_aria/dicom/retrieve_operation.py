@@ -12,7 +12,7 @@ from typing import Any, Callable, Sequence
 
 from pydicom.dataset import Dataset
 
-from qatrack_aria.dicom import pynetdicom_patches
+from qatrack_aria.dicom import pynetdicom_patches, threads
 from qatrack_aria.dicom.association import Session
 from qatrack_aria.dicom.identifier import PENDING
 from qatrack_aria.dicom.inbox import Inbox
@@ -71,7 +71,7 @@ class RetrieveOperation:
         thread = threading.Thread(
             target=self._read_responses, args=(association, message_id), daemon=True
         )
-        thread.start()
+        threads.start(thread)
         broken: Phrase | None = phrase("interrupted")
         try:
             broken = self._wait(uids, report)

@@ -12,7 +12,7 @@ from typing import Any, Collection
 
 from pynetdicom import AE, evt
 
-from qatrack_aria.dicom import pynetdicom_patches, tls
+from qatrack_aria.dicom import pynetdicom_patches, threads, tls
 from qatrack_aria.dicom.deadline import Deadline
 from qatrack_aria.dicom.inbox import Inbox
 from qatrack_aria.dicom.limits import MAX_PDU
@@ -70,7 +70,7 @@ class StorageScp:
     Raises
     ------
     ReceiverError
-        On entering: we cannot listen on the port.
+        On entering: we cannot listen on the port, or start a thread that does.
     """
 
     def __init__(self, peer: Peer, inbox: Inbox, deadline: Deadline | None = None) -> None:
@@ -113,11 +113,16 @@ class StorageScp:
         self._server.max_pdu = MAX_PDU
         self._server.quiet_timeout = self.peer.quiet_timeout
         self._server.allowed = self._allowed()
-        self._thread = threading.Thread(
+        thread = threading.Thread(
             target=self._server.serve_forever, args=(POLL,), name="aria-receiver", daemon=True
         )
+        try:
+            threads.start(thread)
+        except ReceiverError:
+            self._server.server_close()
+            raise
+        self._thread = thread
         self._logging.enter_context(pynetdicom_patches.private_logging())
-        self._thread.start()
         return self
 
     def __exit__(self, *error: object) -> None:

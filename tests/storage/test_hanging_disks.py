@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socketserver
 import threading
 import time
 from pathlib import Path
@@ -11,8 +12,10 @@ from typing import Any, Callable, Iterator
 import pytest
 
 from qatrack_aria import fetch_images, images_from
+from qatrack_aria.conf import conf
 from qatrack_aria.dicom.inbox import Inbox
-from qatrack_aria.errors import ArchiveError, AriaError
+from qatrack_aria.dicom.retrieve_operation import RetrieveOperation
+from qatrack_aria.errors import ArchiveError, AriaError, ReceiverError
 from qatrack_aria.retrieval import answer_cache, service
 from qatrack_aria.storage import archive as archive_module
 from qatrack_aria.storage import copying
@@ -131,32 +134,47 @@ def test_a_disk_that_hangs_at_any_other_time(
     assert uids(images) == uids(world.images)
 
 
-def test_threads_that_cannot_be_started_fail_at_once(
-    world: World, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture
+def starve(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[..., Any]], None]:
+    """Have no threads start that would run a function of ours."""
+    start = threading.Thread.start
+
+    def without(function: Callable[..., Any]) -> None:
+        def refuse(thread: threading.Thread) -> None:
+            if getattr(getattr(thread, "_target", None), "__func__", None) is function:
+                raise RuntimeError("can't start new thread")
+            start(thread)
+
+        monkeypatch.setattr(threading.Thread, "start", refuse)
+
+    return without
+
+
+@pytest.mark.parametrize(
+    ("function", "failure"),
+    [
+        (Inbox._file, ArchiveError),
+        (RetrieveOperation._read_responses, ReceiverError),
+        (socketserver.BaseServer.serve_forever, ReceiverError),
+    ],
+    ids=["to file an image", "to read the responses", "to listen"],
+)
+def test_a_thread_that_cannot_start_is_an_error_at_once(
+    world: World,
+    starve: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    function: Callable[..., Any],
+    failure: type[AriaError],
 ) -> None:
-    """And not only when all of the time is used up."""
-    start, filing = threading.Thread.start, []
-    make = Inbox.__init__
-
-    def remember(inbox: Inbox, *args: Any, **options: Any) -> None:
-        make(inbox, *args, **options)
-        filing.append(inbox._file)
-
-    monkeypatch.setattr(Inbox, "__init__", remember)
-
-    def refuse(thread: threading.Thread) -> None:
-        if getattr(thread, "_target", None) in filing:
-            raise RuntimeError("can't start new thread")
-        start(thread)
-
-    with monkeypatch.context() as starved:
-        starved.setattr(threading.Thread, "start", refuse)
-        began = time.monotonic()
-        with pytest.raises(ArchiveError, match=r"cannot start another thread .*can't start new"):
-            fetch_images("aria", PATIENT, "WL", deadline=60)
+    """And not only when all of the time is used up; what has arrived by then is kept."""
+    starve(function)
+    began = time.monotonic()
+    with pytest.raises(failure, match=r"cannot start another thread .*can't start new"):
+        fetch_images("aria", PATIENT, "WL", deadline=60)
     assert time.monotonic() - began < 20
+    assert list(conf.ARCHIVE.glob("incoming/*")) == []
 
-    # What had arrived is kept.
+    monkeypatch.undo()
     images = fetch_images("aria", PATIENT, "WL", max_age=0)
-    assert images.already_here >= 1
+    assert (images.already_here > 0) is (failure is ArchiveError)
     assert uids(images) == uids(world.images)
