@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import shutil
@@ -343,6 +344,18 @@ def test_a_summary_opens_nothing_through_a_node_that_did_not_fetch_it(
 
     with pytest.raises(IncompleteRetrievalError, match="3 of 3 images"):
         images_from(summary)
+
+
+def test_what_one_summary_says_of_its_plan_is_not_said_of_the_next(sim: Simulator) -> None:
+    """They name the same images, and one of the two was forged."""
+    honest = fetch()
+    summary = honest.summary
+    honest.plan = dataclasses.replace(honest.plan, label="FORGED", course="C9")
+    images_from(honest.summary)
+
+    plan = images_from(summary).plan
+
+    assert (plan.label, plan.course) == (summary["plan_label"], summary["course"])
 
 
 def test_a_summary_opens_nothing_once_its_node_does_not_allow_the_patient(

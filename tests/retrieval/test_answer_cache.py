@@ -130,6 +130,21 @@ def test_answers_that_cannot_be_repeated_any_more_are_removed(
     assert len(list(archive.answers.iterdir())) == 1
 
 
+def test_images_laid_out_anew_make_the_answer_no_younger(
+    cache: AnswerCache, archive: Archive, images: ImageSet
+) -> None:
+    date_back(the_only(archive.answers), 50)
+    written = the_only(archive.answers).stat().st_mtime
+    Path(images.path, "result.txt").write_text("of another composite test")
+
+    answer = cache.get(MINUTE)
+
+    assert answer is not None
+    assert answer.images is not None
+    assert answer.images.path != images.path
+    assert the_only(archive.answers).stat().st_mtime == pytest.approx(written, abs=0.01)
+
+
 # --- failures ---------------------------------------------------------------------------------
 
 

@@ -509,6 +509,22 @@ def test_an_instance_damaged_since_is_not_handed_out(
     assert files(archive) == []
 
 
+@pytest.mark.parametrize("value", [b"PORTAL", b"MU", b"TB1", b"20261120"])
+def test_a_header_is_not_believed_once_a_bit_of_it_has_changed(
+    archive: Archive, image: Dataset, value: bytes
+) -> None:
+    """An image of another type, unit, machine or day would be left out without a word."""
+    path = filed_an_hour_ago(archive, image)
+    state = path.stat()
+    content = bytearray(path.read_bytes())
+    content[content.index(value)] ^= 1
+    overwrite(path, bytes(content))
+    os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
+
+    assert archive.header(image.SOPInstanceUID, PATIENT) is None
+    assert files(archive) == []
+
+
 @DAMAGES
 def test_an_instance_damaged_since_is_healed_by_the_next_transfer(
     archive: Archive, image: Dataset, damage: Callable[[bytes], bytes]
