@@ -47,6 +47,10 @@ TEMPLATES = {
     "prune": _("removing old sets"),
     # Remarks on a retrieval.
     "shared": _("Another retrieval fetched the same images while this one waited."),
+    "repaired": _(
+        "{number} images were damaged in the archive: they were removed, to be fetched again. Have "
+        "its disk checked."
+    ),
     # Why the answers to a query are not complete.
     "status": _("status {status}"),
     "limit": _("cut off at the server's limit (status 0xB001)"),

@@ -183,13 +183,24 @@ def _fetch_once(
         shared = _shared(record, job.on_disk(lambda: cache.get(max_age)))
         if shared is None:
             found = workflow.find(retrieve=True)
-            with record.timeline.step(LAY_OUT):
-                images = job.on_disk(lambda: hand_over(workflow, found))
+            images = _hand_over(job, workflow, found)
             with contextlib.suppress(ArchiveError):
                 job.on_disk(lambda: cache.put(images, row.pk))
             return images
     row.found = row.already_here = len(shared)
     return shared
+
+
+def _hand_over(job: Job, workflow: Workflow, found: SearchResult) -> ImageSet:
+    timeline = job.record.timeline
+    with timeline.step(LAY_OUT):
+        try:
+            return job.on_disk(lambda: hand_over(workflow, found))
+        except DamagedError as error:
+            damaged = error
+    # Outside of the step, which is not the one that this retrieval ends at.
+    timeline.remark(phrase("repaired", number=len(damaged.sop_uids)))
+    raise damaged
 
 
 def _shared(record: Record, answer: Answer | None) -> ImageSet | None:

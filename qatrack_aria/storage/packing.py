@@ -66,6 +66,6 @@ def write_zip(target: Any, files: Files, *, staff: bool) -> None:
 
 def _changed(file: str) -> ArchiveError:
     return ArchiveError(
-        f"Images: {file} was changed after it was handed over, and is the image no more: fetch "
-        "the images again."
+        f"Images: {file} was changed after it was handed over, and is not that image any "
+        "more: fetch the images again."
     )

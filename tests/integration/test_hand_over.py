@@ -106,7 +106,10 @@ def test_all_rotten_images_are_fetched_again_in_one_go(
 
     assert contents(fetch(max_age=0)) == contents(images)
     assert len(sim.operations("C-MOVE")) == 2
-    assert Retrieval.objects.first().status == "done"
+    row = Retrieval.objects.first()
+    timeline = json.loads(row.timeline)
+    assert (row.status, timeline.get("stopped_at", "")) == ("done", "")
+    assert timeline["remarks"] == [{"code": "repaired", "number": 3}]
 
 
 def test_a_disk_that_spoils_all_that_is_written_to_it_is_named(
