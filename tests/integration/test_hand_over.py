@@ -17,6 +17,7 @@ from qatrack_aria.conf import conf
 from qatrack_aria.errors import ArchiveError, IncompleteRetrievalError, PatientNotAllowedError
 from qatrack_aria.models import AriaNode, Retrieval
 from qatrack_aria.simulator import Simulator
+from qatrack_aria.storage import digests
 from qatrack_aria.storage.pending_file import PendingFile
 from tests.helpers.aria import PATIENT, plan, uids, winston_lutz
 from tests.helpers.standin.fixtures import clock as clock
@@ -36,6 +37,12 @@ def irradiated(wl: Any) -> list[Any]:
 def sim(serve: Any, wl: Any, irradiated: list[Any]) -> Simulator:
     aria: Simulator = serve(wl, irradiated)
     return aria
+
+
+@pytest.fixture
+def large(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the pixels of a small image lie beyond the beginning of its file, as real ones do."""
+    monkeypatch.setattr(digests, "BEGINNING", 1000)
 
 
 def fetch(**options: Any) -> Any:
@@ -97,9 +104,8 @@ def test_an_image_that_has_rotted_in_the_archive_is_fetched_again(
     assert again.summary["images"] == images.summary["images"]
 
 
-def test_all_rotten_images_are_fetched_again_in_one_go(
-    sim: Simulator, irradiated: list[Any]
-) -> None:
+def test_all_rotten_images_are_fetched_again_in_one_go(sim: Simulator, large: None) -> None:
+    """What their headers do not show is found when they are laid out; the record says so."""
     images = fetch()
     for image in images.images:
         rot(archived(image.sop_uid))
@@ -128,7 +134,11 @@ def test_a_disk_that_spoils_all_that_is_written_to_it_is_named(
     assert list((conf.ARCHIVE / "sets").iterdir()) == []
 
 
-def test_a_rotten_image_is_not_opened_again(sim: Simulator) -> None:
+@pytest.mark.parametrize("beginning", [1 << 18, 1000], ids=["small", "large"])
+def test_a_rotten_image_is_not_opened_again(
+    sim: Simulator, monkeypatch: pytest.MonkeyPatch, beginning: int
+) -> None:
+    monkeypatch.setattr(digests, "BEGINNING", beginning)
     images = fetch()
     summary, damaged = images.summary, images.images[1].sop_uid
     rot(archived(damaged))
@@ -270,7 +280,7 @@ def test_a_folder_laid_out_anew_makes_the_answer_no_younger(sim: Simulator, cloc
     assert len(sim.log) > asked
 
 
-def test_a_changed_folder_and_a_rotten_archive_ask_the_node(sim: Simulator) -> None:
+def test_a_changed_folder_and_a_rotten_archive_ask_the_node(sim: Simulator, large: None) -> None:
     images = fetch()
     before = contents(images)
     write(images.files[0], b"cropped")
