@@ -50,6 +50,10 @@ TEMPLATES = {
     "prune": _("removing old sets"),
     # Remarks on a retrieval.
     "shared": _("Another retrieval fetched the same images while this one waited."),
+    "repaired": _(
+        "{number} images were damaged in the archive: they were removed, to be fetched again. Have "
+        "its disk checked."
+    ),
     # Why the answers to a query are not complete.
     "status": _("status {status}"),
     "limit": _("cut off at the server's limit (status 0xB001)"),
@@ -70,6 +74,10 @@ TEMPLATES = {
     "damaged": _("an image that arrived damaged: {error}"),
     "other_instance": _("an instance whose SOP Instance UID is not that of its C-STORE request"),
     "instance_of_other_patient": _("an instance of another patient"),
+    "other_class": _("an instance of the class '{found}' instead of '{expected}'"),
+    "other_modality": _("an instance of modality '{found}' instead of '{expected}'"),
+    "other_content": _("an image that came before with other content"),
+    "several_values": _("an instance with {number} values of {attribute}, where one belongs"),
     "connection": _("a connection from {address}, which {why}"),
     "call_while_busy": _("an association request while {number} associations are active"),
     "call": _(

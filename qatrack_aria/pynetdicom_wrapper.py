@@ -6,8 +6,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,7 @@ from qatrack_aria.errors import ArchiveError, RequestError
 from qatrack_aria.models import AriaNode
 from qatrack_aria.retrieval.imageset import ImageSet
 from qatrack_aria.retrieval.service import find_plan
+from qatrack_aria.storage.output import others_in, write_all
 from qatrack_aria.text import error_reason
 
 
@@ -197,18 +196,14 @@ def _copy(images: ImageSet, folder: Path) -> None:
     """Copy the images under the old names, their SOP Instance UIDs, and never mix two sets."""
     names = [f"{image.sop_uid}.dcm" for image in images.images]
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        others = sorted(entry.name for entry in folder.iterdir() if entry.name not in names)
-        if others:
-            raise RequestError(
-                f"Output: {folder} holds {len(others)} other files ({others[0]}, …), and an "
-                "analysis of the folder would mix them with the images: use an empty folder."
-            )
-        for file, name in zip(images, names):
-            partial = folder / f"{name}.part"
-            shutil.copyfile(file, partial)
-            os.replace(partial, folder / name)
+        others = others_in(folder, names) if folder.exists() else []
     except OSError as error:
         raise ArchiveError(
-            f"Output: cannot write to {folder} ({error_reason(error)}): use another folder."
+            f"Output: cannot look into {folder} ({error_reason(error)}): use another folder."
         ) from error
+    if others:
+        raise RequestError(
+            f"Output: {folder} holds {len(others)} other files ({others[0]}, …), and an "
+            "analysis of the folder would mix them with the images: use an empty folder."
+        )
+    write_all(folder, zip(names, images.contents()))

@@ -111,3 +111,11 @@ def test_images_of_another_day_may_not(wl, folder):
     wrapper.get_series(folder, PORTAL, (NOON - DAY).date())
     with pytest.raises(RequestError, match="8 other files"):
         wrapper.get_series(folder, PORTAL)
+
+
+def test_what_a_killed_process_has_left_in_the_folder_is_removed(wl, folder):
+    PynetdicomWrapper(PATIENT, "WL").get_series(folder, PORTAL)
+    files = sorted(folder.iterdir())
+    (folder / f"{files[0].name}.part").write_bytes(b"half an image")
+    PynetdicomWrapper(PATIENT, "WL").get_series(folder, PORTAL)
+    assert sorted(folder.iterdir()) == files

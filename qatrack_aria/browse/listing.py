@@ -157,7 +157,7 @@ def _finder(node: AriaNode, patient_id: Any) -> Iterator[tuple[Finder, Archive]]
     patient_id = parse_patient_id(patient_id)
     node.require_allowed(patient_id)
     node.require_writable("patient ID", patient_id)
-    peer, archive = node.peer(), Archive(conf.ARCHIVE, node.character_set)
+    peer, archive = node.peer(), Archive(conf.ARCHIVE, node.character_set, node.name, node.source)
     deadline = Deadline(node.deadline)
     with hold_destination(archive, peer, deadline, WHO):
         with Session(peer, deadline) as session:

@@ -108,10 +108,10 @@ class Session:
         if association.is_established:
             association.acse_timeout = self.deadline.at_most(2.0)
             association.release()
-            association.join(pynetdicom_patches.ABORT_TIMEOUT)
+            association.join(self.deadline.briefly(pynetdicom_patches.ABORT_TIMEOUT))
         if association.is_alive():
             pynetdicom_patches.abort(association)
-            association.join(2.0)
+            association.join(self.deadline.briefly(2.0))
 
     def abort(self) -> None:
         """Abort the association at once."""

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import time
 
+#: Seconds that a thread or a socket needs to end, with a margin.
+MOMENT = 0.2
+
 
 class Deadline:
     """Counts down from its creation.
@@ -14,10 +17,16 @@ class Deadline:
         Time allowed in total, in seconds.
     spent : float
         Seconds of it that have elapsed already.
+
+    Attributes
+    ----------
+    allowed : float
+        Seconds that were left at the creation.
     """
 
     def __init__(self, seconds: float, spent: float = 0.0) -> None:
         self.seconds = seconds
+        self.allowed = max(0.0, seconds - spent)
         self._started = time.monotonic() - spent
 
     @property
@@ -34,6 +43,10 @@ class Deadline:
     def expired(self) -> bool:
         """Whether no time is left."""
         return self.remaining <= 0
+
+    def briefly(self, seconds: float) -> float:
+        """Return `seconds`, or what is left, or a moment: for what ends after the deadline too."""
+        return max(MOMENT, self.at_most(seconds))
 
     def at_most(self, seconds: float) -> float:
         """Return `seconds`, or what is left if less; never 0, which would mean no limit."""

@@ -11,6 +11,8 @@ from typing import Callable, Collection, Iterable, NamedTuple, Optional
 
 from pynetdicom import evt
 
+from qatrack_aria.dicom import threads
+from qatrack_aria.dicom.deadline import Deadline
 from qatrack_aria.errors import ArchiveError, AriaError
 from qatrack_aria.phrases import Phrase, phrase
 from qatrack_aria.text import printable
@@ -55,6 +57,9 @@ class UnacceptableInstance(Exception):
 #: Checks an instance, and returns what remains to be done to file it, if anything: that may run
 #: while the next one arrives. Both raise UnacceptableInstance or ArchiveError.
 Receive = Callable[[ReceivedInstance], Optional[Callable[[], None]]]
+#: Compares an instance with the one of that UID that has been filed. Raises AriaError if its
+#: content is another one.
+Compare = Callable[[ReceivedInstance], None]
 
 
 class Inbox:
@@ -64,6 +69,10 @@ class Inbox:
     ----------
     receive : callable
         See :data:`Receive`.
+    compare : callable, optional
+        See :data:`Compare`; by default a second instance of a UID counts as the same.
+    deadline : Deadline, optional
+        The end of every wait for the disk.
 
     Attributes
     ----------
@@ -82,10 +91,15 @@ class Inbox:
     unsupported : list of str
         What was proposed in a negotiation and refused: classes and transfer syntaxes, in words.
     failure : AriaError or None
-        The first failure of this machine, after which waiting is useless.
+        The first failure of this machine, or contradiction, after which waiting is useless.
     """
 
-    def __init__(self, receive: Receive) -> None:
+    def __init__(
+        self,
+        receive: Receive,
+        compare: Compare = lambda incoming: None,
+        deadline: Deadline | None = None,
+    ) -> None:
         self.changed = threading.Condition()
         self.arrived: dict[str, int] = {}
         self.filing = 0
@@ -95,8 +109,11 @@ class Inbox:
         self.unsupported: list[str] = []
         self.failure: AriaError | None = None
         self._receive = receive
+        self._compare = compare
+        self._deadline = deadline
         self._expected: set[str] = set()
         self._accepted: set[str] = set()
+        self._being_filed: dict[str, ReceivedInstance] = {}
         self._receiving = threading.Lock()
 
     def expect(self, uids: Collection[str]) -> None:
@@ -114,11 +131,9 @@ class Inbox:
         request = event.request
         uid = str(request.AffectedSOPInstanceUID or "")
         with self.changed:
-            expected, duplicate = uid in self._expected, uid in self._accepted
+            expected = uid in self._expected
         if not expected:
             return self._refuse(phrase("unrequested"), NOT_AUTHORIZED)
-        if duplicate:
-            return SUCCESS
         incoming = ReceivedInstance(
             uid,
             str(request.AffectedSOPClassUID or ""),
@@ -126,26 +141,70 @@ class Inbox:
             request.DataSet.getvalue() if request.DataSet else b"",
         )
         try:
-            with self._receiving:
-                commit = self._receive(incoming)
+            return self._take(incoming)
         except UnacceptableInstance as error:
             return self._refuse(error.reason, DOES_NOT_MATCH)
         except ArchiveError as error:
             self._fail(error)
             return self._refuse(NOT_TAKEN, OUT_OF_RESOURCES)
+        except AriaError as error:
+            self._fail(error)
+            return self._refuse(phrase("other_content"), DOES_NOT_MATCH)
         except Exception as error:  # malformed data make pydicom raise errors of any type
             logger.warning("receiver: an instance cannot be checked: %s", type(error).__name__)
             return self._refuse(phrase("unchecked"), DOES_NOT_MATCH)
+
+    @property
+    def _patience(self) -> float:
+        """Seconds to wait for the disk; -1 without a limit, as locks have it."""
+        return -1 if self._deadline is None else self._deadline.at_most(self._deadline.seconds)
+
+    def _wait_for(self, condition: Callable[[], bool]) -> bool:
+        """Wait until the condition holds, or a failure; returns whether all is well."""
+        patience = None if self._deadline is None else self._patience
         with self.changed:
-            self._accepted.add(uid)
-            self.filing += 1
-            self.changed.notify_all()
-        size = len(incoming.data)
-        threading.Thread(target=self._file, args=(uid, size, commit), daemon=True).start()
-        with self.changed:
-            self.changed.wait_for(lambda: self.filing < FILED_AT_ONCE)
-            failed = self.failure is not None
-        return self._refuse(NOT_TAKEN, OUT_OF_RESOURCES) if failed else SUCCESS
+            over = self.changed.wait_for(lambda: condition() or bool(self.failure), patience)
+            return over and self.failure is None
+
+    def _take(self, incoming: ReceivedInstance) -> int:
+        """Check an instance, and have it filed; returns the status."""
+        uid = incoming.sop_uid
+        if not self._receiving.acquire(timeout=self._patience):
+            return self._refuse(NOT_TAKEN, OUT_OF_RESOURCES)
+        try:
+            if uid in self._accepted:
+                return self._take_again(incoming)
+            commit = self._receive(incoming)
+            with self.changed:
+                self._accepted.add(uid)
+                self._being_filed[uid] = incoming
+                self.filing += 1
+                self.changed.notify_all()
+        finally:
+            self._receiving.release()
+        self._start_filing(incoming, commit)
+        if not self._wait_for(lambda: self.filing < FILED_AT_ONCE):
+            return self._refuse(NOT_TAKEN, OUT_OF_RESOURCES)
+        return SUCCESS
+
+    def _take_again(self, incoming: ReceivedInstance) -> int:
+        """Compare an instance with the one of that UID that has come before."""
+        uid = incoming.sop_uid
+        if self._being_filed.get(uid) == incoming:
+            return SUCCESS
+        if not self._wait_for(lambda: uid in self.arrived):
+            return self._refuse(NOT_TAKEN, OUT_OF_RESOURCES)
+        self._compare(incoming)
+        return SUCCESS
+
+    def _start_filing(self, incoming: ReceivedInstance, commit: Callable[[], None] | None) -> None:
+        uid, size = incoming.sop_uid, len(incoming.data)
+        thread = threading.Thread(target=self._file, args=(uid, size, commit), daemon=True)
+        try:
+            threads.start(thread, ArchiveError)
+        except ArchiveError:
+            self._file(uid, size, commit)  # what has arrived is kept
+            raise
 
     def _file(self, uid: str, size: int, commit: Callable[[], None] | None) -> None:
         try:
@@ -159,6 +218,7 @@ class Inbox:
         finally:
             with self.changed:
                 self.filing -= 1
+                self._being_filed.pop(uid, None)
                 self.changed.notify_all()
 
     def _fail(self, error: AriaError) -> None:

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import io
 import os
-import struct
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, cast
 
 import pydicom
 from pydicom.dataelem import RawDataElement
-from pydicom.dataset import Dataset
+from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filereader import data_element_generator
+from pydicom.filewriter import write_file_meta_info
+from pydicom.uid import UID
 
 from qatrack_aria.dicom.attributes import READ
 from qatrack_aria.dicom.character_sets import decode_texts
+from qatrack_aria.dicom.pixel_data import UNDEFINED_LENGTH, require_pixels
 from qatrack_aria.dicom.uids import RT_IMAGE_STORAGE
+from qatrack_aria.dicom.unreadable import UnreadableError as UnreadableError
 from qatrack_aria.dicom.values import text
 
-UNDEFINED_LENGTH = 0xFFFFFFFF
+PREAMBLE = b"\0" * 128 + b"DICM"
 PIXEL_DATA_TAG = 0x7FE00010
-PIXEL_DATA = b"\xe0\x7f\x10\x00"
+#: What an instance is given at each export.
+MADE_ANEW = ("InstanceCreationDate", "InstanceCreationTime")
 #: Sequences that describe a member of staff (PS3.3 section 10.1).
 STAFF_SEQUENCES = {
     "ConsultingPhysicianIdentificationSequence",
@@ -33,12 +37,8 @@ STAFF_SEQUENCES = {
 }
 
 
-class UnreadableError(Exception):
-    """A file that is not a whole DICOM instance."""
-
-
 def read_file(path: Path, character_set: str = "ISO_IR 192") -> Dataset:
-    """Read the header of an instance, and check that its pixel data are complete.
+    """Read the header of an instance, and check that its pixel data are what it describes.
 
     Parameters
     ----------
@@ -78,13 +78,42 @@ def read_file(path: Path, character_set: str = "ISO_IR 192") -> Dataset:
     return ds
 
 
-def without_staff(path: Path) -> bytes:
-    """Return an instance as a file (PS3.10) without the names of staff.
+def start_of_file(sop_class: str, sop_uid: str, transfer_syntax: str) -> bytes:
+    """Return what stands before the data set of an instance in a file (PS3.10)."""
+    meta = FileMetaDataset()
+    meta.MediaStorageSOPClassUID = UID(sop_class)
+    meta.MediaStorageSOPInstanceUID = UID(sop_uid)
+    meta.TransferSyntaxUID = UID(transfer_syntax)
+    start = io.BytesIO()
+    start.write(PREAMBLE)
+    write_file_meta_info(cast(Any, start), meta, enforce_standard=True)
+    return start.getvalue()
+
+
+def same_content(one: bytes, other: bytes) -> bool:
+    """Return whether two files (PS3.10) hold the same instance.
+
+    The moment of creation does not count: ARIA writes that of the export. Nor does the file meta
+    information.
+    """
+    try:
+        found = [pydicom.dcmread(io.BytesIO(content)) for content in (one, other)]
+        for ds in found:
+            for keyword in MADE_ANEW:
+                if keyword in ds:
+                    del ds[keyword]
+        return Dataset(found[0]) == Dataset(found[1])
+    except Exception:  # malformed data make pydicom raise errors of any type
+        return False
+
+
+def without_staff(content: bytes) -> bytes:
+    """Return an instance, given as a file (PS3.10), without the names of staff.
 
     Consoles write the logins of their users into attributes such as Operators' Name. The pixel
     data are not changed.
     """
-    ds = pydicom.dcmread(path)
+    ds = pydicom.dcmread(io.BytesIO(content))
     _remove_staff(ds)
     file = io.BytesIO()
     ds.save_as(file)
@@ -108,11 +137,13 @@ def _remove_staff(ds: Dataset) -> None:
 
 
 def _check_whole(file: BinaryIO, ds: Dataset) -> None:
-    wanted = _pixel_bytes(ds)
-    if wanted:
-        _check_pixels(file, ds, wanted)
-    elif _is_rt_image(ds):
-        raise UnreadableError("it has no pixel data")
+    syntax = ds.file_meta.TransferSyntaxUID
+    if syntax.is_deflated or not syntax.is_little_endian:
+        raise UnreadableError(f"its transfer syntax is {syntax.name}, which is not supported")
+    if "Rows" in ds or "Columns" in ds or _is_rt_image(ds):
+        # pydicom leaves the file at the tag of the pixel data.
+        end = require_pixels(file, ds)
+        _check_rest(file, ds, end, file.seek(0, os.SEEK_END))
     else:
         _check_end(file, ds)
 
@@ -132,43 +163,6 @@ def _check_end(file: BinaryIO, ds: Dataset) -> None:
         return
     if last.value_tell + last.length > file.seek(0, os.SEEK_END):
         raise UnreadableError("it ends inside an attribute")
-
-
-def _pixel_bytes(ds: Dataset) -> int:
-    """Return the number of bytes of pixel data by the header; 0 if it describes no pixels."""
-    if "Rows" not in ds or "Columns" not in ds:
-        return 0
-    syntax = ds.file_meta.TransferSyntaxUID
-    if syntax.is_compressed:
-        return 1
-    frames = int(ds.get("NumberOfFrames") or 1)
-    samples = int(ds.get("SamplesPerPixel") or 1)
-    bits = int(ds.Rows) * int(ds.Columns) * samples * frames * int(ds.get("BitsAllocated") or 16)
-    return (bits + 7) // 8
-
-
-def _check_pixels(file: BinaryIO, ds: Dataset, wanted: int) -> None:
-    # pydicom leaves the file at the tag of the pixel data.
-    start = file.tell()
-    head = file.read(12)
-    if head[:4] != PIXEL_DATA:
-        raise UnreadableError("it has no pixel data")
-    if ds.file_meta.TransferSyntaxUID.is_implicit_VR:
-        value_at, (length,) = start + 8, struct.unpack("<L", head[4:8])
-    elif len(head) == 12:
-        value_at, (length,) = start + 12, struct.unpack("<L", head[8:12])
-    else:
-        raise UnreadableError("it ends inside the pixel data")
-    end = file.seek(0, os.SEEK_END)
-    available = end - value_at
-    if ds.file_meta.TransferSyntaxUID.is_compressed:
-        length = wanted = 1  # of undefined length: only check that there is any
-    if available < length or length < wanted:
-        raise UnreadableError(
-            f"it has {max(0, min(available, length))} bytes of pixel data where {wanted} belong"
-        )
-    if not ds.file_meta.TransferSyntaxUID.is_compressed:
-        _check_rest(file, ds, value_at + length, end)
 
 
 def _check_rest(file: BinaryIO, ds: Dataset, at: int, end: int) -> None:

@@ -12,13 +12,15 @@ from typing import Any, Callable, Sequence
 
 from pydicom.dataset import Dataset
 
-from qatrack_aria.dicom import pynetdicom_patches
+from qatrack_aria.dicom import pynetdicom_patches, threads
 from qatrack_aria.dicom.association import Session
 from qatrack_aria.dicom.identifier import PENDING
 from qatrack_aria.dicom.inbox import Inbox
 from qatrack_aria.dicom.statuses import SUCCESS, WARNING
 from qatrack_aria.dicom.transports import transport_of
 from qatrack_aria.phrases import Phrase, phrase
+
+END_TIMEOUT = 5.0  # s: far above what the thread of an aborted association needs to end
 
 
 class RetrieveOperation:
@@ -71,14 +73,14 @@ class RetrieveOperation:
         thread = threading.Thread(
             target=self._read_responses, args=(association, message_id), daemon=True
         )
-        thread.start()
+        threads.start(thread)
         broken: Phrase | None = phrase("interrupted")
         try:
             broken = self._wait(uids, report)
         finally:
             if broken or not self._ended:
                 self.session.abort()
-            thread.join(self.session.deadline.at_most(5.0) + pynetdicom_patches.ABORT_TIMEOUT)
+            thread.join(self.session.deadline.briefly(END_TIMEOUT))
         return broken
 
     def _read_responses(self, association: Any, message_id: int) -> None:

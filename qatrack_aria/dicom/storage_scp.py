@@ -12,7 +12,7 @@ from typing import Any, Collection
 
 from pynetdicom import AE, evt
 
-from qatrack_aria.dicom import pynetdicom_patches, tls
+from qatrack_aria.dicom import pynetdicom_patches, threads, tls
 from qatrack_aria.dicom.deadline import Deadline
 from qatrack_aria.dicom.inbox import Inbox
 from qatrack_aria.dicom.limits import MAX_PDU
@@ -67,18 +67,18 @@ class StorageScp:
     inbox : Inbox
         Answers each C-STORE.
     deadline : Deadline, optional
-        The limit of the wait for associations to end.
+        The end of waiting for threads that hang, such as in the disk.
 
     Raises
     ------
     ReceiverError
-        On entering: we cannot listen on the port.
+        On entering: we cannot listen on the port, or start a thread that does.
     """
 
     def __init__(self, peer: Peer, inbox: Inbox, deadline: Deadline | None = None) -> None:
         self.peer = peer
-        self.inbox = inbox
         self._deadline = deadline
+        self.inbox = inbox
         self._logging = contextlib.ExitStack()
         self._server: _Server | None = None
         self._thread: threading.Thread | None = None
@@ -116,11 +116,16 @@ class StorageScp:
         self._server.max_pdu = MAX_PDU
         self._server.quiet_timeout = self.peer.quiet_timeout
         self._server.allowed = self._allowed()
-        self._thread = threading.Thread(
+        thread = threading.Thread(
             target=self._server.serve_forever, args=(POLL,), name="aria-receiver", daemon=True
         )
+        try:
+            threads.start(thread)
+        except ReceiverError:
+            self._server.server_close()
+            raise
+        self._thread = thread
         self._logging.enter_context(pynetdicom_patches.private_logging())
-        self._thread.start()
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -129,14 +134,8 @@ class StorageScp:
         with self._logging:
             self._server.shutdown()
             self._thread.join()
-            self._server.end_associations(self._end_timeout)
-
-    @property
-    def _end_timeout(self) -> float:
-        """Seconds to wait for associations to end: one that reads a huge header ends after it."""
-        if self._deadline is None:
-            return END_TIMEOUT
-        return max(LEAST_END_TIMEOUT, self._deadline.at_most(END_TIMEOUT))
+            patience = self._deadline.briefly(END_TIMEOUT) if self._deadline else END_TIMEOUT
+            self._server.end_associations(patience)
 
     def _allowed(self) -> set[str]:
         found: set[str] = set()

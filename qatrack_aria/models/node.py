@@ -43,6 +43,16 @@ class AriaNode(NodeSettings):
         """Return the key by which fixtures name the node."""
         return (self.name,)
 
+    @property
+    def source(self) -> str:
+        """The service that it stands for.
+
+        After a change of it the images are fetched again: the same UID at another address may be
+        another image, such as a copy on a test system.
+        """
+        host = self.remote_host.strip().lower()
+        return f"{self.remote_ae_title.strip()} {host} {self.remote_port}"
+
     def clean(self) -> None:
         """Check the fields against each other."""
         if not self.is_active and self.is_default:

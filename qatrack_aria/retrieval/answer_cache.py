@@ -2,7 +2,10 @@
 
 QATrack+ computes all composites of a list at every changed field and caches none of them. So images
 are kept for a minute, and a failure for a few seconds: long enough that three composites of one
-list do not wait three times.
+list do not wait three times. All callers get the same folder, as long as it is proved that none of
+them has changed it; then its images are laid out anew.
+
+Ages are told by the clock of the disk, which all hosts share.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ import dataclasses
 import hashlib
 import json
 import os
-import time
+from pathlib import Path
 from typing import Any
 
 from qatrack_aria import errors
@@ -20,9 +23,17 @@ from qatrack_aria.errors import AriaError, IncompleteRetrievalError
 from qatrack_aria.retrieval.imageset import ImageSet
 from qatrack_aria.retrieval.request import MAX_AGE
 from qatrack_aria.storage.archive import Archive
-from qatrack_aria.storage.filesystem import entries_older_than, partial_file, remove_file
+from qatrack_aria.storage.filesystem import (
+    entries_older_than,
+    now_on_disk,
+    partial_file,
+    remove_file,
+)
+from qatrack_aria.storage.set_folder import DamagedError, folder_state, lay_out
 
 FAILURE_AGE = 5.0  # s
+#: Seconds by which two callers may differ that were allowed the same: they measure what passed.
+SAME = 1.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,42 +60,82 @@ class AnswerCache:
     def __init__(self, archive: Archive, *asked: Any) -> None:
         request = json.dumps(asked, sort_keys=True, default=dataclasses.asdict)
         name = hashlib.sha256(request.encode()).hexdigest()[:32]
+        self._archive = archive
         self._path = archive.answers / f"{name}.json"
 
-    def get(self, max_age: float) -> Answer | None:
-        """Return the last answer if it is younger than `max_age` seconds and its files exist."""
+    def get(self, max_age: float, allowed: float = 0.0) -> Answer | None:
+        """Return the last answer that still holds.
+
+        Parameters
+        ----------
+        max_age : float
+            Seconds for which an answer may be repeated.
+        allowed : float
+            Seconds that the caller may take. A failure of one that was allowed less is not
+            repeated: more time might have helped.
+
+        Returns
+        -------
+        Answer or None
+            Its images lie in an unchanged folder; ``None`` if the node has to be asked.
+        """
         try:
+            written = self._path.stat().st_mtime_ns
             note = json.loads(self._path.read_text(encoding="utf-8"))
-            age = time.time() - note["at"]
-            if "error" in note:
-                if not 0 <= age < min(max_age, FAILURE_AGE):
-                    return None
-                return Answer(None, _failure(note), note["row"])
-            if not 0 <= age < max_age:
+            if not self._is_fresh(
+                written, min(max_age, FAILURE_AGE if "error" in note else max_age)
+            ):
                 return None
+            if "error" in note:
+                in_time = allowed <= note["allowed"] + SAME
+                return Answer(None, _failure(note), note["row"]) if in_time else None
             images = ImageSet.from_json(note["set"])
-            if _sizes(images) != note["sizes"]:
-                return None  # a power failure may have emptied a copy
+            if not _is_unchanged(images, note["folder"]):
+                images = images.moved_to(lay_out(self._archive, images.images))
+                if images.digests != note["set"]["digests"]:
+                    return None
+                self._put(images, note["row"], written)
             return Answer(images, None, note["row"])
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, DamagedError):
             return None  # absent or unusable: the node is queried again
 
     def put(self, images: ImageSet, row: int | None) -> None:
         """Keep an answer."""
-        with contextlib.suppress(OSError):  # its files have been removed
-            self._write({"set": images.to_json(), "sizes": _sizes(images), "row": row})
+        self._put(images, row)
 
-    def put_failure(self, failure: AriaError, row: int | None) -> None:
-        """Keep a failure."""
+    def put_failure(self, failure: AriaError, row: int | None, allowed: float = 0.0) -> None:
+        """Keep a failure of a caller that was allowed so many seconds."""
         missing = list(getattr(failure, "missing", ()))
         note = {"error": type(failure).__name__, "message": str(failure), "missing": missing}
-        self._write({**note, "row": row})
+        self._write({**note, "allowed": allowed, "row": row})
 
-    def _write(self, note: dict[str, Any]) -> None:
+    def _is_fresh(self, written: int, max_age: float) -> bool:
+        if max_age <= 0:
+            return False
+        age = now_on_disk(self._path.parent) - written / 1e9
+        if age < 0:
+            remove_file(self._path)  # else it would be fresh once that time has come
+        return 0 <= age < max_age
+
+    def _put(self, images: ImageSet, row: int | None, written: int | None = None) -> None:
+        with contextlib.suppress(OSError):  # its files have been removed
+            state = folder_state(Path(images.path))
+            self._write({"set": images.to_json(), "folder": state, "row": row}, written)
+
+    def _write(self, note: dict[str, Any], written: int | None = None) -> None:
         # The cache is optional: a full disk is reported where files must be written.
         with contextlib.suppress(OSError), partial_file(self._path.parent) as partial:
-            partial.write_text(json.dumps({"at": time.time(), **note}), encoding="utf-8")
+            partial.write_text(json.dumps(note), encoding="utf-8")
+            if written is not None:
+                os.utime(partial, ns=(written, written))
             os.replace(partial, self._path)
+
+
+def _is_unchanged(images: ImageSet, state: Any) -> bool:
+    try:
+        return folder_state(Path(images.path)) == state
+    except OSError:
+        return False  # it was removed
 
 
 def _failure(note: dict[str, Any]) -> AriaError:
@@ -92,10 +143,6 @@ def _failure(note: dict[str, Any]) -> AriaError:
     if issubclass(kind, IncompleteRetrievalError):
         return kind(note["message"], note["missing"])
     return kind(note["message"])
-
-
-def _sizes(images: ImageSet) -> list[int]:
-    return [os.path.getsize(file) for file in images.files]
 
 
 def remove_expired(archive: Archive) -> None:

@@ -128,7 +128,8 @@ class ConnectionTest:
 
     def _settings(self) -> str:
         self._peer: Peer = self._node.peer()
-        self._archive = Archive(conf.ARCHIVE, self._node.character_set)
+        node = self._node
+        self._archive = Archive(conf.ARCHIVE, node.character_set, node.name, node.source)
         self._request: Request | None = None
         if self._patient_id is not None and self._plan is not None:
             self._request = Request.parse(self._patient_id, self._plan)

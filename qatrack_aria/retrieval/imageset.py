@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 import re
-import shutil
-import zipfile
 from pathlib import Path
-from typing import Any, BinaryIO, Iterator, Mapping, Sequence
+from typing import Any, BinaryIO, Iterator, Mapping
 
 from qatrack_aria import rendering
 from qatrack_aria.dicom.attributes import ImageRef, PlanRef
-from qatrack_aria.dicom.part10 import without_staff
-from qatrack_aria.errors import ArchiveError, RequestError
+from qatrack_aria.errors import RequestError
 from qatrack_aria.qatrack import attachments
 from qatrack_aria.retrieval.signature import signed
-from qatrack_aria.storage.filesystem import disk_error, remove_file
-from qatrack_aria.storage.output import replacing, require_empty
-from qatrack_aria.text import error_reason, plural, short_repr
+from qatrack_aria.storage.output import replacing, require_empty, write_all
+from qatrack_aria.storage.packing import read_unchanged, require_unchanged, write_zip
+from qatrack_aria.storage.set_folder import LaidOut
+from qatrack_aria.text import plural, short_repr
 
 
 class ImageSet:
@@ -40,22 +37,21 @@ class ImageSet:
 
     def __init__(
         self,
-        path: Path,
-        files: Sequence[Path],
+        laid_out: LaidOut,
         *,
         node: str,
         request: Mapping[str, Any],
         plan: PlanRef,
-        images: Sequence[ImageRef],
         moved: int = 0,
         remark: str = "",
     ) -> None:
-        self.path = str(path)
-        self.files = [str(file) for file in files]
+        self.path = str(laid_out.folder)
+        self.files = [str(file) for file in laid_out.files]
         self.plan = plan
-        self.images = list(images)
+        self.images = list(laid_out.images)
         self.moved = moved
-        self.already_here = len(files) - moved
+        self.already_here = len(self.files) - moved
+        self._digests = list(laid_out.digests)
         self._node = node
         self._request = dict(request)
         self._remark = remark
@@ -103,8 +99,9 @@ class ImageSet:
         Raises
         ------
         ArchiveError
-            A file is gone, or cannot be read.
+            A file was changed since it was handed over, is gone, or cannot be read.
         """
+        require_unchanged(self._handed_over)
         summary = {
             "node": self._node,
             "request": self._request,
@@ -118,9 +115,9 @@ class ImageSet:
                     "sop_uid": image.sop_uid,
                     "series_uid": image.series_uid,
                     "acquired": image.acquired.isoformat() if image.acquired else "",
-                    "sha256": _sha256(Path(file)),
+                    "sha256": digest,
                 }
-                for image, file in zip(self.images, self.files)
+                for image, digest in zip(self.images, self._digests)
             ],
         }
         return signed(summary)
@@ -128,6 +125,15 @@ class ImageSet:
     @property
     def _dated(self) -> bool:
         return any(image.acquired for image in self.images)
+
+    @property
+    def _handed_over(self) -> dict[str, str]:
+        return dict(zip(self.files, self._digests))
+
+    @property
+    def digests(self) -> list[str]:
+        """The SHA-256 of each file as the image was filed, in the order of `files`."""
+        return list(self._digests)
 
     def to_json(self) -> dict[str, Any]:
         """Return all attributes in JSON's types, for :meth:`from_json`."""
@@ -138,6 +144,7 @@ class ImageSet:
             "request": self._request,
             "plan": self.plan.to_json(),
             "images": [image.to_json() for image in self.images],
+            "digests": self._digests,
             "moved": self.moved,
             "remark": self._remark,
         }
@@ -153,14 +160,28 @@ class ImageSet:
         """
         path = Path(note["path"])
         return cls(
-            path,
-            [path / name for name in note["files"]],
+            LaidOut(
+                path,
+                [ImageRef.from_json(image) for image in note["images"]],
+                [path / name for name in note["files"]],
+                note["digests"],
+            ),
             node=note["node"],
             request=note["request"],
             plan=PlanRef.from_json(note["plan"]),
-            images=[ImageRef.from_json(image) for image in note["images"]],
             moved=note["moved"],
             remark=note["remark"],
+        )
+
+    def moved_to(self, laid_out: LaidOut) -> ImageSet:
+        """Return the same images in another folder."""
+        return ImageSet(
+            laid_out,
+            node=self._node,
+            request=self._request,
+            plan=self.plan,
+            moved=self.moved,
+            remark=self._remark,
         )
 
     def zip(self, target: str) -> str:
@@ -179,12 +200,10 @@ class ImageSet:
         Raises
         ------
         ArchiveError
-            The file cannot be written.
+            The file cannot be written, or an image was changed since it was handed over.
         """
         with replacing(target, "Zip") as partial:
-            with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as archive:
-                for file in self.files:
-                    archive.write(file, Path(file).name)
+            write_zip(partial, self._handed_over, staff=True)
         return target
 
     def contact_sheet(self, target: str, *, inverted: bool = False) -> str:
@@ -205,7 +224,7 @@ class ImageSet:
         Raises
         ------
         ArchiveError
-            The file cannot be written.
+            The file cannot be written, or an image was changed since it was handed over.
         ConfigurationError
             numpy or Pillow is missing.
         """
@@ -216,6 +235,7 @@ class ImageSet:
 
     def contact_sheet_png(self, *, inverted: bool = False) -> bytes:
         """Return the PNG that :meth:`contact_sheet` writes."""
+        require_unchanged(self._handed_over)
         # The patient ID identifies the sheet. A name is not needed: only QA patients are allowed.
         heading = f"{self.plan.patient_id or 'no patient ID'}: {self.status}"
         return rendering.as_png(
@@ -261,9 +281,7 @@ class ImageSet:
 
     def _write_zip(self, file: BinaryIO) -> None:
         """Write the images without the names of staff."""
-        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-            for path in self.files:
-                archive.writestr(Path(path).name, without_staff(Path(path)))
+        write_zip(file, self._handed_over, staff=False)
 
     def _write_sheet(self, file: BinaryIO) -> None:
         file.write(self.contact_sheet_png())
@@ -276,25 +294,18 @@ class ImageSet:
         RequestError
             The folder holds files: an analysis of it would mix two sets.
         ArchiveError
-            A copy cannot be written.
+            A copy cannot be written, or an image was changed since it was handed over.
         """
         require_empty(folder)
-        copies = [folder / Path(file).name for file in self.files]
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            for file, copy in zip(self.files, copies):
-                shutil.copyfile(file, copy)
-        except OSError as error:
-            for copy in copies:  # a partial set would look like a complete one
-                remove_file(copy)
-            raise ArchiveError(
-                f"Output: cannot write to {folder} ({error_reason(error)}): choose another folder."
-            ) from error
-        return copies
+        names = (Path(file).name for file in self.files)
+        return write_all(folder, zip(names, self.contents()))
 
+    def contents(self) -> Iterator[bytes]:
+        """Yield the content of each file, in the order of `files`, as it was handed over.
 
-def _sha256(file: Path) -> str:
-    try:
-        return hashlib.sha256(file.read_bytes()).hexdigest()
-    except OSError as error:
-        raise disk_error("read", file, error) from error
+        Raises
+        ------
+        ArchiveError
+            A file was changed since, is gone, or cannot be read.
+        """
+        return (read_unchanged(*one) for one in self._handed_over.items())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime as dt
-from typing import Any, Iterator, Mapping
+from typing import Any, Callable, Iterator, Mapping, TypeVar
 
 from qatrack_aria.conf import conf
 from qatrack_aria.dicom.deadline import Deadline
@@ -14,6 +14,9 @@ from qatrack_aria.models import AriaNode, Retrieval
 from qatrack_aria.retrieval.record import Record, recorded, request_json
 from qatrack_aria.retrieval.request import Request, parse_deadline
 from qatrack_aria.storage.archive import Archive
+from qatrack_aria.storage.in_time import in_time
+
+T = TypeVar("T")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,6 +53,10 @@ class Job:
     who: str
     keep_days: int
     clock_ahead: float
+
+    def on_disk(self, work: Callable[[], T]) -> T:
+        """Do some work in the archive by the deadline; see :func:`in_time`."""
+        return in_time(self.deadline, self.archive.root, work)
 
 
 @contextlib.contextmanager
@@ -93,12 +100,16 @@ def prepared(
         if seconds is None:
             by_command = caller.source == Retrieval.COMMAND
             seconds = node.command_deadline if by_command else node.deadline
+        limit, root, peer = Deadline(seconds, caller.spent), conf.ARCHIVE, node.peer()
+        archive = in_time(
+            limit, root, lambda: Archive(root, node.character_set, node.name, node.source)
+        )
         yield Job(
             record,
             request,
-            node.peer(),
-            Archive(conf.ARCHIVE, node.character_set),
-            Deadline(seconds, caller.spent),
+            peer,
+            archive,
+            limit,
             f"a retrieval for {caller.user or 'a ' + caller.source}",
             conf.KEEP_SETS_DAYS,
             node.clock_ahead,

@@ -7,22 +7,18 @@ Check the request, wait for the destination, find and retrieve the images
 from __future__ import annotations
 
 import contextlib
+from functools import partial
 from typing import Any, Iterator
 
 from qatrack_aria.conf import conf
-from qatrack_aria.dicom.attributes import ImageRef, PlanRef, image_ref, plan_ref
+from qatrack_aria.dicom.attributes import PlanRef
 from qatrack_aria.dicom.deadline import Deadline
 from qatrack_aria.dicom.retrieve import Progress
-from qatrack_aria.errors import (
-    AriaError,
-    BusyError,
-    IncompleteRetrievalError,
-    Outcome,
-    RequestError,
-)
+from qatrack_aria.errors import ArchiveError, AriaError, BusyError, Outcome
 from qatrack_aria.models import AriaNode
 from qatrack_aria.phrases import phrase
-from qatrack_aria.retrieval.answer_cache import AnswerCache, remove_expired
+from qatrack_aria.retrieval.answer_cache import Answer, AnswerCache, remove_expired
+from qatrack_aria.retrieval.hand_over import MOST_REPAIRS, damaged_again, hand_over, open_again
 from qatrack_aria.retrieval.imageset import ImageSet
 from qatrack_aria.retrieval.job import COMPOSITE, Caller, Job, prepared
 from qatrack_aria.retrieval.lock import hold_destination
@@ -32,7 +28,8 @@ from qatrack_aria.retrieval.request import MAX_AGE, parse_max_age
 from qatrack_aria.retrieval.timeline import LAY_OUT, LOCK, PRUNE
 from qatrack_aria.retrieval.workflow import SearchResult, Workflow
 from qatrack_aria.storage.archive import Archive
-from qatrack_aria.storage.set_folder import lay_out, prune
+from qatrack_aria.storage.in_time import in_time
+from qatrack_aria.storage.set_folder import DamagedError, prune
 
 
 def fetch(
@@ -76,7 +73,8 @@ def fetch(
     with prepared(names, image_type, caller, deadline, options) as job:
         age = parse_max_age(max_age)
         cache = AnswerCache(job.archive, job.peer, dict(job.request.as_dict))
-        images = _repeat(cache, age, job.record)
+        answer = job.on_disk(lambda: cache.get(age, job.deadline.allowed))
+        images = _repeat(answer, job.record)
         if images is None:
             job.record.begin()
             _require_time(job.deadline)
@@ -123,9 +121,8 @@ def find_plan(
     return found
 
 
-def _repeat(cache: AnswerCache, max_age: float, record: Record) -> ImageSet | None:
+def _repeat(answer: Answer | None, record: Record) -> ImageSet | None:
     """Return the images of an earlier answer, or raise its failure; ``None`` if there is none."""
-    answer = cache.get(max_age)
     if answer is None:
         return None
     record.repeat(answer.row)
@@ -148,29 +145,72 @@ def _fetch_anew(
 ) -> ImageSet:
     record, row = job.record, job.record.row
     try:
-        with _workflow(job, progress) as workflow:
-            # While this one waited, another may have fetched the same images.
-            answer = cache.get(max_age)
-            others = None if answer is None else answer.images
-            if others is not None:
-                images = others
-                record.timeline.remark(phrase("shared"))
-            else:
-                found = workflow.find(retrieve=True)
-                with record.timeline.step(LAY_OUT):
-                    images = _hand_over(workflow, found)
-                if found.is_final:
-                    cache.put(images, row.pk)
+        images = _fetch_whole(job, cache, max_age, progress)
     except AriaError as failure:
-        cache.put_failure(failure, row.pk)
+        with contextlib.suppress(ArchiveError):
+            allowed, repeated = job.deadline.allowed, failure  # Python unbinds the other name
+            job.on_disk(lambda: cache.put_failure(repeated, row.pk, allowed))
         raise
-    if others is not None:
-        row.found = row.already_here = len(others)
     row.folder, row.message = images.path, images.status
-    with record.timeline.step(PRUNE):
-        prune(job.archive, job.keep_days)
-        remove_expired(job.archive)
+    with record.timeline.step(PRUNE), contextlib.suppress(ArchiveError):
+        job.on_disk(lambda: _tidy_up(job))
     return images
+
+
+def _tidy_up(job: Job) -> None:
+    prune(job.archive, job.keep_days)
+    remove_expired(job.archive)
+
+
+def _fetch_whole(
+    job: Job, cache: AnswerCache, max_age: float, progress: Progress | None
+) -> ImageSet:
+    """Fetch the images; those that are damaged in the archive are removed, and fetched again."""
+    repairs = 0
+    while True:
+        try:
+            return _fetch_once(job, cache, max_age, progress)
+        except DamagedError as error:
+            repairs += 1
+            if repairs > MOST_REPAIRS:
+                raise damaged_again(job.archive, error) from error
+
+
+def _fetch_once(
+    job: Job, cache: AnswerCache, max_age: float, progress: Progress | None
+) -> ImageSet:
+    record, row = job.record, job.record.row
+    with _workflow(job, progress) as workflow:
+        # While this one waited, another may have fetched the same images.
+        shared = _shared(record, job.on_disk(lambda: cache.get(max_age)))
+        if shared is None:
+            found = workflow.find(retrieve=True)
+            images = _hand_over(job, workflow, found)
+            if found.is_final:
+                with contextlib.suppress(ArchiveError):
+                    job.on_disk(lambda: cache.put(images, row.pk))
+            return images
+    row.found = row.already_here = len(shared)
+    return shared
+
+
+def _hand_over(job: Job, workflow: Workflow, found: SearchResult) -> ImageSet:
+    timeline = job.record.timeline
+    with timeline.step(LAY_OUT):
+        try:
+            return job.on_disk(lambda: hand_over(workflow, found))
+        except DamagedError as error:
+            damaged = error
+    # Outside of the step, which is not the one that this retrieval ends at.
+    timeline.remark(phrase("repaired", number=len(damaged.sop_uids)))
+    raise damaged
+
+
+def _shared(record: Record, answer: Answer | None) -> ImageSet | None:
+    if answer is not None and answer.images is not None:
+        record.timeline.remark(phrase("shared"))
+        return answer.images
+    return None
 
 
 @contextlib.contextmanager
@@ -208,20 +248,6 @@ def _count(workflow: Workflow, record: Record) -> None:
     record.row.bytes = sum(arrived.values())
 
 
-def _hand_over(workflow: Workflow, found: SearchResult) -> ImageSet:
-    folder, images, files = lay_out(workflow.archive, found.images)
-    return ImageSet(
-        folder,
-        files,
-        node=workflow.peer.name,
-        request=workflow.request.as_dict,
-        plan=found.plan,
-        images=images,
-        moved=sum(1 for image in images if image.sop_uid in workflow.inbox.arrived),
-        remark=" ".join(found.remarks),
-    )
-
-
 # --- from the archive alone -------------------------------------------------------------------
 
 
@@ -242,7 +268,8 @@ def reopen(summary: Any, *, caller: Caller = COMPOSITE) -> ImageSet:
     PatientNotAllowedError
         The node does not list this patient among those it may fetch.
     IncompleteRetrievalError
-        Images are missing from the archive; the message says how many and which.
+        The archive does not have all images as they were handed over, from that node; the message
+        says how many and which.
     """
     with recorded(**caller.fields) as record:
         earlier = Provenance.parse(summary)
@@ -250,56 +277,17 @@ def reopen(summary: Any, *, caller: Caller = COMPOSITE) -> ImageSet:
         node = record.row.node = AriaNode.objects.named(earlier.node)
         node.require_allowed(earlier.patient_id)
         record.row.request = request_json({REOPENED: len(earlier.sop_uids)})
-        archive = Archive(conf.ARCHIVE, node.character_set)
+        on_disk = partial(in_time, Deadline(node.deadline, caller.spent), conf.ARCHIVE)
+        archive = on_disk(lambda: Archive(conf.ARCHIVE, node.character_set, node.name))
         # The signature stands for all that a summary says.
         cache = AnswerCache(archive, node.name, node.character_set, earlier.signature)
-        images = _repeat(cache, MAX_AGE, record)
+        images = _repeat(on_disk(lambda: cache.get(MAX_AGE)), record)
         if images is None:
             record.begin()
             with record.timeline.step(LAY_OUT):
-                images = _lay_out_again(archive, node, earlier, record)
-            cache.put(images, record.row.pk)
+                images = on_disk(lambda: open_again(archive, node.name, earlier))
+            record.row.found = record.row.already_here = len(images)
+            record.row.folder = images.path
+            with contextlib.suppress(ArchiveError):
+                on_disk(partial(cache.put, images, record.row.pk))
     return images
-
-
-def _lay_out_again(
-    archive: Archive, node: AriaNode, earlier: Provenance, record: Record
-) -> ImageSet:
-    images = [_archived(archive, uid, earlier.patient_id) for uid in earlier.sop_uids]
-    missing = [uid for uid, image in zip(earlier.sop_uids, images) if image is None]
-    if missing:
-        raise IncompleteRetrievalError(
-            f"Archive: {len(missing)} of {len(images)} images of the earlier result are not in "
-            f"{archive.root} (the first: {missing[0]}): fetch them again, with date= if they "
-            "are not the newest any more.",
-            missing,
-        )
-    there = [image for image in images if image]
-    if not all(earlier.plan_uid in (image.plan_uids or ()) for image in there):
-        raise RequestError(
-            f"Summary: its images do not reference the plan '{earlier.plan}' (any more): they were "
-            "fetched anew since, and have changed at the node. Fetch them again. Nothing was "
-            "opened."
-        )
-    folder, ordered, files = lay_out(archive, there)
-    record.row.found = record.row.already_here = len(files)
-    record.row.folder = str(folder)
-    return ImageSet(
-        folder,
-        files,
-        node=node.name,
-        request=earlier.request,
-        plan=_archived_plan(archive, earlier) or earlier.plan_ref,
-        images=ordered,
-    )
-
-
-def _archived(archive: Archive, sop_uid: str, patient_id: str) -> ImageRef | None:
-    header = archive.header(sop_uid, patient_id)
-    return None if header is None else image_ref(header, from_file=True)
-
-
-def _archived_plan(archive: Archive, earlier: Provenance) -> PlanRef | None:
-    """Return the plan by its file, which is in the archive where the node tells no labels."""
-    header = archive.header(earlier.plan_uid, earlier.patient_id)
-    return None if header is None else plan_ref(header, from_file=True)

@@ -20,13 +20,20 @@ from qatrack_aria.dicom.peer import Peer
 from qatrack_aria.dicom.retrieve import Instance, Progress, RetrieveAttempt, Retriever, SeriesKey
 from qatrack_aria.dicom.storage_scp import StorageScp
 from qatrack_aria.dicom.transports import transport_of
-from qatrack_aria.dicom.uids import valid_uid
-from qatrack_aria.errors import ArchiveError, IncompleteRetrievalError, QueryError
+from qatrack_aria.dicom.uids import IMAGE_CLASSES, PLAN_CLASSES, valid_uid
+from qatrack_aria.errors import (
+    AmbiguousImagesError,
+    ArchiveError,
+    IncompleteRetrievalError,
+    QueryError,
+)
 from qatrack_aria.retrieval import messages
 from qatrack_aria.retrieval.timeline import ASSOCIATE, CHECK, MOVE, Timeline
 from qatrack_aria.storage.archive import Archive
+from qatrack_aria.storage.in_time import in_time
 
 Ref = TypeVar("Ref", ImageRef, PlanRef)
+T = TypeVar("T")
 
 
 class Transfer:
@@ -62,7 +69,8 @@ class Transfer:
         self._patient_id = patient_id
         self._archive = archive
         self._timeline = timeline
-        self.inbox = Inbox(self._file)
+        self._deadline = deadline
+        self.inbox = Inbox(self._file, self._compare, deadline)
         transport = transport_of(peer)
         on_store = self.inbox.handle_c_store if transport.uses_association else None
         self._needs_port = transport.uses_port
@@ -88,18 +96,34 @@ class Transfer:
         """Return the headers of those that are in the archive, by SOP Instance UID."""
         known = {}
         with self._timeline.step(CHECK):
-            for ref in refs:
-                header = self._archive.header(ref.sop_uid, self._patient_id)
+            for ref, header in zip(refs, self._on_disk(lambda: self._read_headers(refs))):
                 if header is not None:
                     known[ref.sop_uid] = _by_header(ref, header)
         return known
 
+    def _read_headers(self, refs: Sequence[Ref]) -> list[Dataset | None]:
+        return [self._archive.header(ref.sop_uid, self._patient_id, _classes(ref)) for ref in refs]
+
+    def _on_disk(self, work: Callable[[], T]) -> T:
+        return in_time(self._deadline, self._archive.root, work)
+
     def _file(self, incoming: ReceivedInstance) -> Callable[[], None]:
         """File an instance that arrives, in any thread; its header is read only once."""
-        filing = self._archive.receive(incoming, self._patient_id)
         listed = self._requested[incoming.sop_uid]
+        filing = self._archive.receive(incoming, self._patient_id, _classes(listed))
         self._filed[incoming.sop_uid] = _by_header(listed, filing.header)
         return filing.commit
+
+    def _compare(self, incoming: ReceivedInstance) -> None:
+        """Require that an instance that arrives again is the same; neither is kept if not."""
+        uid = incoming.sop_uid
+        if not self._archive.holds(incoming):
+            self._archive.discard(uid)
+            raise AmbiguousImagesError(
+                f"Images: {self._peer} has sent the instance {uid} twice, each time with other "
+                "content, and which of them is right cannot be known: ask the node's "
+                "administrator why it holds two of that UID, and fetch them again then."
+            )
 
     def retrieve(self, refs: Sequence[Ref], whole: Collection[SeriesKey] = ()) -> dict[str, Ref]:
         """Retrieve instances into the archive, and return their headers by SOP Instance UID.
@@ -128,9 +152,15 @@ class Transfer:
         wanted = [Instance(ref.study_uid, ref.series_uid, ref.sop_uid) for ref in refs]
         if self._needs_port and self._storage_scp is None:
             self._storage_scp = self._stack.enter_context(
-                StorageScp(self._peer, self.inbox, self.session.deadline)
+                StorageScp(self._peer, self.inbox, self._deadline)
             )
         missing = self._retriever.retrieve(self._patient_id, wanted, whole)
+        if missing and self.inbox.filing and self._deadline.expired:
+            raise ArchiveError(
+                f"Archive: the disk of {self._archive.root} has not taken in time what has "
+                f"arrived ({len(missing)} of {len(wanted)} are missing after "
+                f"{self._deadline.seconds:g} s): have that disk checked, or its network."
+            )
         if missing:
             raise IncompleteRetrievalError(
                 messages.incomplete(
@@ -143,11 +173,16 @@ class Transfer:
                 ),
                 missing,
             )
-        if not all(self._archive.path(ref.sop_uid).exists() for ref in refs):
+        paths = [self._archive.path(ref.sop_uid) for ref in refs]
+        if not self._on_disk(lambda: all(path.exists() for path in paths)):
             raise ArchiveError(
                 f"Archive: files that had arrived are gone from {self._archive.root}: is something "
                 "clearing that folder?"
             )
+
+
+def _classes(ref: ImageRef | PlanRef) -> tuple[str, ...]:
+    return IMAGE_CLASSES if isinstance(ref, ImageRef) else PLAN_CLASSES
 
 
 def _by_header(ref: Ref, header: Dataset) -> Ref:

@@ -7,7 +7,6 @@ import errno
 import os
 import stat
 import tempfile
-import time
 from pathlib import Path
 from typing import Iterator
 
@@ -15,6 +14,7 @@ from qatrack_aria.errors import ArchiveError
 from qatrack_aria.text import error_reason
 
 PRIVATE = 0o700
+READ_ONLY = 0o400
 
 #: What to do about an error of the system.
 ADVICE = {
@@ -65,16 +65,33 @@ def disk_error(doing: str, path: Path, error: Exception) -> ArchiveError:
     return ArchiveError(f"Archive: cannot {doing} {path} ({error_reason(error)}): {advice}.")
 
 
+def now_on_disk(folder: Path) -> float:
+    """Return the time by which a disk dates the files that are written to it now.
+
+    The hosts that share an archive may have different clocks; the disk has one.
+
+    Raises
+    ------
+    OSError
+        Nothing can be written there.
+    """
+    with tempfile.TemporaryFile(dir=folder) as file:
+        file.write(b"?")
+        file.flush()
+        return os.fstat(file.fileno()).st_mtime
+
+
 def entries_older_than(folder: Path, seconds: float) -> list[Path]:
     """Return the entries of a folder that were modified longer ago than that.
 
     Entries that another process removes meanwhile are left out. A folder that cannot be read has
     none: a failure to tidy up must not fail a fetch.
     """
-    limit = time.time() - seconds
     old = []
     with contextlib.suppress(OSError):
-        for path in list(folder.iterdir()):
+        entries = list(folder.iterdir())
+        limit = now_on_disk(folder) - seconds if entries else 0.0
+        for path in entries:
             with contextlib.suppress(OSError):
                 if path.stat().st_mtime < limit:
                     old.append(path)
@@ -84,8 +101,11 @@ def entries_older_than(folder: Path, seconds: float) -> list[Path]:
 def remove_file(path: Path) -> None:
     """Remove a file if it exists, also a read-only one (on Windows)."""
     with contextlib.suppress(OSError):
-        path.chmod(stat.S_IRUSR | stat.S_IWUSR)
-        path.unlink()
+        try:
+            path.unlink()
+        except PermissionError:  # Windows removes no read-only file
+            path.chmod(stat.S_IRUSR | stat.S_IWUSR)
+            path.unlink()
 
 
 def replace_text(path: Path, text: str) -> None:

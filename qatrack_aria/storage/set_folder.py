@@ -1,7 +1,7 @@
 """The folders of image sets, each with exactly the images of its set.
 
-The files are hard links into the archive where the disk supports them, else copies; read-only,
-because an analysis that wrote into them would change the archive. A folder outlives the Python
+The files are copies, which are compared with the digests that were recorded when the images were
+filed; so nothing that an analysis does to them reaches the archive. A folder outlives the Python
 object, and is removed after some days.
 """
 
@@ -11,13 +11,13 @@ import contextlib
 import os
 import re
 import secrets
-import shutil
 import time
+from multiprocessing.pool import ThreadPool
 from pathlib import Path
-from typing import Sequence
+from typing import NamedTuple, Sequence
 
 from qatrack_aria.dicom.attributes import ImageRef
-from qatrack_aria.storage.archive import READ_ONLY, Archive
+from qatrack_aria.storage.archive import Archive
 from qatrack_aria.storage.filesystem import (
     disk_error,
     entries_older_than,
@@ -27,37 +27,81 @@ from qatrack_aria.storage.filesystem import (
 
 #: Name of a set's folder: its date and time, and a random part.
 NAME = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{8}")
+AT_A_TIME = 4  # copies; computing the digests takes longest, and uses all processors
 
 
-def lay_out(
-    archive: Archive, images: Sequence[ImageRef]
-) -> tuple[Path, list[ImageRef], list[Path]]:
+class LaidOut(NamedTuple):
+    """The folder of a set, and its images in the order of acquisition."""
+
+    folder: Path
+    images: list[ImageRef]
+    files: list[Path]
+    digests: list[str]
+
+
+class DamagedError(Exception):
+    """Images are gone from the archive, or were damaged there and are removed.
+
+    Attributes
+    ----------
+    sop_uids : list of str
+        Their SOP Instance UIDs.
+    """
+
+    def __init__(self, sop_uids: list[str]) -> None:
+        super().__init__(", ".join(sop_uids))
+        self.sop_uids = sop_uids
+
+
+def lay_out(archive: Archive, images: Sequence[ImageRef]) -> LaidOut:
     """Create a set's folder from images in the archive.
-
-    Returns
-    -------
-    tuple of (Path, list of ImageRef, list of Path)
-        The folder, the images in the order of acquisition, and their files.
 
     Raises
     ------
+    DamagedError
+        The archive does not have all of them as they were filed.
     ArchiveError
         The folder cannot be written.
     """
     ordered = sorted(images, key=lambda image: image.order)
     folder = archive.sets / f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(4)}"
     make_private_folder(folder)
-    files = []
+    files = [folder / _name(number, image) for number, image in enumerate(ordered, 1)]
     try:
-        for number, image in enumerate(ordered, 1):
-            stamp = f"{image.acquired:%Y%m%d-%H%M%S}" if image.acquired else "00000000-000000"
-            file = folder / f"{stamp}_{number:03d}.dcm"
-            _link(archive.path(image.sop_uid), file)
-            files.append(file)
+        uids = [image.sop_uid for image in ordered]
+        with ThreadPool(AT_A_TIME) as copiers:  # the end of the process does not wait for these
+            digests = copiers.starmap(archive.copy, zip(uids, files), chunksize=1)
     except OSError as error:
         remove_set(folder)
         raise disk_error("lay out the images in", folder, error) from error
-    return folder, ordered, files
+    damaged = [uid for uid, digest in zip(uids, digests) if digest is None]
+    if damaged:
+        remove_set(folder)
+        raise DamagedError(damaged)
+    return LaidOut(folder, ordered, files, [digest or "" for digest in digests])
+
+
+def _name(number: int, image: ImageRef) -> str:
+    stamp = f"{image.acquired:%Y%m%d-%H%M%S}" if image.acquired else "00000000-000000"
+    return f"{stamp}_{number:03d}.dcm"
+
+
+def folder_state(folder: Path) -> list[list[object]]:
+    """Return what changes when files in a folder are changed, added or removed.
+
+    Raises
+    ------
+    OSError
+        It cannot be read, as when it was removed.
+    """
+    state: list[list[object]] = []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            stat = os.lstat(entry.path)  # what Windows lists is incomplete, and may be old
+            state.append(
+                [entry.name, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns]
+            )
+    return sorted(state, key=lambda entry: str(entry[0]))
 
 
 def prune(archive: Archive, days: int) -> int:
@@ -79,27 +123,6 @@ def prune(archive: Archive, days: int) -> int:
 def remove_set(folder: Path) -> None:
     """Remove a set's folder, as far as the system allows."""
     for file in folder.glob("*.dcm"):
-        _unlink(file)
+        remove_file(file)
     with contextlib.suppress(OSError):
         folder.rmdir()
-
-
-def _unlink(file: Path) -> None:
-    # A hard link shares its mode with the file in the archive: change it only where the system
-    # requires that (Windows).
-    try:
-        file.unlink()
-    except PermissionError:
-        remove_file(file)
-    except OSError:
-        pass
-
-
-def _link(source: Path, target: Path) -> None:
-    try:
-        os.link(source, target)
-    except FileNotFoundError:
-        raise
-    except OSError:  # another disk, a disk without hard links, or too many of them
-        shutil.copyfile(source, target)
-        os.chmod(target, READ_ONLY)

@@ -16,11 +16,10 @@ from pydicom.tag import Tag
 
 from qatrack_aria.dicom.attributes import READ, image_ref, plan_ref
 from qatrack_aria.dicom.beam_quality import described_quality
-from qatrack_aria.dicom.part10 import UnreadableError, read_file
+from qatrack_aria.dicom.part10 import PREAMBLE, UnreadableError, read_file
 from qatrack_aria.dicom.uids import RT_IMAGE_STORAGE, RT_PLAN_STORAGE, valid_uid
 from qatrack_aria.dicom.values import text
 from qatrack_aria.simulator import phantom
-from qatrack_aria.storage.archive import PREAMBLE
 from tests.helpers import datasets
 from tests.helpers.datasets import PATIENT, TAKEN
 

@@ -42,7 +42,7 @@ def copied(image: Dataset, folder: Path) -> Dataset:
     # Six bytes of text, where the number is to be of eight.
     written = path.read_bytes()
     path.write_bytes(written.replace(b"SH\6\0" + LOGIN[:6].encode(), b"FD\6\0" + b"secret"))
-    data = without_staff(path)
+    data = without_staff(path.read_bytes())
     assert LOGIN.encode() not in data
     return pydicom.dcmread(io.BytesIO(data))
 

@@ -16,6 +16,8 @@ from qatrack_aria.retrieval.imageset import ImageSet
 from qatrack_aria.retrieval.provenance import Provenance
 from qatrack_aria.retrieval.request import Request, parse_deadline, parse_max_age
 from qatrack_aria.storage.archive import Archive
+from qatrack_aria.storage.digests import digest_of
+from qatrack_aria.storage.set_folder import LaidOut
 from tests.fuzz.conftest import fuzz, tried
 from tests.fuzz.spoiling import altered, json_values
 from tests.helpers import datasets
@@ -29,9 +31,8 @@ def image_set(folder: Any) -> ImageSet:
     file.write_bytes(b"one image")
     request = Request.parse(PATIENT, "WL").as_dict
     images = [datasets.image_ref()]
-    return ImageSet(
-        folder, [file], node="aria", request=request, plan=datasets.plan_ref(), images=images
-    )
+    laid_out = LaidOut(folder, images, [file], [digest_of(file)])
+    return ImageSet(laid_out, node="aria", request=request, plan=datasets.plan_ref())
 
 
 def one_line(error: AriaError) -> None:

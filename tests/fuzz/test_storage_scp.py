@@ -55,7 +55,7 @@ def converse(port: Port, first: bytes, then: bytes, patient: bool) -> None:
 
 
 def kept(port: Port) -> Sequence[Any]:
-    return [pydicom.dcmread(path) for path in port.archive.instances.glob("*/*.dcm")]
+    return [pydicom.dcmread(path) for path in port.archive.instances.rglob("*.dcm")]
 
 
 @pytest.fixture(scope="module")

@@ -255,7 +255,7 @@ class Killer:
         archive = self._crowd.archive
         self._sent += 1
         if self._sent == 3:
-            assert until(lambda: len(list(archive.glob("instances/*/*.dcm"))) == 2)
+            assert until(lambda: len(list(archive.glob("instances/*/*/*.dcm"))) == 2)
             note = json.loads((archive / "locks" / f"port-{self._crowd.port}.json").read_text())
             self.victim = note["pid"]
             os.kill(self.victim, signal.SIGKILL)

@@ -24,6 +24,8 @@ from qatrack_aria.rendering import contact_sheet as layout
 from qatrack_aria.retrieval.imageset import ImageSet
 from qatrack_aria.simulator import phantom
 from qatrack_aria.simulator.phantom.drawing import Field, draw
+from qatrack_aria.storage.digests import digest_of
+from qatrack_aria.storage.set_folder import LaidOut
 from tests import ROOT
 from tests.helpers import datasets
 from tests.helpers.datasets import PATIENT, TAKEN
@@ -575,7 +577,8 @@ def images(tmp_path: Path) -> ImageSet:
     taken = phantom.winston_lutz(datasets.plan(), TAKEN, False, count=2)
     files = [file(folder, ds, f"{number}.dcm") for number, ds in enumerate(taken)]
     refs = [image_ref(ds, from_file=True) for ds in taken]
-    return ImageSet(folder, files, node="aria", request={}, plan=plan, images=refs)
+    laid_out = LaidOut(folder, refs, files, [digest_of(path) for path in files])
+    return ImageSet(laid_out, node="aria", request={}, plan=plan)
 
 
 def test_a_set_writes_its_contact_sheet(images: ImageSet, tmp_path: Path) -> None:

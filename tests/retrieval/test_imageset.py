@@ -13,7 +13,7 @@ import stat
 import sys
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 import pytest
 from pydicom.dataset import Dataset
@@ -22,10 +22,11 @@ from qatrack_aria.dicom.attributes import ImageRef, image_ref, plan_ref
 from qatrack_aria.errors import ArchiveError, RequestError
 from qatrack_aria.retrieval.imageset import ImageSet
 from qatrack_aria.simulator import phantom
-from qatrack_aria.storage import set_folder
+from qatrack_aria.storage import copying, set_folder
 from qatrack_aria.storage.archive import Archive
+from qatrack_aria.storage.digests import beside
 from qatrack_aria.storage.output import require_empty
-from qatrack_aria.storage.set_folder import lay_out, prune, remove_set
+from qatrack_aria.storage.set_folder import DamagedError, lay_out, prune, remove_set
 from tests.helpers import datasets
 from tests.helpers.datasets import PATIENT, TAKEN
 
@@ -53,10 +54,9 @@ def refs(archive: Archive, plan: Dataset) -> list[ImageRef]:
 
 
 def image_set(archive: Archive, images: list[ImageRef], plan: Dataset, **options: Any) -> ImageSet:
-    folder, ordered, files = lay_out(archive, images)
     request = {"patient_id": PATIENT, "plan": "WL"}
     described = {"node": "aria", "request": request, "plan": plan_ref(plan), **options}
-    return ImageSet(folder, files, images=ordered, **described)
+    return ImageSet(lay_out(archive, images), **described)
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def images(archive: Archive, refs: list[ImageRef], plan: Dataset) -> ImageSet:
     return image_set(archive, refs, plan, moved=2)
 
 
-def no_links(number: int) -> Any:
+def fails(number: int) -> Any:
     def refuse(*args: Any, **options: Any) -> None:
         raise OSError(number, os.strerror(number))
 
@@ -110,46 +110,60 @@ def test_two_sets_of_the_same_images_do_not_share_a_folder(
     assert [Path(file).exists() for file in second] == [True] * 3
 
 
-def test_the_files_take_no_second_place_on_the_disk(
+def test_nothing_that_an_analysis_does_to_the_files_reaches_the_archive(
     images: ImageSet, archive: Archive, refs: list[ImageRef]
 ) -> None:
-    assert os.path.samefile(images.files[0], archive.path(refs[0].sop_uid))
+    """QATrack+'s own container runs as root, who may write into read-only files."""
+    original = archive.path(refs[0].sop_uid)
+    before = original.read_bytes()
+
+    os.chmod(images.files[0], 0o600)
+    with open(images.files[0], "r+b") as file:
+        file.write(b"changed")
+
+    assert not os.path.samefile(images.files[0], original)
+    assert original.read_bytes() == before
 
 
 @pytest.mark.parametrize(
-    "number", [errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP, errno.EACCES]
+    "within_the_kernel",
+    [None, fails(errno.EXDEV), fails(errno.EOPNOTSUPP), fails(errno.ENOSYS), lambda *args: 0],
+    ids=["unknown", "another disk", "not supported", "old kernel", "nothing copied"],
 )
-def test_a_disk_without_hard_links_gets_copies(
+def test_a_disk_that_cannot_share_blocks_gets_copies(
     archive: Archive,
     refs: list[ImageRef],
     plan: Dataset,
     monkeypatch: pytest.MonkeyPatch,
-    number: int,
+    within_the_kernel: Any,
 ) -> None:
-    monkeypatch.setattr(os, "link", no_links(number))
+    monkeypatch.setattr(os, "copy_file_range", within_the_kernel, raising=False)
 
     images = image_set(archive, refs, plan)
 
-    original = archive.path(refs[0].sop_uid)
-    assert not os.path.samefile(images.files[0], original)
-    assert Path(images.files[0]).read_bytes() == original.read_bytes()
+    originals = [archive.path(ref.sop_uid).read_bytes() for ref in refs]
+    assert [Path(file).read_bytes() for file in images] == originals
+
+
+def test_a_copy_that_breaks_off_within_the_kernel_is_made_anew(
+    archive: Archive, refs: list[ImageRef], plan: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def first_bytes_only(source: int, target: int, count: int, at: int, to: int) -> int:
+        if at:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return os.pwrite(target, b"?" * 100, to)
+
+    monkeypatch.setattr(os, "copy_file_range", first_bytes_only, raising=False)
+
+    images = image_set(archive, refs, plan)
+
+    originals = [archive.path(ref.sop_uid).read_bytes() for ref in refs]
+    assert [Path(file).read_bytes() for file in images] == originals
 
 
 @posix_only
-@pytest.mark.parametrize("links", [True, False], ids=["links", "copies"])
-def test_the_files_are_read_only(
-    archive: Archive,
-    refs: list[ImageRef],
-    plan: Dataset,
-    monkeypatch: pytest.MonkeyPatch,
-    links: bool,
-) -> None:
-    """An analysis that wrote into them would change the archive."""
-    if not links:
-        monkeypatch.setattr(os, "link", no_links(errno.EPERM))
-
-    images = image_set(archive, refs, plan)
-
+def test_the_files_are_read_only(images: ImageSet) -> None:
+    """An analysis that writes into them by mistake would go on with what is no image."""
     assert {stat.S_IMODE(os.stat(file).st_mode) for file in images} == {0o400}
 
 
@@ -164,22 +178,75 @@ def test_the_folder_outlives_the_set(archive: Archive, refs: list[ImageRef], pla
     assert len(list(folder.iterdir())) == 3
 
 
-def test_an_image_that_has_vanished_leaves_no_partial_set(
-    archive: Archive, refs: list[ImageRef]
-) -> None:
-    archive.path(refs[2].sop_uid).unlink()
+def change_a_bit(path: Path, place: int) -> None:
+    """As an old disk does: neither the length nor the date of the file changes."""
+    state = path.stat()
+    mode = stat.S_IMODE(state.st_mode)
+    path.chmod(0o600)
+    content = bytearray(path.read_bytes())
+    content[place] ^= 1
+    path.write_bytes(content)
+    path.chmod(mode)
+    os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
 
-    with pytest.raises(ArchiveError, match="cannot lay out the images"):
+
+def vanish(path: Path) -> None:
+    path.chmod(0o600)
+    path.unlink()
+
+
+def lose_its_digests(path: Path) -> None:
+    vanish(beside(path))
+
+
+def lose_half_of_its_digests(path: Path) -> None:
+    beside(path).chmod(0o600)
+    os.truncate(beside(path), 80)
+
+
+@pytest.mark.parametrize(
+    "happens",
+    [
+        vanish,
+        lambda path: change_a_bit(path, 200),
+        lambda path: change_a_bit(path, -1),
+        lambda path: change_a_bit(path, 5),
+        lambda path: os.truncate(path, path.stat().st_size - 2),
+        lambda path: os.truncate(path, 0),
+        lose_its_digests,
+        lose_half_of_its_digests,
+    ],
+    ids=["gone", "header", "pixels", "preamble", "cut", "empty", "no digests", "half of them"],
+)
+def test_an_image_that_is_not_as_it_was_filed_is_not_handed_over(
+    archive: Archive, refs: list[ImageRef], happens: Callable[[Path], None]
+) -> None:
+    path = archive.path(refs[2].sop_uid)
+    path.chmod(0o600)
+    happens(path)
+
+    with pytest.raises(DamagedError) as caught:
         lay_out(archive, refs)
 
+    assert caught.value.sop_uids == [refs[2].sop_uid]
     assert list(archive.sets.iterdir()) == []
+    assert archive.header(refs[2].sop_uid, PATIENT) is None  # so it is fetched again
+
+
+def test_all_damaged_images_are_named_at_once(archive: Archive, refs: list[ImageRef]) -> None:
+    for ref in refs[1:]:
+        change_a_bit(archive.path(ref.sop_uid), -1)
+
+    with pytest.raises(DamagedError) as caught:
+        lay_out(archive, refs)
+
+    assert caught.value.sop_uids == [ref.sop_uid for ref in refs[1:]]
 
 
 def test_a_disk_that_fills_up_leaves_no_partial_set(
     archive: Archive, refs: list[ImageRef], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(os, "link", no_links(errno.EXDEV))
-    monkeypatch.setattr(shutil, "copyfile", no_links(errno.ENOSPC))
+    monkeypatch.setattr(copying, "copy", fails(errno.ENOSPC))
 
     with pytest.raises(ArchiveError, match="No space left on device"):
         lay_out(archive, refs)
@@ -336,7 +403,7 @@ def test_a_zip_file_that_cannot_be_written_leaves_the_older_one(
 ) -> None:
     target = tmp_path / "images.zip"
     target.write_text("old")
-    monkeypatch.setattr(zipfile.ZipFile, "write", no_links(errno.ENOSPC))
+    monkeypatch.setattr(zipfile.ZipFile, "writestr", fails(errno.ENOSPC))
 
     with pytest.raises(ArchiveError, match="No space left on device"):
         images.zip(str(target))
@@ -406,18 +473,51 @@ def test_a_folder_below_a_file_cannot_be_made(images: ImageSet, tmp_path: Path) 
 def test_a_disk_that_fills_up_gets_no_partial_copy(
     images: ImageSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    copy = shutil.copyfile
+    write = Path.write_bytes
 
-    def second_fails(source: str, target: Path) -> None:
-        copy(source, target)
-        if source == images.files[1]:
+    def second_fails(path: Path, content: bytes) -> int:
+        if path.name.startswith(Path(images.files[1]).name):
+            write(path, content[:100])
             raise OSError(errno.ENOSPC, "No space left on device")
+        return write(path, content)
 
-    monkeypatch.setattr(shutil, "copyfile", second_fails)
+    monkeypatch.setattr(Path, "write_bytes", second_fails)
     with pytest.raises(ArchiveError, match="No space left on device"):
         images.copy_to(tmp_path / "copies")
 
     assert list((tmp_path / "copies").iterdir()) == []
+
+
+# --- changed by an analysis -------------------------------------------------------------------
+
+
+def spoil(file: str) -> None:
+    """As `ds.save_as(file)` in a composite test does."""
+    os.chmod(file, 0o600)
+    Path(file).write_bytes(Path(file).read_bytes()[:-2] + b"!!")
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda images, folder: images.summary,
+        lambda images, folder: images.zip(str(folder / "images.zip")),
+        lambda images, folder: images.copy_to(folder / "copies"),
+        lambda images, folder: images.contact_sheet(str(folder / "sheet.png")),
+    ],
+    ids=["summary", "zip", "copies", "contact sheet"],
+)
+def test_an_image_that_was_changed_since_is_neither_certified_nor_passed_on(
+    images: ImageSet, tmp_path: Path, use: Callable[[ImageSet, Path], Any]
+) -> None:
+    spoil(images.files[2])
+
+    with pytest.raises(ArchiveError, match="was changed after it was handed over"):
+        use(images, tmp_path)
+
+    left = [path.name for path in tmp_path.iterdir() if path.name != "archive"]
+    assert left in ([], ["copies"])
+    assert list(tmp_path.glob("copies/*")) == []
 
 
 # --- pruning ----------------------------------------------------------------------------------
@@ -449,17 +549,6 @@ def test_pruning_a_set_leaves_its_images_in_the_archive(
     prune(archive, 7)
 
     assert all(archive.header(ref.sop_uid, PATIENT) is not None for ref in refs)
-
-
-@posix_only
-def test_pruning_a_set_leaves_the_archive_read_only(
-    images: ImageSet, archive: Archive, refs: list[ImageRef]
-) -> None:
-    """A hard link shares its permissions with the file in the archive."""
-    grow_old(images.path, 8)
-    prune(archive, 7)
-
-    assert stat.S_IMODE(archive.path(refs[0].sop_uid).stat().st_mode) == 0o400
 
 
 def test_a_file_that_the_system_holds_on_to_is_removed_after_all(

@@ -15,10 +15,11 @@ import pytest
 from pydicom.dataset import Dataset
 
 from qatrack_aria.dicom.inbox import ReceivedInstance, UnacceptableInstance
-from qatrack_aria.dicom.uids import VARIAN_PLAN_CLASSES
+from qatrack_aria.dicom.uids import IMAGE_CLASSES, PLAN_CLASSES, VARIAN_PLAN_CLASSES
 from qatrack_aria.errors import ArchiveError
 from qatrack_aria.storage import archive as archive_module
 from qatrack_aria.storage.archive import Archive
+from qatrack_aria.storage.digests import beside
 from qatrack_aria.storage.filesystem import remove_file
 from tests.helpers import datasets
 from tests.helpers.datasets import PATIENT
@@ -105,7 +106,8 @@ def test_an_instance_sent_twice_is_there_once(archive: Archive, image: Dataset) 
     datasets.file_in(archive, datasets.incoming(image), PATIENT)
     datasets.file_in(archive, datasets.incoming(image), PATIENT)
 
-    assert files(archive) == [archive.path(image.SOPInstanceUID)]
+    path = archive.path(image.SOPInstanceUID)
+    assert sorted(files(archive)) == [path, beside(path)]
 
 
 def test_an_instance_is_in_the_archive_only_when_it_was_checked(
@@ -146,7 +148,8 @@ def test_two_that_file_the_same_instance_at_once_do_not_disturb_each_other(
         thread.join()
 
     assert failures == []
-    assert files(archive) == [archive.path(image.SOPInstanceUID)]
+    path = archive.path(image.SOPInstanceUID)
+    assert sorted(files(archive)) == [path, beside(path)]
 
 
 @posix_only
@@ -181,9 +184,9 @@ def test_a_folder_that_the_site_has_made_keeps_its_permissions(tmp_path: Path) -
 
 def test_paths_are_short_enough_for_windows(archive: Archive) -> None:
     """It ends at 260 characters, and QATrack+ sites put the archive deep."""
-    path = archive.path("1." + "2" * 62)
+    path = beside(archive.path("1." + "2" * 62))
 
-    assert len(str(path.relative_to(archive.root))) < 90
+    assert len(str(path.relative_to(archive.root))) < 100
 
 
 HOSTILE_UIDS = [
@@ -312,6 +315,109 @@ def test_what_is_not_whole_or_not_what_was_announced_is_not_filed(
     assert files(archive) == []
 
 
+def another_class(ds: Dataset) -> None:
+    ds.SOPClassUID = "1.2.840.10008.5.1.4.1.1.2"
+
+
+def another_modality(ds: Dataset) -> None:
+    ds.Modality = "CT"
+
+
+def two_patients(ds: Dataset) -> None:
+    ds.PatientID = f"{PATIENT}\\PAT_9"
+
+
+def two_images(ds: Dataset) -> None:
+    ds.SOPInstanceUID = [ds.SOPInstanceUID, "1.2.3"]
+
+
+def two_series(ds: Dataset) -> None:
+    ds.SeriesInstanceUID = [ds.SeriesInstanceUID, "1.2.3"]
+
+
+def a_negative_number_of_frames(ds: Dataset) -> None:
+    ds.NumberOfFrames = -1
+
+
+def no_pixels(ds: Dataset) -> None:
+    del ds.PixelData
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (another_class, "class 'CT Image Storage' instead of 'RT Image Storage'"),
+        (another_modality, "modality 'CT' instead of 'RTIMAGE'"),
+        (two_patients, "2 values of PatientID, where one belongs"),
+        (two_images, "2 values of SOPInstanceUID"),
+        (two_series, "2 values of SeriesInstanceUID"),
+        (a_negative_number_of_frames, "NumberOfFrames is '?-1"),
+        (no_pixels, "no pixel data"),
+    ],
+)
+@pytest.mark.parametrize("announced", [False, True], ids=["unannounced", "announced"])
+@pytest.mark.parametrize("explicit", [False, True], ids=["implicit VR", "explicit VR"])
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_what_is_no_portal_image_is_refused_under_the_right_uid(
+    archive: Archive,
+    image: Dataset,
+    change: Callable[[Dataset], None],
+    says: str,
+    announced: bool,
+    explicit: bool,
+) -> None:
+    uid, sop_class = str(image.SOPInstanceUID), str(image.SOPClassUID)
+    change(image)
+    arrived = datasets.incoming(image, explicit=explicit, sop_uid=uid)
+    if not announced:
+        arrived = arrived._replace(sop_class=sop_class)
+
+    with pytest.raises(UnacceptableInstance, match=says):
+        archive.receive(arrived, PATIENT, IMAGE_CLASSES)
+
+    assert files(archive) == []
+
+
+def test_a_plan_is_no_image_and_an_image_is_no_plan(archive: Archive, image: Dataset) -> None:
+    plan = datasets.plan()
+
+    with pytest.raises(UnacceptableInstance, match="'RT Plan Storage' instead of 'RT Image"):
+        archive.receive(datasets.incoming(plan), PATIENT, IMAGE_CLASSES)
+    with pytest.raises(UnacceptableInstance, match="'RT Image Storage' instead of 'RT Plan"):
+        archive.receive(datasets.incoming(image), PATIENT, PLAN_CLASSES)
+
+    datasets.file_in(archive, datasets.incoming(plan), PATIENT)
+    assert archive.header(plan.SOPInstanceUID, PATIENT, IMAGE_CLASSES) is None
+    assert archive.header(plan.SOPInstanceUID, PATIENT, PLAN_CLASSES) is not None
+
+
+def test_another_class_than_the_announced_one_is_refused(archive: Archive, image: Dataset) -> None:
+    arrived = datasets.incoming(image, sop_class=VARIAN_PLAN_CLASSES[0])
+
+    with pytest.raises(UnacceptableInstance, match="instead of 'RT Image Storage'"):
+        archive.receive(arrived, PATIENT)
+
+
+def test_the_second_value_of_a_patient_id_is_not_shown(archive: Archive, image: Dataset) -> None:
+    image.PatientID = f"{PATIENT}\\SECRET"
+
+    with pytest.raises(UnacceptableInstance) as caught:
+        archive.receive(datasets.incoming(image), PATIENT)
+
+    assert "SECRET" not in str(caught.value)
+
+
+@pytest.mark.parametrize("modality", ["", "RTIMAGE ", None], ids=["empty", "padded", "absent"])
+def test_a_modality_that_is_no_other_one_is_accepted(
+    archive: Archive, image: Dataset, modality: str | None
+) -> None:
+    datasets.change(image, {"Modality": modality})
+
+    datasets.file_in(archive, datasets.incoming(image), PATIENT)
+
+    assert archive.header(image.SOPInstanceUID, PATIENT, IMAGE_CLASSES) is not None
+
+
 def test_a_damaged_arrival_does_not_replace_the_instance_that_is_here(
     archive: Archive, image: Dataset
 ) -> None:
@@ -403,6 +509,22 @@ def test_an_instance_damaged_since_is_not_handed_out(
     assert files(archive) == []
 
 
+@pytest.mark.parametrize("value", [b"PORTAL", b"MU", b"TB1", b"20261120"])
+def test_a_header_is_not_believed_once_a_bit_of_it_has_changed(
+    archive: Archive, image: Dataset, value: bytes
+) -> None:
+    """An image of another type, unit, machine or day would be left out without a word."""
+    path = filed_an_hour_ago(archive, image)
+    state = path.stat()
+    content = bytearray(path.read_bytes())
+    content[content.index(value)] ^= 1
+    overwrite(path, bytes(content))
+    os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
+
+    assert archive.header(image.SOPInstanceUID, PATIENT) is None
+    assert files(archive) == []
+
+
 @DAMAGES
 def test_an_instance_damaged_since_is_healed_by_the_next_transfer(
     archive: Archive, image: Dataset, damage: Callable[[bytes], bytes]
@@ -464,7 +586,9 @@ def test_a_file_above_the_archive_is_named(tmp_path: Path) -> None:
 def test_a_file_where_a_folder_of_instances_should_be_is_named(
     archive: Archive, image: Dataset
 ) -> None:
-    archive.path(image.SOPInstanceUID).parent.write_text("")
+    folder = archive.path(image.SOPInstanceUID).parent
+    folder.parent.mkdir()
+    folder.write_text("")
 
     with pytest.raises(ArchiveError, match="Archive: cannot make"):
         datasets.file_in(archive, datasets.incoming(image), PATIENT)

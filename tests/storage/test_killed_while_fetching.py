@@ -95,7 +95,7 @@ def mortal(wl: Dataset, images: list[Dataset], tmp_path: Path) -> Iterator[Kille
 
 def whole(archive: Path, images: list[Dataset]) -> dict[str, int]:
     """The names and the inodes of what the archive holds; an error if one is not whole."""
-    found = list(archive.glob("instances/*/*"))
+    found = list(archive.glob("instances/*/*/*.dcm"))
     for path in found:
         assert pydicom.dcmread(path) in images, f"{path.name} is not whole"
     return {path.stem: path.stat().st_ino for path in found}

@@ -54,7 +54,7 @@ class World:
 
     def whole(self, archive: Path) -> int:
         """How many images the archive holds; an error if there is anything that is not whole."""
-        found = [path for path in archive.glob("instances/*/*") if path.is_file()]
+        found = list(archive.glob("instances/*/*/*.dcm"))
         for path in found:
             assert pydicom.dcmread(path) in self.images, f"{path.name} is not whole"
         assert list(archive.glob("incoming/*")) == []

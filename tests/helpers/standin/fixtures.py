@@ -16,6 +16,7 @@ from django.test import override_settings
 from qatrack_aria import errors
 from qatrack_aria.errors import AriaError
 from qatrack_aria.models import Retrieval
+from qatrack_aria.storage.filesystem import now_on_disk
 from tests.helpers.standin.browser import Page
 from tests.helpers.standin.calculation import QAList
 
@@ -56,9 +57,12 @@ def page(user: Any, unit: Any) -> Callable[..., Page]:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Any:
     """The clock by which answers grow old: ``clock.now += 60`` lets a minute pass."""
-    clock = SimpleNamespace(now=time.time())
-    clock.time = lambda: clock.now
-    monkeypatch.setattr("qatrack_aria.retrieval.answer_cache.time", clock)
+    began = time.time()
+    clock = SimpleNamespace(now=began)
+    monkeypatch.setattr(
+        "qatrack_aria.retrieval.answer_cache.now_on_disk",
+        lambda folder: now_on_disk(folder) + clock.now - began,
+    )
     return clock
 
 
