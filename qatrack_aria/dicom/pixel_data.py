@@ -9,7 +9,6 @@ from typing import Any, BinaryIO, Collection
 from pydicom.dataset import Dataset
 
 from qatrack_aria.dicom.unreadable import UnreadableError
-from qatrack_aria.text import short_repr
 
 UNDEFINED_LENGTH = 0xFFFFFFFF
 PIXEL_DATA = b"\xe0\x7f\x10\x00"
@@ -74,11 +73,16 @@ def _number(
             return number
     except Exception:  # malformed values make pydicom raise errors of any type
         pass
-    found = "absent" if value is None else short_repr(value)
+    found = "absent" if value is None else _shown(value)
     belongs = " or ".join(map(str, among)) if among else "one positive number"
     raise UnreadableError(
         f"its header describes no pixel data: {keyword} is {found}, where {belongs} belongs"
     )
+
+
+def _shown(value: Any) -> str:
+    """Return a number; what is none is not quoted, since it may be a name."""
+    return str(value) if isinstance(value, (int, float)) else "no number"
 
 
 def _require_length(file: BinaryIO, value_at: int, length: int, wanted: int) -> int:

@@ -118,7 +118,8 @@ def _require_not_cut_by_day(
     chosen: Sequence[ImageRef], others: Sequence[ImageRef], request: Request
 ) -> None:
     """Refuse the part of a session that lies on one side of midnight."""
-    by_day = request.select == "day" or (request.date and request.way in (None, "session"))
+    by_day = request.select == "day" or (request.date and request.select != "all")
+    by_day = by_day and request.series is None
     if not by_day or (request.most is not None and request.settles(len(uids(chosen)))):
         return
     days = {image.day for image in chosen}

@@ -178,12 +178,14 @@ class ImageSearch:
         if self._looked_outside or not self._finder.by_days.returns_dates:
             return False
         self._looked_outside = True
-        unknown = self._finder.all_series() - series_of(self.listed) - self._known_series.read()
+        unknown = self._finder.all_series() - self._complete
+        unknown -= self._known_series.read() if unknown else set()
         if not unknown or len(unknown) > MOST_SERIES:
             return False
         found = self._finder.outside_all_days(unknown)
         self._known_series.add(unknown - series_of(found))
-        return self.listed.add(found)
+        listed = self.listed.uids
+        return self.listed.add(image for image in found if image.sop_uid not in listed)
 
     def _list_again(self, days: Days) -> bool:
         """List the images once more, and return whether there are new ones."""

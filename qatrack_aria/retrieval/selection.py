@@ -15,6 +15,7 @@ from qatrack_aria.retrieval import doubts
 from qatrack_aria.retrieval.matching import match_image, may_match
 from qatrack_aria.retrieval.request import Request
 from qatrack_aria.retrieval.sessions import (
+    GAP,
     NEARBY,
     newest_series,
     newest_session,
@@ -94,9 +95,12 @@ def to_verify(
         if image.from_file or reason is None or reason.code in NOT_BY_FILE:
             continue
         among = any(begin <= image.moment <= end for begin, end in times)
-        # Some MV imagers write the unit of kV images: these may be a whole session.
-        newer = reason.code == "kv" and times and image.moment > times[-1][1]
-        if among or newer or (image.series_key in series and not (image.acquired and times)):
+        beside = image.series_key in series
+        if reason.code == "kv":
+            # Some MV imagers write the unit of kV images: these may be a whole session.
+            newer = not times or image.moment >= times[0][0] - GAP
+            among = among or newer or beside or request.select == "all"
+        if among or (beside and not (image.acquired and times)):
             found.append(image)
     return found
 

@@ -2,16 +2,19 @@
 
 It is over when no image has come for three times the largest gap between its images, and at least
 for a minute: by the clock of the imager, or by ours if the images are the same as we have seen
-before. What was seen is kept beside the answers, so that whoever asks again need not wait again.
+before. What was seen is kept beside the answers, dated by the clock of the disk, so that whoever
+asks again need not wait again.
 """
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import hashlib
 import json
 import math
 import time
+from functools import partial
 from typing import Sequence
 
 from qatrack_aria.dicom.attributes import ImageRef
@@ -21,7 +24,8 @@ from qatrack_aria.errors import SessionUnderWayError
 from qatrack_aria.retrieval.request import Request
 from qatrack_aria.retrieval.sessions import silence_needed, uids
 from qatrack_aria.storage.archive import Archive
-from qatrack_aria.storage.filesystem import replace_text
+from qatrack_aria.storage.filesystem import now_on_disk, replace_text
+from qatrack_aria.storage.in_time import in_time
 
 #: Seconds that must be left of the deadline after a wait, to list the images again.
 RESERVE = 3.0
@@ -57,7 +61,8 @@ class SessionEnd:
         self._deadline = deadline
         asked = json.dumps([peer.name, dict(request.as_dict)], sort_keys=True)
         name = hashlib.sha256(asked.encode()).hexdigest()[:32]
-        self._path = archive.answers / f"{name}.seen.json"
+        self._path = archive.answers / f"{name}.seen"
+        self._on_disk = partial(in_time, deadline, archive.root)
         self.established = True
 
     def wait(self, chosen: Sequence[ImageRef]) -> bool:
@@ -89,7 +94,7 @@ class SessionEnd:
         age = self._age(chosen)
         if age is not None and age >= needed:
             return 0
-        by_our_clock = needed - self._seen_for(chosen)
+        by_our_clock = needed - self._on_disk(lambda: self._seen_for(chosen))
         return by_our_clock if age is None or age < 0 else min(by_our_clock, needed - age)
 
     def _age(self, chosen: Sequence[ImageRef]) -> float | None:
@@ -105,13 +110,10 @@ class SessionEnd:
     def _seen_for(self, chosen: Sequence[ImageRef]) -> float:
         """Return the seconds for which exactly these images have been seen; note them if new."""
         listed = hashlib.sha256(" ".join(sorted(uids(chosen))).encode()).hexdigest()
-        try:
-            note = json.loads(self._path.read_text(encoding="utf-8"))
-            if note["images"] == listed:
-                return max(0.0, time.time() - float(note["since"]))
-        except (OSError, ValueError, KeyError, TypeError):
-            pass  # seen for the first time
-        replace_text(self._path, json.dumps({"images": listed, "since": time.time()}))
+        with contextlib.suppress(OSError, ValueError):
+            if self._path.read_text(encoding="utf-8") == listed:
+                return max(0.0, now_on_disk(self._path.parent) - self._path.stat().st_mtime)
+        replace_text(self._path, listed)
         return 0
 
     def _message(self, chosen: Sequence[ImageRef], left: float) -> str:

@@ -120,7 +120,7 @@ class Workflow:
                 self._finder,
                 self._transfer,
                 session_end,
-                KnownSeries(self.archive, self.peer, self.request.patient_id),
+                KnownSeries(self.archive, self.peer, self.request.patient_id, self._deadline),
             )
             images = search.find(retrieve)
             listed = list(search.listed)

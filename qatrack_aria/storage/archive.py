@@ -95,7 +95,7 @@ class Archive:
         self.answers = root / "answers"
         self.series = root / "series"
         make_private_folder(root, parents=True)
-        folders = self.instances, self.incoming, self.sets, self.locks, self.answers, self.series
+        folders = self.instances, self.incoming, self.sets, self.locks, self.answers
         for folder in folders:
             make_private_folder(folder)
         for abandoned in entries_older_than(self.incoming, ABANDONED):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +134,13 @@ def test_a_list_that_is_completed_tomorrow_does_not_end_the_session(serve: Any) 
         fetch(utils=Utils())
 
 
+def age_by(seconds: int) -> None:
+    """Let so many seconds pass since the list of images was seen first."""
+    (seen,) = Path(conf.ARCHIVE).rglob("*.seen")
+    first = seen.stat().st_mtime - seconds
+    os.utime(seen, (first, first))
+
+
 # --- by our own clock -------------------------------------------------------------------------
 
 
@@ -155,9 +162,7 @@ def test_who_asks_again_need_not_wait_again(serve: Any, impatient: None) -> None
     serve(wl, images)
     with pytest.raises(SessionUnderWayError, match="Ask again in 105 s"):
         fetch()
-    (seen,) = Path(conf.ARCHIVE).rglob("*.seen.json")
-    note = json.loads(seen.read_text())
-    seen.write_text(json.dumps({**note, "since": note["since"] - 110}))
+    age_by(110)
     assert uids(fetch()) == uids(images)
 
 
@@ -166,9 +171,7 @@ def test_another_image_begins_the_silence_anew(serve: Any) -> None:
     sim = serve(wl, images[:3])
     with pytest.raises(SessionUnderWayError):
         fetch()
-    (seen,) = Path(conf.ARCHIVE).rglob("*.seen.json")
-    note = json.loads(seen.read_text())
-    seen.write_text(json.dumps({**note, "since": note["since"] - 110}))
+    age_by(110)
     sim.add(images[3:])
     with pytest.raises(SessionUnderWayError, match="4 found"):
         fetch()

@@ -148,7 +148,7 @@ def test_verbosity_2_shows_the_log_and_no_name_of_a_person(images):
     assert code == 0
     assert "C-FIND at IMAGE level by PatientID=QA_TB1" in err
     assert "C-MOVE at SERIES level of 9: 9 arrived" in err
-    assert err.count("bytes are filed") == 8
+    assert err.count("bytes are filed") == 9
     assert "A-ASSOCIATE" in err  # the words of pynetdicom
     people = (phantom.OPERATOR, str(images[0].PatientName))
     assert [name for name in people if name in err] == []
