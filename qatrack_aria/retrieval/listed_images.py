@@ -11,6 +11,7 @@ import datetime as dt
 from typing import Iterable, Iterator, Mapping
 
 from qatrack_aria.dicom.attributes import ImageRef
+from qatrack_aria.dicom.retrieve import SeriesKey
 from qatrack_aria.text import same_name
 
 #: Times of an answer and a file that are that near are the same: a server may drop the seconds.
@@ -23,6 +24,7 @@ class ListedImages:
     def __init__(self) -> None:
         self._answers: dict[tuple[str, ...], ImageRef] = {}
         self._headers: dict[str, ImageRef] = {}
+        self._seen: set[str] = set()  # also in answers that were forgotten
 
     def __iter__(self) -> Iterator[ImageRef]:
         return iter([self._known(answer) for answer in self._answers.values()])
@@ -40,12 +42,24 @@ class ListedImages:
         key = study_uid, series_uid
         return {answer.sop_uid for answer in self._answers.values() if answer.series_key == key}
 
+    def confirmed_by(self, series_key: SeriesKey, images: Iterable[ImageRef]) -> bool:
+        """Return whether a list of one series is as it was listed before, in all that matters."""
+        listed = (image for image in self._answers.values() if image.series_key == series_key)
+        return {i.sop_uid: _claims(i) for i in listed} == {i.sop_uid: _claims(i) for i in images}
+
     def add(self, images: Iterable[ImageRef]) -> bool:
         """Add answers, the latest of each image and series, and return whether any is new."""
         before = len(self._answers)
         for image in images:
             self._answers[(image.sop_uid or str(id(image)), *image.series_key)] = image
+            self._seen.add(image.sop_uid)
         return len(self._answers) > before
+
+    def replace(self, images: Iterable[ImageRef]) -> bool:
+        """Forget all answers for those of a new list, and return whether any was never seen."""
+        before, self._answers = set(self._seen), {}
+        self.add(images)
+        return not self.uids <= before
 
     def read(self, headers: Mapping[str, ImageRef]) -> None:
         """Put the headers of files in the place of answers."""
@@ -71,6 +85,11 @@ class ListedImages:
         return dataclasses.replace(
             header, study_uid=answer.study_uid, series_uid=answer.series_uid, acquired=at
         )
+
+
+def _claims(image: ImageRef) -> tuple[object, ...]:
+    """Return what an answer says, as far as the choice of a set depends on it."""
+    return image.plan_uids, image.image_type, image.acquired, image.machines, image.dose_unit
 
 
 def differences(answer: ImageRef, header: ImageRef) -> list[str]:

@@ -82,6 +82,7 @@ class ImageSearch:
         self._session_end = session_end
         self._known_series = known_series
         self._looked_outside = False
+        self._outside: list[ImageRef] = []  # images that no search by days finds
         self.listed = ListedImages()
         self.chosen: list[ImageRef] = []
         self._complete: set[SeriesKey] = set()  # series of which every image is listed
@@ -166,12 +167,14 @@ class ImageSearch:
         if self._request.series is not None:
             again = self._finder.images_of_series(self._request.series, fewest=True)
             return uids(again) == self.listed.uids
+        if days != EVER and self._look_outside_days():
+            return False
         if not self._finder.confirms(*days, self.listed.uids):
             return False
-        for key in sorted(self._complete):
-            if uids(self._finder.series(*key)) != self.listed.of_series(*key):
-                return False
-        return days == EVER or not self._look_outside_days()
+        return all(
+            self.listed.confirmed_by(key, self._finder.series(*key))
+            for key in sorted(self._complete)
+        )
 
     def _look_outside_days(self) -> bool:
         """List images without a date that can be matched, and return whether there are any."""
@@ -185,14 +188,15 @@ class ImageSearch:
         found = self._finder.outside_all_days(unknown)
         self._known_series.add(unknown - series_of(found))
         listed = self.listed.uids
-        return self.listed.add(image for image in found if image.sop_uid not in listed)
+        self._outside = [image for image in found if image.sop_uid not in listed]
+        return self.listed.add(self._outside)
 
     def _list_again(self, days: Days) -> bool:
         """List the images once more, and return whether there are new ones."""
         self._complete = set()
         if self._request.series is not None:
-            return self.listed.add(self._finder.images_of_series(self._request.series))
-        return self.listed.add(self._finder.images(*days))
+            return self.listed.replace(self._finder.images_of_series(self._request.series))
+        return self.listed.replace([*self._finder.images(*days), *self._outside])
 
     # --- choosing and retrieving --------------------------------------------------------------
 

@@ -94,8 +94,10 @@ def to_verify(
         reason = match_image(image, request, plan_uids).reason
         if image.from_file or reason is None or reason.code in NOT_BY_FILE:
             continue
-        among = any(begin <= image.moment <= end for begin, end in times)
         beside = image.series_key in series
+        # Images of other series are asked for only where the set itself is of several.
+        at_the_time = any(begin <= image.moment <= end for begin, end in times)
+        among = at_the_time and (beside or len(series) > 1)
         if reason.code == "kv":
             # Some MV imagers write the unit of kV images: these may be a whole session.
             newer = not times or image.moment >= times[0][0] - GAP

@@ -241,7 +241,8 @@ def test_an_image_that_cannot_be_read_is_not_quoted(port: Any) -> None:
     with pytest.warns(UserWarning, match="Invalid value"):
         assert store(port.peer, ds) == [0xA900]
     assert port.inbox.refused == [
-        "an image that arrived damaged: it is not readable as DICOM (ValueError)"
+        "an image that arrived damaged: its header describes no pixel data: NumberOfFrames is no "
+        "number, where one positive number belongs"
     ]
 
 

@@ -363,13 +363,22 @@ def test_an_older_image_with_signs_of_both_does_no_harm() -> None:
 )
 def test_an_answer_alone_excludes_no_image_from_among_the_chosen(claim: Any) -> None:
     files = series_refs("1", 1, 3)
-    among = series_refs("2", 2, from_file=False, **claim)
-    far = series_refs("1", 9, from_file=False, acquired=TAKEN - HOUR, **claim)
+    among = series_refs("1", 2, from_file=False, **claim)
+    far = series_refs("3", 9, from_file=False, acquired=TAKEN - HOUR, **claim)
     asked = request(machine="TB1")
 
     assert to_verify(files, files + among + far, asked, PLANS) == among
     settled = request(machine="TB1", count=2)
     assert to_verify(files, files + among, settled, PLANS) == []
+
+
+def test_images_of_other_series_are_confirmed_where_the_set_is_of_several() -> None:
+    claim = {"plan_uids": frozenset({"1.2.9"}), "from_file": False}
+    one, several = series_refs("1", 1, 3), series_refs("1", 1) + series_refs("3", 3)
+    other = series_refs("2", 2, **claim)
+
+    assert to_verify(one, one + other, request(), PLANS) == []
+    assert to_verify(several, several + other, request(), PLANS) == other
 
 
 def test_newer_images_that_are_kv_by_their_unit_alone_are_looked_at() -> None:
