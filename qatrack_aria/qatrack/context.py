@@ -157,7 +157,11 @@ def _end_of_minute(value: Any) -> Any:
     if not isinstance(moment, dt.datetime):
         return value
     try:
+        local = clinic_time(moment)
+        # In the second pass of an hour that comes twice, the clocks have shown all of it before.
+        if moment.tzinfo and clinic_time(moment - dt.timedelta(hours=1)) == local:
+            local = local.replace(minute=59)
         # QATrack+ posts whole minutes, and the session ended at some time in that minute.
-        return clinic_time(moment).replace(second=59, microsecond=999999)
+        return local.replace(second=59, microsecond=999999)
     except (OverflowError, ValueError):
         return value

@@ -11,6 +11,7 @@ from qatrack_aria import rendering
 from qatrack_aria.dicom.attributes import ImageRef, PlanRef
 from qatrack_aria.errors import RequestError
 from qatrack_aria.qatrack import attachments
+from qatrack_aria.retrieval.sessions import span
 from qatrack_aria.retrieval.signature import signed
 from qatrack_aria.storage.output import replacing, require_empty, write_all
 from qatrack_aria.storage.packing import read_unchanged, require_unchanged, write_zip
@@ -88,7 +89,7 @@ class ImageSet:
         """One line for people."""
         count = plural(len(self), "image")
         where = f" on {self.machine}" if self.machine else ""
-        when = f"acquired {self.acquired:%Y-%m-%d %H:%M}" if self._dated else "without a date"
+        when = f"acquired {span(self.images)}" if self._dated else "without a date"
         remark = f" {self._remark}" if self._remark else ""
         return f"{count} of plan '{self.plan.label or self.plan.sop_uid}', {when}{where}.{remark}"
 

@@ -90,13 +90,14 @@ def surroundings(session: Sequence[ImageRef]) -> tuple[dt.datetime, dt.datetime]
 
 
 def span(images: Sequence[ImageRef]) -> str:
-    """Return the first and the last time of images, for people."""
-    first, last = (pick(image.moment for image in images) for pick in (min, max))
-    if first.year == dt.MINYEAR:
+    """Return the first and the last time of images, for people; undated ones are left out."""
+    moments = [image.moment for image in images if image.day]
+    if not moments:
         return "an unknown time"
-    return f"{first:%Y-%m-%d %H:%M} to " + last.strftime(
-        "%H:%M" if first.date() == last.date() else "%Y-%m-%d %H:%M"
-    )
+    first, last = (f"{moment:%Y-%m-%d %H:%M}" for moment in (min(moments), max(moments)))
+    if first == last:
+        return first
+    return f"{first} to {last[11:] if first[:10] == last[:10] else last}"
 
 
 def silence_needed(chosen: Sequence[ImageRef]) -> dt.timedelta:

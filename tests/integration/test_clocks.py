@@ -146,3 +146,24 @@ def test_a_session_beside_the_change_of_clocks_finds_its_images(
     mine = winston_lutz(wl, acquired)
     serve(wl, mine, winston_lutz(wl, acquired - DAY), winston_lutz(wl, acquired + DAY))
     assert uids(fetch(utils=Utils(completed))) == uids(mine)
+
+
+def test_in_the_hour_that_comes_twice_all_of_it_is_before_the_end(serve: Any) -> None:
+    """Acquired at 1:40 before the clocks went back, completed at 1:10 after that."""
+    wl = plan()
+    mine = winston_lutz(wl, dt.datetime(2026, 11, 1, 1, 40))
+    serve(wl, mine, winston_lutz(wl, dt.datetime(2026, 10, 31, 9)))
+    session = Utils(dt.datetime(2026, 11, 1, 0, 10))
+    session.meta["work_completed"] += 2 * dt.timedelta(hours=1)
+    assert uids(fetch(utils=session)) == uids(mine)
+
+
+def test_a_node_knows_that_its_imagers_have_no_summer_time(serve: Any, node: Any) -> None:
+    """Their clocks are an hour behind, and other images followed half an hour after the session."""
+    wl = plan()
+    hour = 60 * MINUTE
+    mine, later = winston_lutz(wl, NOON - DAY - hour), winston_lutz(wl, NOON - DAY - hour / 4)
+    serve(wl, mine, later)
+    node.clock_ahead = -3600
+    node.save()
+    assert uids(fetch(utils=Utils(NOON - DAY + 10 * MINUTE))) == uids(mine)

@@ -284,7 +284,7 @@ def test_the_time_is_given_in_dicoms_form(images: ImageSet) -> None:
 
 
 def test_the_status_is_one_line_for_people(images: ImageSet) -> None:
-    assert images.status == ("3 images of plan 'WL', acquired 2026-11-20 08:31 on TB1.")
+    assert images.status == ("3 images of plan 'WL', acquired 2026-11-20 08:30 to 08:31 on TB1.")
 
 
 def test_a_single_image_is_not_called_images(archive: Archive, refs: list[ImageRef]) -> None:
