@@ -7,6 +7,7 @@ import struct
 from typing import Any, BinaryIO, Collection
 
 from pydicom.dataset import Dataset
+from pydicom.multival import MultiValue
 
 from qatrack_aria.dicom.unreadable import UnreadableError
 
@@ -81,8 +82,12 @@ def _number(
 
 
 def _shown(value: Any) -> str:
-    """Return a number; what is none is not quoted, since it may be a name."""
-    return str(value) if isinstance(value, (int, float)) else "no number"
+    """Return a number or several; what is none is not quoted, since it may be a name."""
+    many = value if isinstance(value, (list, MultiValue)) else [value]
+    numbers = [str(one) for one in many if isinstance(one, (int, float))]
+    if len(numbers) < len(many):
+        return "no number"
+    return numbers[0] if len(numbers) == 1 else f"[{', '.join(numbers)}]"
 
 
 def _require_length(file: BinaryIO, value_at: int, length: int, wanted: int) -> int:

@@ -117,12 +117,13 @@ def test_lists_of_them_are_chosen_from_and_explained():
         uids = PLANS | {uid for image in images for uid in image.plan_uids or ()}
         line(messages.no_images(PEER, request, images, uids))
         line(messages.no_plan(PEER, request, plans, []))
-        chosen = selection.choose(images, request, uids)
+        wanted = selection.candidates(images, request, uids)
         try:
             selection.require_one_plan(plans, request)
-            if chosen:
-                line(" ".join(messages.remarks(chosen, images, request, uids)))
-                selection.require_unambiguous(chosen, images, request, uids)
+            if wanted:
+                line(" ".join(messages.remarks(wanted, images, request, uids)))
+                selection.to_verify(wanted, images, request, uids)
+            selection.settle(images, request, uids)
         except AriaError as error:
             line(str(error))
 

@@ -15,7 +15,7 @@ def make_world(folder: Path) -> dict[str, bytes]:
     wl, other = plan(LABEL), plan("PF")
     meant = winston_lutz(wl, YESTERDAY, count=3)
     beside = [
-        *phantom.kv(wl, YESTERDAY, like=meant[0]),
+        *phantom.kv(wl, YESTERDAY, like=meant[0], full_size=False),
         *winston_lutz(wl, YESTERDAY - DAY, count=1),
         *winston_lutz(other, YESTERDAY, count=1),
     ]
