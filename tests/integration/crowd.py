@@ -14,6 +14,11 @@ import threading
 import traceback
 from typing import Any
 
+from tests.helpers.waiting import until
+
+#: The threads of this process, where the system lists them.
+TASKS = "/proc/self/task"
+
 
 @dataclasses.dataclass
 class Order:
@@ -69,6 +74,8 @@ def make_site(archive: str, node: dict[str, Any]) -> None:
 
 def fork(order: Order, number: int, gun: int, starter: int) -> int:
     """Start one process of the crowd; its process ID."""
+    # A thread that was joined takes a moment to leave the system, and Python warns of it.
+    until(lambda: not os.path.isdir(TASKS) or len(os.listdir(TASKS)) == 1, 1.0)
     child = os.fork()
     if child:
         return child
