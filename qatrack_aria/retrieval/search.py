@@ -110,7 +110,8 @@ class ImageSearch:
             if days != EVER and not self._finder.by_days.supported:
                 continue
             self.listed, self._complete = ListedImages(), set()
-            self.listed.add(self._list(days, widest=days in windows[-2:]))
+            found_by_day = self._list(days, widest=days in windows[-2:])
+            self.listed.add([*found_by_day, *self._outside])
             try:
                 found = self._confirmed_set(days) if retrieve else self._choose(days, retrieve)
             except _WiderSearchNeeded:
