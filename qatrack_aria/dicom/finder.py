@@ -227,20 +227,22 @@ class Finder:
     # --- forms of query -----------------------------------------------------------------------
 
     def _list_plans(self, returned: Sequence[Sequence[str]]) -> list[PlanRef]:
-        forms: list[Callable[[], list[PlanRef]]] = []
-        if self.relational:
-            for patient in self._queries.patient_keys():
-                base = {**patient, "Modality": "RTPLAN"}
-                forms += [partial(self._queries.plans, base, keys) for keys in returned]
+        forms = self._relational_forms("RTPLAN", self._queries.plans, returned)
         return self._first_answer("plans", [*forms, partial(self._plans_by_level, returned[0])])
 
     def _list_images(self, returned: Sequence[Sequence[str]]) -> list[ImageRef]:
-        forms: list[Callable[[], list[ImageRef]]] = []
-        if self.relational:
-            for patient in self._queries.patient_keys():
-                base = {**patient, "Modality": "RTIMAGE"}
-                forms += [partial(self._queries.images, base, keys) for keys in returned]
+        forms = self._relational_forms("RTIMAGE", self._queries.images, returned)
         return self._first_answer("images", [*forms, partial(self._images_by_level, returned[0])])
+
+    def _relational_forms(
+        self, modality: str, query: Callable[..., Any], returned: Sequence[Sequence[str]]
+    ) -> list[Callable[[], Any]]:
+        patients = self._queries.patient_keys() if self.relational else ()
+        return [
+            partial(query, {**patient, "Modality": modality}, keys)
+            for patient in patients
+            for keys in returned
+        ]
 
     def _first_answer(self, what: str, forms: Sequence[Callable[[], Any]]) -> Any:
         refusals = []

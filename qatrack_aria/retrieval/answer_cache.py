@@ -12,9 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import hashlib
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +23,10 @@ from qatrack_aria.retrieval.request import MAX_AGE
 from qatrack_aria.storage.archive import Archive
 from qatrack_aria.storage.filesystem import (
     entries_older_than,
+    hashed_name,
     now_on_disk,
-    partial_file,
     remove_file,
+    replace_text,
 )
 from qatrack_aria.storage.set_folder import DamagedError, folder_state, lay_out
 
@@ -58,10 +57,8 @@ class AnswerCache:
     """
 
     def __init__(self, archive: Archive, *asked: Any) -> None:
-        request = json.dumps(asked, sort_keys=True, default=dataclasses.asdict)
-        name = hashlib.sha256(request.encode()).hexdigest()[:32]
         self._archive = archive
-        self._path = archive.answers / f"{name}.json"
+        self._path = archive.answers / f"{hashed_name(asked)}.json"
 
     def get(self, max_age: float, allowed: float = 0.0) -> Answer | None:
         """Return the last answer that still holds.
@@ -124,11 +121,7 @@ class AnswerCache:
 
     def _write(self, note: dict[str, Any], written: int | None = None) -> None:
         # The cache is optional: a full disk is reported where files must be written.
-        with contextlib.suppress(OSError), partial_file(self._path.parent) as partial:
-            partial.write_text(json.dumps(note), encoding="utf-8")
-            if written is not None:
-                os.utime(partial, ns=(written, written))
-            os.replace(partial, self._path)
+        replace_text(self._path, json.dumps(note), written)
 
 
 def _is_unchanged(images: ImageSet, state: Any) -> bool:

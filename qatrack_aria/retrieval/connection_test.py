@@ -30,6 +30,7 @@ from qatrack_aria.errors import (
 from qatrack_aria.models import AriaNode
 from qatrack_aria.retrieval.lock import hold_destination
 from qatrack_aria.retrieval.request import Request
+from qatrack_aria.retrieval.task import Task
 from qatrack_aria.retrieval.workflow import SearchResult, Workflow
 from qatrack_aria.storage.archive import Archive
 from qatrack_aria.storage.filesystem import disk_error, partial_file
@@ -202,8 +203,8 @@ class ConnectionTest:
 
     def _find(self) -> str:
         assert self._request is not None
-        workflow = Workflow(self._peer, self._request, self._archive, self._deadline, None)
-        self._workflow = self._stack.enter_context(workflow)
+        task = Task(self._request, self._peer, self._archive, self._deadline, clock_ahead=0)
+        self._workflow = self._stack.enter_context(Workflow(task))
         found: SearchResult = self._workflow.find(retrieve=False)
         self._images = found.images
         newest = self._newest()

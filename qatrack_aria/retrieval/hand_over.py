@@ -28,11 +28,12 @@ def hand_over(workflow: Workflow, found: SearchResult) -> ImageSet:
     """
     if workflow.inbox.failure is not None:
         raise workflow.inbox.failure
-    laid_out = lay_out(workflow.archive, found.images)
+    task = workflow.task
+    laid_out = lay_out(task.archive, found.images)
     return ImageSet(
         laid_out,
-        node=workflow.peer.name,
-        request=workflow.request.as_dict,
+        node=task.peer.name,
+        request=task.request.as_dict,
         plan=found.plan,
         moved=sum(1 for image in laid_out.images if image.sop_uid in workflow.inbox.arrived),
         remark=" ".join(found.remarks),

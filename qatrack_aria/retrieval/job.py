@@ -5,18 +5,16 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime as dt
-from typing import Any, Callable, Iterator, Mapping, TypeVar
+from typing import Any, Iterator, Mapping
 
 from qatrack_aria.conf import conf
 from qatrack_aria.dicom.deadline import Deadline
-from qatrack_aria.dicom.peer import Peer
 from qatrack_aria.models import AriaNode, Retrieval
 from qatrack_aria.retrieval.record import Record, recorded, request_json
 from qatrack_aria.retrieval.request import Request, parse_deadline
+from qatrack_aria.retrieval.task import Task
 from qatrack_aria.storage.archive import Archive
 from qatrack_aria.storage.in_time import in_time
-
-T = TypeVar("T")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,21 +40,12 @@ COMPOSITE = Caller()
 
 
 @dataclasses.dataclass(frozen=True)
-class Job:
-    """One retrieval that has passed every check that needs no connection."""
+class Job(Task):
+    """A retrieval that has passed every check that needs no connection, with its record."""
 
     record: Record
-    request: Request
-    peer: Peer
-    archive: Archive
-    deadline: Deadline
     who: str
     keep_days: int
-    clock_ahead: float
-
-    def on_disk(self, work: Callable[[], T]) -> T:
-        """Do some work in the archive by the deadline; see :func:`in_time`."""
-        return in_time(self.deadline, self.archive.root, work)
 
 
 @contextlib.contextmanager
@@ -100,17 +89,17 @@ def prepared(
         if seconds is None:
             by_command = caller.source == Retrieval.COMMAND
             seconds = node.command_deadline if by_command else node.deadline
-        limit, root, peer = Deadline(seconds, caller.spent), conf.ARCHIVE, node.peer()
+        limit, root = Deadline(seconds, caller.spent), conf.ARCHIVE
         archive = in_time(
             limit, root, lambda: Archive(root, node.character_set, node.name, node.source)
         )
         yield Job(
-            record,
             request,
-            peer,
+            node.peer(),
             archive,
             limit,
+            node.clock_ahead,
+            record,
             f"a retrieval for {caller.user or 'a ' + caller.source}",
             conf.KEEP_SETS_DAYS,
-            node.clock_ahead,
         )

@@ -8,19 +8,13 @@ node that saves a query, and no proof; it is forgotten when the node's configura
 from __future__ import annotations
 
 import contextlib
-import dataclasses
-import hashlib
 import json
-from functools import partial
 from typing import Iterable
 
-from qatrack_aria.dicom.deadline import Deadline
-from qatrack_aria.dicom.peer import Peer
 from qatrack_aria.dicom.retrieve import SeriesKey
 from qatrack_aria.errors import ArchiveError
-from qatrack_aria.storage.archive import Archive
-from qatrack_aria.storage.filesystem import make_private_folder, replace_text
-from qatrack_aria.storage.in_time import in_time
+from qatrack_aria.retrieval.task import Task
+from qatrack_aria.storage.filesystem import hashed_name, make_private_folder, replace_text
 
 
 class KnownSeries:
@@ -28,14 +22,14 @@ class KnownSeries:
 
     Parameters
     ----------
-    archive, peer, patient_id, deadline : Archive, Peer, str, Deadline
-        Where they are kept, the node, the patient, and the time allowed.
+    task : Task
+        A retrieval of that patient's images.
     """
 
-    def __init__(self, archive: Archive, peer: Peer, patient_id: str, deadline: Deadline) -> None:
-        self._on_disk = partial(in_time, deadline, archive.root)
-        asked = json.dumps([patient_id, dataclasses.asdict(peer)], sort_keys=True)
-        self._path = archive.series / f"{hashlib.sha256(asked.encode()).hexdigest()[:32]}.json"
+    def __init__(self, task: Task) -> None:
+        self._on_disk = task.on_disk
+        name = hashed_name([task.request.patient_id, task.peer])
+        self._path = task.archive.series / f"{name}.json"
 
     def read(self) -> set[SeriesKey]:
         """Return them as study and Series Instance UIDs."""

@@ -12,7 +12,6 @@ from typing import Collection, Iterable, Sequence
 
 from qatrack_aria.dicom.attributes import ImageRef
 from qatrack_aria.dicom.finder import PAUSES, Finder
-from qatrack_aria.dicom.peer import Peer
 from qatrack_aria.dicom.retrieve import SeriesKey
 from qatrack_aria.errors import (
     AmbiguousImagesError,
@@ -25,9 +24,9 @@ from qatrack_aria.retrieval.date_windows import EVER, Days
 from qatrack_aria.retrieval.known_series import KnownSeries
 from qatrack_aria.retrieval.listed_images import ListedImages, differences
 from qatrack_aria.retrieval.matching import match_image
-from qatrack_aria.retrieval.request import Request
 from qatrack_aria.retrieval.session_end import SessionEnd
 from qatrack_aria.retrieval.sessions import GAP, series_of, uids
+from qatrack_aria.retrieval.task import Task
 from qatrack_aria.retrieval.transfer import Transfer, require_uids
 
 #: Series that are looked at to find images without a date; more would take too long.
@@ -45,16 +44,12 @@ class ImageSearch:
 
     Parameters
     ----------
-    peer, request : Peer, Request
-        The node and the request.
+    task : Task
+        The retrieval.
     plan_uids : frozenset of str
         SOP Instance UIDs of the plans that match.
     finder, transfer : Finder, Transfer
         List the images, and retrieve them.
-    session_end : SessionEnd
-        Tells whether a session is over.
-    known_series : KnownSeries
-        The series that hold images with dates only.
 
     Attributes
     ----------
@@ -66,27 +61,28 @@ class ImageSearch:
 
     def __init__(
         self,
-        peer: Peer,
-        request: Request,
+        task: Task,
         plan_uids: frozenset[str],
         finder: Finder,
         transfer: Transfer,
-        session_end: SessionEnd,
-        known_series: KnownSeries,
     ) -> None:
-        self._peer = peer
-        self._request = request
+        self._peer, self._request = task.peer, task.request
         self._plan_uids = plan_uids
         self._finder = finder
         self._transfer = transfer
-        self._session_end = session_end
-        self._known_series = known_series
+        self._session_end = SessionEnd(task)
+        self._known_series = KnownSeries(task)
         self._looked_outside = False
         self._outside: list[ImageRef] = []  # images that no search by days finds
         self.listed = ListedImages()
         self.chosen: list[ImageRef] = []
         self._complete: set[SeriesKey] = set()  # series of which every image is listed
         self._claimed: set[str] = set()  # images that were of the set by the answers
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the session of the chosen images is over."""
+        return self._session_end.established
 
     def find(self, retrieve: bool) -> list[ImageRef]:
         """Find the images.

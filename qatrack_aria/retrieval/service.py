@@ -220,17 +220,7 @@ def _workflow(job: Job, progress: Progress | None = None) -> Iterator[Workflow]:
     with contextlib.ExitStack() as stack:
         with record.timeline.step(LOCK):
             stack.enter_context(hold_destination(job.archive, job.peer, job.deadline, job.who))
-        workflow = stack.enter_context(
-            Workflow(
-                job.peer,
-                job.request,
-                job.archive,
-                job.deadline,
-                progress,
-                record.timeline,
-                job.clock_ahead,
-            )
-        )
+        workflow = stack.enter_context(Workflow(job, progress, record.timeline))
         try:
             yield workflow
         finally:

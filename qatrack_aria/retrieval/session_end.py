@@ -11,21 +11,15 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import hashlib
-import json
 import math
 import time
-from functools import partial
 from typing import Sequence
 
 from qatrack_aria.dicom.attributes import ImageRef
-from qatrack_aria.dicom.deadline import Deadline
-from qatrack_aria.dicom.peer import Peer
 from qatrack_aria.errors import SessionUnderWayError
-from qatrack_aria.retrieval.request import Request
 from qatrack_aria.retrieval.sessions import silence_needed, uids
-from qatrack_aria.storage.archive import Archive
-from qatrack_aria.storage.filesystem import now_on_disk, replace_text
-from qatrack_aria.storage.in_time import in_time
+from qatrack_aria.retrieval.task import Task
+from qatrack_aria.storage.filesystem import hashed_name, now_on_disk, replace_text
 
 #: Seconds that must be left of the deadline after a wait, to list the images again.
 RESERVE = 3.0
@@ -36,10 +30,8 @@ class SessionEnd:
 
     Parameters
     ----------
-    peer, request, archive, deadline : Peer, Request, Archive, Deadline
-        As for a retrieval.
-    clock_ahead : float
-        Seconds by which the clocks of the imagers are ahead of ours.
+    task : Task
+        The retrieval.
 
     Attributes
     ----------
@@ -47,22 +39,12 @@ class SessionEnd:
         Whether the last session that was looked at is over.
     """
 
-    def __init__(
-        self,
-        peer: Peer,
-        request: Request,
-        archive: Archive,
-        deadline: Deadline,
-        clock_ahead: float,
-    ) -> None:
-        self._peer = peer
-        self._ahead = dt.timedelta(seconds=clock_ahead)
-        self._request = request
-        self._deadline = deadline
-        asked = json.dumps([peer.name, dict(request.as_dict)], sort_keys=True)
-        name = hashlib.sha256(asked.encode()).hexdigest()[:32]
-        self._path = archive.answers / f"{name}.seen"
-        self._on_disk = partial(in_time, deadline, archive.root)
+    def __init__(self, task: Task) -> None:
+        self._task = task
+        self._request = task.request
+        self._ahead = dt.timedelta(seconds=task.clock_ahead)
+        name = hashed_name([task.peer.name, dict(task.request.as_dict)])
+        self._path = task.archive.answers / f"{name}.seen"
         self.established = True
 
     def wait(self, chosen: Sequence[ImageRef]) -> bool:
@@ -77,13 +59,13 @@ class SessionEnd:
         self.established = left <= 0
         if self.established or self._accepted(chosen):
             return False
-        if left + RESERVE > self._deadline.remaining:
+        if left + RESERVE > self._task.deadline.remaining:
             raise SessionUnderWayError(self._message(chosen, left))
         time.sleep(left)
         return True
 
     def _accepted(self, chosen: Sequence[ImageRef]) -> bool:
-        if self._request.unfinished or not self._peer.stable_answers:
+        if self._request.unfinished or not self._task.peer.stable_answers:
             return True
         number = len(uids(chosen))
         self.established = self._request.settles(number)
@@ -94,7 +76,7 @@ class SessionEnd:
         age = self._age(chosen)
         if age is not None and age >= needed:
             return 0
-        by_our_clock = needed - self._on_disk(lambda: self._seen_for(chosen))
+        by_our_clock = needed - self._task.on_disk(lambda: self._seen_for(chosen))
         return by_our_clock if age is None or age < 0 else min(by_our_clock, needed - age)
 
     def _age(self, chosen: Sequence[ImageRef]) -> float | None:

@@ -14,9 +14,7 @@ from pydicom.dataset import Dataset
 
 from qatrack_aria.dicom.association import Session
 from qatrack_aria.dicom.attributes import ImageRef, PlanRef, image_ref, plan_ref
-from qatrack_aria.dicom.deadline import Deadline
 from qatrack_aria.dicom.inbox import Inbox, ReceivedInstance
-from qatrack_aria.dicom.peer import Peer
 from qatrack_aria.dicom.retrieve import Instance, Progress, RetrieveAttempt, Retriever, SeriesKey
 from qatrack_aria.dicom.storage_scp import StorageScp
 from qatrack_aria.dicom.transports import transport_of
@@ -28,12 +26,10 @@ from qatrack_aria.errors import (
     QueryError,
 )
 from qatrack_aria.retrieval import messages
+from qatrack_aria.retrieval.task import Task
 from qatrack_aria.retrieval.timeline import ASSOCIATE, CHECK, MOVE, Timeline
-from qatrack_aria.storage.archive import Archive
-from qatrack_aria.storage.in_time import in_time
 
 Ref = TypeVar("Ref", ImageRef, PlanRef)
-T = TypeVar("T")
 
 
 class Transfer:
@@ -41,8 +37,8 @@ class Transfer:
 
     Parameters
     ----------
-    peer, patient_id, archive, deadline : Peer, str, Archive, Deadline
-        The node, the patient of all instances, where they are filed, and the time allowed.
+    task : Task
+        The retrieval.
     progress : callable, optional
         Called whenever an image arrives.
     timeline : Timeline
@@ -56,27 +52,23 @@ class Transfer:
         What came over the network.
     """
 
-    def __init__(
-        self,
-        peer: Peer,
-        patient_id: str,
-        archive: Archive,
-        deadline: Deadline,
-        progress: Progress | None,
-        timeline: Timeline,
-    ) -> None:
-        self._peer = peer
-        self._patient_id = patient_id
-        self._archive = archive
+    def __init__(self, task: Task, progress: Progress | None, timeline: Timeline) -> None:
+        self._on_disk = task.on_disk
+        self._peer, self._archive, self._deadline = task.peer, task.archive, task.deadline
+        self._patient_id = task.request.patient_id
         self._timeline = timeline
-        self._deadline = deadline
-        self.inbox = Inbox(self._file, self._compare, deadline)
-        transport = transport_of(peer)
+        self.inbox = Inbox(self._file, self._compare, self._deadline)
+        transport = transport_of(self._peer)
         on_store = self.inbox.handle_c_store if transport.uses_association else None
         self._needs_port = transport.uses_port
         self._stack = contextlib.ExitStack()
         self.session = self._stack.enter_context(
-            Session(peer, deadline, on_store, connecting=partial(timeline.step, ASSOCIATE))
+            Session(
+                self._peer,
+                self._deadline,
+                on_store,
+                connecting=partial(timeline.step, ASSOCIATE),
+            )
         )
         self._retriever = Retriever(self.session, self.inbox, progress)
         self._storage_scp: StorageScp | None = None
@@ -103,9 +95,6 @@ class Transfer:
 
     def _read_headers(self, refs: Sequence[Ref]) -> list[Dataset | None]:
         return [self._archive.header(ref.sop_uid, self._patient_id, _classes(ref)) for ref in refs]
-
-    def _on_disk(self, work: Callable[[], T]) -> T:
-        return in_time(self._deadline, self._archive.root, work)
 
     def _file(self, incoming: ReceivedInstance) -> Callable[[], None]:
         """File an instance that arrives, in any thread; its header is read only once."""

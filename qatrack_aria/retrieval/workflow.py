@@ -6,21 +6,16 @@ import dataclasses
 from typing import Any, Sequence
 
 from qatrack_aria.dicom.attributes import ImageRef, PlanRef
-from qatrack_aria.dicom.deadline import Deadline
 from qatrack_aria.dicom.finder import Finder
-from qatrack_aria.dicom.peer import Peer
 from qatrack_aria.dicom.retrieve import Progress
 from qatrack_aria.errors import IncompleteRetrievalError, PlanNotFoundError
 from qatrack_aria.retrieval import messages, selection
-from qatrack_aria.retrieval.known_series import KnownSeries
 from qatrack_aria.retrieval.matching import match_plan, may_match
 from qatrack_aria.retrieval.report import build_report
-from qatrack_aria.retrieval.request import Request
 from qatrack_aria.retrieval.search import ImageSearch
-from qatrack_aria.retrieval.session_end import SessionEnd
+from qatrack_aria.retrieval.task import Task
 from qatrack_aria.retrieval.timeline import IMAGES, PLAN, RELEASE, Timeline
 from qatrack_aria.retrieval.transfer import Transfer, require_uids
-from qatrack_aria.storage.archive import Archive
 
 
 @dataclasses.dataclass
@@ -50,14 +45,12 @@ class Workflow:
 
     Parameters
     ----------
-    peer, request, archive, deadline : Peer, Request, Archive, Deadline
-        The node, the request, where images are filed, and the time allowed.
+    task : Task
+        What it is about.
     progress : callable, optional
         Called whenever an image arrives.
     timeline : Timeline, optional
         Records how long each step takes.
-    clock_ahead : float
-        Seconds by which the clocks of the imagers are ahead of ours.
 
     Attributes
     ----------
@@ -66,26 +59,13 @@ class Workflow:
     """
 
     def __init__(
-        self,
-        peer: Peer,
-        request: Request,
-        archive: Archive,
-        deadline: Deadline,
-        progress: Progress | None,
-        timeline: Timeline | None = None,
-        clock_ahead: float = 0.0,
+        self, task: Task, progress: Progress | None = None, timeline: Timeline | None = None
     ) -> None:
-        self.peer = peer
-        self.request = request
-        self.archive = archive
-        self._deadline = deadline
-        self._clock_ahead = clock_ahead
+        self.task = task
         self._timeline = timeline or Timeline()
-        self._transfer = Transfer(
-            peer, request.patient_id, archive, deadline, progress, self._timeline
-        )
+        self._transfer = Transfer(task, progress, self._timeline)
         self.inbox = self._transfer.inbox
-        self._finder = Finder(self._transfer.session, request.patient_id)
+        self._finder = Finder(self._transfer.session, task.request.patient_id)
         self._plans: Sequence[PlanRef] = ()
         self._plan_uids: frozenset[str] = frozenset()
         self._lost: IncompleteRetrievalError | None = None  # plans that cannot be moved
@@ -110,25 +90,15 @@ class Workflow:
         with self._timeline.step(PLAN):
             plans = self._find_plans(retrieve)
         with self._timeline.step(IMAGES):
-            session_end = SessionEnd(
-                self.peer, self.request, self.archive, self._deadline, self._clock_ahead
-            )
             search = self._search = ImageSearch(
-                self.peer,
-                self.request,
-                self._plan_uids,
-                self._finder,
-                self._transfer,
-                session_end,
-                KnownSeries(self.archive, self.peer, self.request.patient_id, self._deadline),
+                self.task, self._plan_uids, self._finder, self._transfer
             )
             images = search.find(retrieve)
             listed = list(search.listed)
             certain = self._referenced(plans, listed)
-            selection.require_one_plan(certain, self.request)
-            remarks = messages.remarks(images, listed, self.request, self._plan_uids)
-            over = session_end.established
-            return SearchResult((certain or plans)[0], images, remarks, over)
+            selection.require_one_plan(certain, self.task.request)
+            remarks = messages.remarks(images, listed, self.task.request, self._plan_uids)
+            return SearchResult((certain or plans)[0], images, remarks, search.is_final)
 
     @property
     def chosen(self) -> Sequence[ImageRef]:
@@ -139,7 +109,7 @@ class Workflow:
         """Find the plan alone; raises where several have the label."""
         with self._timeline.step(PLAN):
             plans = self._find_plans(retrieve=True)
-            selection.require_one_plan(plans, self.request)
+            selection.require_one_plan(plans, self.task.request)
             return plans[0]
 
     def retrieve_again(self, image: ImageRef) -> None:
@@ -149,8 +119,8 @@ class Workflow:
     def report(self) -> dict[str, Any]:
         """Return what is known so far, for the record; after a failure too."""
         return build_report(
-            self.peer,
-            self.request,
+            self.task.peer,
+            self.task.request,
             plans=self._plans,
             listed=list(self._search.listed) if self._search else (),
             chosen=self.chosen,
@@ -162,25 +132,25 @@ class Workflow:
     # --- plans --------------------------------------------------------------------------------
 
     def _find_plans(self, retrieve: bool) -> Sequence[PlanRef]:
-        label = None if self.request.names_plan_uid else self.request.plan
+        label = None if self.task.request.names_plan_uid else self.task.request.plan
         listed = list({plan.sop_uid: plan for plan in self._finder.plans(label)}.values())
-        unknown = [plan for plan in listed if match_plan(plan, self.request) is None]
+        unknown = [plan for plan in listed if match_plan(plan, self.task.request) is None]
         if unknown and retrieve:
             known = self._transfer.headers(unknown)
             missing = [plan for plan in unknown if plan.sop_uid not in known]
             known.update(self._retrieve_plans(missing))
             listed = [known.get(plan.sop_uid, plan) for plan in listed]
-        plans = [plan for plan in listed if match_plan(plan, self.request)]
+        plans = [plan for plan in listed if match_plan(plan, self.task.request)]
         if not plans:
             if self._lost is not None:
                 raise self._lost
             raise PlanNotFoundError(
-                messages.no_plan(self.peer, self.request, listed, self._finder.queries)
+                messages.no_plan(self.task.peer, self.task.request, listed, self._finder.queries)
             )
         self._plans, self._plan_uids = plans, frozenset(plan.sop_uid for plan in plans)
         require_uids(plans)
-        if self.request.machine is None:
-            selection.require_one_plan(plans, self.request)
+        if self.task.request.machine is None:
+            selection.require_one_plan(plans, self.task.request)
         return plans
 
     def _retrieve_plans(self, plans: Sequence[PlanRef]) -> dict[str, PlanRef]:
@@ -194,7 +164,7 @@ class Workflow:
     def _referenced(self, plans: Sequence[PlanRef], listed: Sequence[ImageRef]) -> list[PlanRef]:
         """Return the plans of the label, or that may have it, of which there are such images."""
         possible = self._plan_uids | self._open_plans
-        images = [image for image in listed if may_match(image, self.request, possible)]
+        images = [image for image in listed if may_match(image, self.task.request, possible)]
         referenced = frozenset().union(*(image.plan_uids or () for image in images))
         opened = [PlanRef(None, "", "", uid) for uid in sorted(self._open_plans)]
         return [plan for plan in (*plans, *opened) if plan.sop_uid in referenced]

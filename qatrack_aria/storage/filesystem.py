@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import errno
+import hashlib
+import json
 import os
 import stat
 import tempfile
 from pathlib import Path
-from typing import Iterator
+from typing import Any, Iterator
 
 from qatrack_aria.errors import ArchiveError
 from qatrack_aria.text import error_reason
@@ -108,10 +111,21 @@ def remove_file(path: Path) -> None:
             path.unlink()
 
 
-def replace_text(path: Path, text: str) -> None:
-    """Write a text file, or leave it as it is if the disk does not accept it."""
+def hashed_name(key: Any) -> str:
+    """Return the name of a file on something, which is given in JSON's types and dataclasses."""
+    text = json.dumps(key, sort_keys=True, default=dataclasses.asdict)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def replace_text(path: Path, text: str, modified: int | None = None) -> None:
+    """Write a text file, or leave it as it is if the disk does not accept it.
+
+    `modified` is the time, in nanoseconds since 1970, by which it is dated; default: now.
+    """
     with contextlib.suppress(OSError), partial_file(path.parent) as partial:
         partial.write_text(text, encoding="utf-8")
+        if modified is not None:
+            os.utime(partial, ns=(modified, modified))
         os.replace(partial, path)
 
 
