@@ -181,13 +181,13 @@ def _group(images: list[ImageRef], uids: frozenset[str], plan_name: PlanName | N
             date=like.day,
             machine=like.machine or None,
             kv="only" if like.is_kv else False,
-            select=None if like.day else "all",
+            select="series" if like.day else "all",
             **plan_name,
         )
     except RequestError as error:
         return ImageGroup(images, of_plan, None, str(error))
     if all(match_image(image, request, uids).matches for image in images):
-        request = dataclasses.replace(request, count=len(images))
+        request = dataclasses.replace(request, count=(len(images), len(images)))
     return ImageGroup(images, of_plan, request)
 
 

@@ -87,7 +87,7 @@ def _may_belong(image: ImageRef, chosen: Sequence[ImageRef], request: Request) -
         return False
     if request.until is not None and image.day and image.day > request.until.date():
         return False
-    if request.way != "session" and image.series_key in series_of(chosen):
+    if request.select != "session" and image.series_key in series_of(chosen):
         return True
     first = min(other.moment for other in chosen)
     if first.year == dt.MINYEAR or image.day is None:
@@ -119,7 +119,6 @@ def _require_not_cut_by_day(
 ) -> None:
     """Refuse the part of a session that lies on one side of midnight."""
     by_day = request.select == "day" or (request.date and request.select != "all")
-    by_day = by_day and request.series is None
     if not by_day or (request.most is not None and request.settles(len(uids(chosen)))):
         return
     days = {image.day for image in chosen}
@@ -173,7 +172,7 @@ def _require_no_other_singles(
     chosen: Sequence[ImageRef], others: Iterable[ImageRef], request: Request
 ) -> None:
     """Refuse one image of several that lie hours apart, each a series of its own."""
-    if request.way is not None or request.count is not None or len(chosen) != 1:
+    if request.select is not None or request.count is not None or len(chosen) != 1:
         return
     newest = chosen[0].moment
     near = [image for image in others if abs(image.moment - newest) <= NEARBY]

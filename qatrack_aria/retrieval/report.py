@@ -112,7 +112,7 @@ def _reasons(
     taken = {image.sop_uid for image in chosen}
     # While some of them have no date yet, the newest are unknown.
     ranked = bool(chosen) and all(image.acquired for image in chosen)
-    code = {"day": "not_newest_day", "series": "not_newest_series"}.get(request.way or "")
+    code = {"day": "not_newest_day", "series": "not_newest_series"}.get(request.select or "")
     newest = phrase(code or "not_newest_session")
     for image in listed:
         if image.sop_uid in taken:

@@ -100,11 +100,6 @@ class Request:
         return len(self.plan) > 16 and valid_uid(self.plan)
 
     @property
-    def way(self) -> str | None:
-        """How to choose, if the request says so: naming a series is a choice, too."""
-        return self.select or ("series" if self.series else None)
-
-    @property
     def least(self) -> int:
         """The least number of images."""
         return (self.count[0] if isinstance(self.count, tuple) else self.count) or 1

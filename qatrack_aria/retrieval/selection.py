@@ -50,9 +50,9 @@ def candidates(
     if request.select == "day":
         return _newest_day(possible)
     session = newest_session(possible)
-    if request.way == "session":
+    if request.select == "session":
         return session
-    if request.way == "series":
+    if request.select == "series":
         return newest_series(possible) or session
     touched = series_of(session)
     return [i for i in possible if i.series_key in touched or i in session]
@@ -157,9 +157,12 @@ def _choose(possible: Sequence[ImageRef], request: Request) -> list[ImageRef]:
     if not possible or request.select == "all":
         return list(possible)
     if request.select == "day":
-        return _newest_day(possible)
+        of_day = _newest_day(possible)
+        if of_day[0].day is None and len(uids(of_day)) > 1:
+            raise AmbiguousImagesError(_untimed(of_day, request))
+        return of_day
     session, series = newest_session(possible), newest_series(possible)
-    if request.way == "series":
+    if request.select == "series":
         if not series:
             raise AmbiguousImagesError(
                 f"Images: the newest images of plan '{request.plan}' lie in several series and "
@@ -167,16 +170,32 @@ def _choose(possible: Sequence[ImageRef], request: Request) -> list[ImageRef]:
                 "series=."
             )
         return series
-    timed = all(image.acquired for image in session)
-    if uids(session) == uids(series) or (timed and request.way == "session"):
+    # Images of a day without times may be of several sessions.
+    certain = len(uids(session)) == 1 or all(image.acquired for image in session)
+    if certain and (request.select == "session" or uids(session) == uids(series)):
         return session
-    readings = [session, series] if series else [session]
+    readings = [session, series] if certain else [series]
     settled = [reading for reading in readings if request.settles(len(uids(reading)))]
-    if len(settled) == 1 and timed:
+    if len(settled) == 1 and request.select != "session":
         return settled[0]
-    if max(len(uids(reading)) for reading in readings) < request.least:
+    if max(len(uids(session)), len(uids(series))) < request.least:
         return session
+    if not certain:
+        raise AmbiguousImagesError(_untimed(session, request))
     raise AmbiguousImagesError(_two_readings(session, series, request))
+
+
+def _untimed(images: Sequence[ImageRef], request: Request) -> str:
+    number, day = len(uids(images)), images[0].day
+    lacking, whole_day = f"{number} of plan '{request.plan}' have no readable date", ""
+    if day is not None:
+        lacking = f"{number} of plan '{request.plan}', of {day.isoformat()}, have no readable time"
+        whole_day = "select='day' for all of the day, "
+    return (
+        f"Images: the newest {lacking}, so it is unknown which were taken together: say "
+        f"select='series' for the newest series, {whole_day}select='all' for all of the plan, or "
+        "correct them in ARIA."
+    )
 
 
 def _two_readings(session: Sequence[ImageRef], series: Sequence[ImageRef], request: Request) -> str:

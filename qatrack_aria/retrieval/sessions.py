@@ -1,8 +1,7 @@
 """Group images into acquisition sessions: images that were taken together, whatever their series.
 
-An image whose header has a day but no readable time is in the session of that day only where that
-is certain (:func:`newest_session`); where it is not, :mod:`qatrack_aria.retrieval.selection`
-refuses to choose.
+An image whose header has a day but no readable time may be of any session of that day, so it is of
+none here; where it could be of the set, :mod:`qatrack_aria.retrieval.selection` refuses to choose.
 """
 
 from __future__ import annotations
@@ -44,9 +43,8 @@ def sessions(images: Iterable[ImageRef]) -> list[list[ImageRef]]:
 def newest_session(images: Sequence[ImageRef]) -> list[ImageRef]:
     """Return the images of the newest session.
 
-    An image without a time belongs to it if its series and its day hold no other session. If the
-    newest day is that of images without a time, these are returned, and if no image has a date,
-    all are.
+    If the newest day is that of images without a time alone, these are returned, and if no image
+    has a date, all are.
     """
     grouped = sessions(images)
     newest = grouped[-1] if grouped else []
@@ -56,7 +54,7 @@ def newest_session(images: Sequence[ImageRef]) -> list[ImageRef]:
         return list(images)
     if not newest or newest[-1].moment.date() < last_day:
         return [image for image in untimed if image.day == last_day]
-    return newest + [image for image in untimed if _belongs(image, grouped)]
+    return newest
 
 
 def newest_series(images: Sequence[ImageRef]) -> list[ImageRef]:
@@ -110,9 +108,3 @@ def _largest_gap(moments: Iterable[dt.datetime]) -> dt.timedelta:
     ordered = sorted(moments)
     gaps = (after - before for before, after in zip(ordered, ordered[1:]))
     return min(max(gaps, default=dt.timedelta()), GAP)
-
-
-def _belongs(image: ImageRef, grouped: Sequence[Sequence[ImageRef]]) -> bool:
-    """Return whether an image without a time can only be of the newest session."""
-    of_the_day = [group for group in grouped if image.day in {other.day for other in group}]
-    return of_the_day == [grouped[-1]] and series_of(grouped[-1]) == {image.series_key}

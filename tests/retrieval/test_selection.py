@@ -158,6 +158,30 @@ def test_one_series_can_be_requested() -> None:
     assert chosen([*older, *newer], series="1.2.3.3") == []
 
 
+def test_naming_a_series_does_not_say_which_of_its_sessions_is_wanted() -> None:
+    january = series_refs("1", 1, 2, acquired=TAKEN - 30 * DAY)
+    february = series_refs("1", 3, 4, 5)
+    images = january + february
+
+    with pytest.raises(AmbiguousImagesError, match=r"session .* has 3 .* series holds 5"):
+        chosen(images, series="1.2.3.1")
+    assert chosen(images, series="1.2.3.1", select="session") == february
+    assert chosen(images, series="1.2.3.1", select="series") == images
+    assert chosen(images, series="1.2.3.1", count=5) == images
+
+
+def test_a_series_of_a_day_that_midnight_cuts_is_asked_for_by_its_number() -> None:
+    """Midnight lies between two images of one series."""
+    midnight = dt.datetime.combine(TAKEN.date(), dt.time())
+    evening = series_refs("1", 1, 2, acquired=midnight - dt.timedelta(minutes=3))
+    night = series_refs("1", 3, acquired=midnight + dt.timedelta(minutes=3))
+    asked = {"series": "1.2.3.1", "date": TAKEN, "select": "series"}
+
+    with pytest.raises(AmbiguousImagesError, match="midnight"):
+        chosen(evening + night, **asked)
+    assert chosen(evening + night, **asked, count=(1, 1)) == night
+
+
 def test_a_single_image_of_the_requested_series_is_certain() -> None:
     single = series_refs("1", 1)
     assert chosen([*single, *series_refs("2", 2)], series="1.2.3.1") == single
@@ -299,9 +323,21 @@ def untimed(name: str, *numbers: int, day: dt.date | None = None) -> list[ImageR
 
 
 def test_images_of_a_later_day_are_the_newest_without_a_time_too() -> None:
-    today, yesterday = untimed("1", 1, 2), series_refs("2", 1, 2, acquired=TAKEN - DAY)
+    single, yesterday = untimed("1", 1), series_refs("2", 1, 2, acquired=TAKEN - DAY)
 
-    assert chosen(today + yesterday) == today
+    assert chosen(single + yesterday) == single
+
+
+def test_images_of_a_day_without_times_may_be_of_several_sessions() -> None:
+    today, yesterday = untimed("1", 1, 2), series_refs("2", 1, 2, acquired=TAKEN - DAY)
+    images = today + yesterday
+
+    with pytest.raises(AmbiguousImagesError, match=r"no readable time.* select='day' for all"):
+        chosen(images)
+    with pytest.raises(AmbiguousImagesError, match="no readable time"):
+        chosen(images, select="session", count=2)
+    for said in ({"select": "series"}, {"select": "day"}, {"count": 2}, {"count": (2, 2)}):
+        assert chosen(images, **said) == today
 
 
 def test_an_image_without_a_time_of_an_earlier_day_does_no_harm() -> None:
@@ -310,10 +346,14 @@ def test_an_image_without_a_time_of_an_earlier_day_does_no_harm() -> None:
     assert chosen(today + yesterday) == today
 
 
-def test_an_image_without_a_time_belongs_to_the_only_session_of_its_series_and_day() -> None:
+def test_an_image_without_a_time_may_be_of_another_session_of_its_series_and_day() -> None:
     images = series_refs("1", 1, 2) + untimed("1", 3)
 
-    assert chosen(images) == images
+    for said in ({}, {"select": "session"}, {"count": 2}, {"select": "session", "count": 3}):
+        with pytest.raises((AmbiguousImagesError, TooFewImagesError)):
+            chosen(images, **said)
+    for said in ({"select": "series"}, {"select": "day"}, {"count": 3}):
+        assert chosen(images, **said) == images
 
 
 @pytest.mark.parametrize("options", [{}, {"count": 2}, {"date": TAKEN, "count": 2}], ids=str)
@@ -388,11 +428,21 @@ def test_newer_images_that_are_kv_by_their_unit_alone_are_looked_at() -> None:
     assert to_verify(files, files + newer, request(), PLANS) == newer
 
 
-@pytest.mark.parametrize("options", [{}, {"select": "day"}, {"select": "all"}])
-def test_one_undated_series_alone_is_certain(options: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "options", [{"select": "series"}, {"select": "all"}, {"count": 2}], ids=str
+)
+def test_one_undated_series_alone_is_certain_if_it_is_asked_for(options: dict[str, Any]) -> None:
     images = series_refs("1", 1, 2, acquired=None)
 
     assert chosen(images, **options) == images
+
+
+@pytest.mark.parametrize("options", [{}, {"select": "day"}, {"select": "session"}], ids=str)
+def test_which_undated_images_were_taken_together_is_unknown(options: dict[str, Any]) -> None:
+    with pytest.raises(AmbiguousImagesError, match="no readable date"):
+        chosen(series_refs("1", 1, 2, acquired=None), **options)
+    single = series_refs("1", 1, acquired=None)
+    assert chosen(single, **options) == single
 
 
 def test_a_request_for_all_images_gets_the_undated_ones_too() -> None:
