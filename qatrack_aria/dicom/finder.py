@@ -16,6 +16,7 @@ import contextlib
 import datetime as dt
 import time
 from functools import partial
+from itertools import product
 from typing import Any, Callable, Collection, Sequence
 
 from qatrack_aria.dicom.association import Session
@@ -30,6 +31,7 @@ from qatrack_aria.dicom.queries import (
     PLAN_FEWEST,
     PLAN_KEYS,
     PLAN_KEYS_FEW,
+    SERIES_KEYS,
     UIDS,
     PatientQueries,
     QueryRefused,
@@ -141,32 +143,38 @@ class Finder:
             raise self._all_refused("images") from None
 
     def all_series(self) -> set[tuple[str, str]]:
-        """List the study and Series Instance UIDs of all RT Images; none if the node refuses."""
-        keys = {"PatientID": self.patient_id, "Modality": "RTIMAGE"}
+        """List the study and Series Instance UIDs of all RT Images; none if the node refuses.
+
+        Two queries, put in different ways, are sent: what one misses is in the other.
+        """
+        patient = {"PatientID": self.patient_id}
         found: list[ImageRef] = []
-        with contextlib.suppress(QueryRefused):
-            answers = self._queries.send("SERIES", keys, UIDS[:2], image_ref)
-            found = self._queries.rt_images(keys, answers)
+        for keys in ({**patient, "Modality": "RTIMAGE"}, patient):
+            with contextlib.suppress(QueryRefused):
+                answers = self._queries.send("SERIES", keys, SERIES_KEYS, image_ref)
+                found += self._queries.rt_images(keys, answers)
         return {image.series_key for image in found if all(map(valid_uid, image.series_key))}
 
     def outside_all_days(self, series: Collection[tuple[str, str]]) -> list[ImageRef]:
         """List the images in these series that no query by days can find.
 
-        They have no date, or one in a form that a server does not match.
+        They have no date, or one in a form that a server does not match. Each query is sent twice,
+        put in different ways: what one misses is in the other.
         """
-        send = partial(self._queries.send, "IMAGE", read=dated_image)
         if len(series) > FEW_SERIES:
             queries = [{"PatientID": self.patient_id, "Modality": "RTIMAGE"}]
         else:
             queries = [self._series_keys(*key) for key in sorted(series)]
-        found: list[ImageRef] = []
-        for keys in queries:
+        found: dict[str, ImageRef] = {}
+        for keys, returned in product(queries, (DATES, (*DATES, "Modality"))):
             with contextlib.suppress(QueryRefused):
-                images = [one.image for one in send(keys, DATES) if not one.has_day]
-                found += self._queries.rt_images(keys, images)
-        there = {image.series_key for image in found}.intersection(series)
-        uids = {image.sop_uid for image in found}
-        return [i for key in sorted(there) for i in self.series(*key) if i.sop_uid in uids]
+                answers = self._queries.send("IMAGE", keys, returned, dated_image)
+                images = [one.image for one in answers if not one.has_day]
+                found.update({i.sop_uid: i for i in self._queries.rt_images(keys, images)})
+        found = {uid: image for uid, image in found.items() if image.series_key in series}
+        for key in sorted({image.series_key for image in found.values()}):
+            found.update({i.sop_uid: i for i in self.series(*key) if i.sop_uid in found})
+        return list(found.values())
 
     def series(self, study_uid: str, series_uid: str) -> list[ImageRef]:
         """List all RT Images of one series; an empty list if the node refuses."""

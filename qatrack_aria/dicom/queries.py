@@ -28,6 +28,7 @@ logger = logging.getLogger(__name__)
 Keys = Mapping[str, Any]
 
 UIDS = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
+SERIES_KEYS = (*UIDS[:2], "Modality")
 PLAN_KEYS = (*UIDS, "SOPClassUID", "RTPlanLabel", "RTPlanDate", "RTPlanTime", "StudyID")
 PLAN_KEYS_FEW = (*UIDS, "RTPlanLabel")
 #: Each of these was seen working with ARIA at IMAGE level.

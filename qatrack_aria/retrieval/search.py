@@ -178,8 +178,8 @@ class ImageSearch:
         if self._looked_outside or not self._finder.by_days.returns_dates:
             return False
         self._looked_outside = True
-        unknown = self._finder.all_series() - self._complete
-        unknown -= self._known_series.read() if unknown else set()
+        unknown = self._finder.all_series() | series_of(self.listed)
+        unknown -= self._complete | self._known_series.read()
         if not unknown or len(unknown) > MOST_SERIES:
             return False
         found = self._finder.outside_all_days(unknown)

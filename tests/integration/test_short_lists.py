@@ -7,6 +7,8 @@ tried one after the other. What comes must be the same as without.
 from __future__ import annotations
 
 import datetime as dt
+import shutil
+from pathlib import Path
 from typing import Any, Callable
 
 import pytest
@@ -111,7 +113,31 @@ def an_image_without_dates_in_the_series() -> Any:
     for image in mine:
         for keyword in ("AcquisitionDate", "AcquisitionTime", "ContentDate", "ContentTime"):
             delattr(image, keyword)
-    return [wl, *mine], mine, {}, {}
+    return [wl, *mine], mine, {"select": "series"}, {}
+
+
+def dates_that_no_server_matches() -> Any:
+    """Half of a session is dated as ACR-NEMA did: no search by days finds that."""
+    wl = plan()
+    mine = winston_lutz(wl, YESTERDAY, count=4)
+    for image in mine[:2]:
+        image.AcquisitionDate = image.ContentDate = f"{YESTERDAY:%Y.%m.%d}"
+    return [wl, *mine, *winston_lutz(wl, YESTERDAY - DAY, count=2)], mine, {"select": "day"}, {}
+
+
+def a_series_with_such_dates() -> Any:
+    held, mine, _, behaviour = dates_that_no_server_matches()
+    for image in mine[:2]:
+        image.SeriesInstanceUID = "1.2.3.4"
+    return held, mine, {"select": "day"}, behaviour
+
+
+def many_series_with_such_dates() -> Any:
+    held, mine, options, behaviour = dates_that_no_server_matches()
+    for number, image in enumerate(mine):
+        image.SeriesInstanceUID = f"1.2.3.{number}"
+    older = [i for n in range(3) for i in winston_lutz(held[0], YESTERDAY - n * 30 * DAY, count=1)]
+    return [*held, *older[1:]], mine, options, behaviour
 
 
 def counted() -> Any:
@@ -134,17 +160,23 @@ def counted() -> Any:
         a_named_series,
         of_a_date,
         an_image_without_dates_in_the_series,
+        dates_that_no_server_matches,
+        a_series_with_such_dates,
+        many_series_with_such_dates,
         counted,
     ],
 )
 @pytest.mark.parametrize("position", [0, -1], ids=["first", "last"])
 def test_one_answer_left_out_once_changes_nothing(
-    serve: Any, leave_out: Any, clinic: Any, position: int
+    serve: Any, settings: Any, leave_out: Any, clinic: Any, position: int
 ) -> None:
+    """For a patient whose images were never searched for before."""
     held, mine, options, behaviour = clinic()
     serve(held, **behaviour)
     for query in range(MOST_QUERIES):
         left_out = leave_out(query, position)
+        known_series = Path(settings.QATRACK_ARIA_ARCHIVE) / "series"
+        shutil.rmtree(known_series, ignore_errors=True)
         fetched = fetch_images("aria", PATIENT, "WL", max_age=0, **options)
         assert uids(fetched) == uids(mine), f"query {query}"
         if not left_out and query > 2:
