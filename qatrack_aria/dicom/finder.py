@@ -31,6 +31,7 @@ from qatrack_aria.dicom.queries import (
     PLAN_FEWEST,
     PLAN_KEYS,
     PLAN_KEYS_FEW,
+    PLAN_KEYS_NAMELESS,
     SERIES_KEYS,
     UIDS,
     PatientQueries,
@@ -83,7 +84,7 @@ class Finder:
         """
         found: dict[str, PlanRef] = {}
         for pause in PAUSES:
-            listed = self._list_plans((PLAN_KEYS, PLAN_KEYS_FEW))
+            listed = self._list_plans((PLAN_KEYS, PLAN_KEYS_FEW, PLAN_KEYS_NAMELESS))
             if label is not None and all(plan.label not in (label, None) for plan in listed):
                 listed += self._plans_with_label(label)
             found.update({plan.sop_uid: plan for plan in listed})
@@ -236,11 +237,13 @@ class Finder:
 
     def _list_plans(self, returned: Sequence[Sequence[str]]) -> list[PlanRef]:
         forms = self._relational_forms("RTPLAN", self._queries.plans, returned)
-        return self._first_answer("plans", [*forms, partial(self._plans_by_level, returned[0])])
+        forms += [partial(self._plans_by_level, keys) for keys in (returned[0], returned[-1])]
+        return self._first_answer("plans", forms)
 
     def _list_images(self, returned: Sequence[Sequence[str]]) -> list[ImageRef]:
         forms = self._relational_forms("RTIMAGE", self._queries.images, returned)
-        return self._first_answer("images", [*forms, partial(self._images_by_level, returned[0])])
+        forms += [partial(self._images_by_level, keys) for keys in (returned[0], returned[-1])]
+        return self._first_answer("images", forms)
 
     def _relational_forms(
         self, modality: str, query: Callable[..., Any], returned: Sequence[Sequence[str]]

@@ -31,6 +31,8 @@ UIDS = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
 SERIES_KEYS = (*UIDS[:2], "Modality")
 PLAN_KEYS = (*UIDS, "SOPClassUID", "RTPlanLabel", "RTPlanDate", "RTPlanTime", "StudyID")
 PLAN_KEYS_FEW = (*UIDS, "RTPlanLabel")
+#: For servers that answer nothing where the label is to be returned: the files have it.
+PLAN_KEYS_NAMELESS = (*UIDS, "SOPClassUID")
 #: Each of these was seen working with ARIA at IMAGE level.
 IMAGE_KEYS_SEEN = (
     *UIDS,

@@ -99,12 +99,13 @@ def span(images: Sequence[ImageRef]) -> str:
 
 
 def silence_needed(chosen: Sequence[ImageRef]) -> dt.timedelta:
-    """Return how long no image must have come until a session counts as over."""
-    moments = [image.moment for image in chosen if image.acquired]
+    """Return how long no image must have come until the newest session counts as over."""
+    newest = sessions(chosen)[-1:]
+    moments = [image.moment for session in newest for image in session]
     return max(3 * _largest_gap(moments), LEAST_SILENCE)
 
 
 def _largest_gap(moments: Iterable[dt.datetime]) -> dt.timedelta:
     ordered = sorted(moments)
     gaps = (after - before for before, after in zip(ordered, ordered[1:]))
-    return min(max(gaps, default=dt.timedelta()), GAP)
+    return max(gaps, default=dt.timedelta())

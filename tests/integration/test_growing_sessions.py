@@ -67,6 +67,14 @@ def test_after_three_times_the_largest_gap_the_session_is_over(serve: Any) -> No
     assert uids(fetch()) == uids(images)
 
 
+def test_the_time_between_two_sessions_is_none_between_images(serve: Any) -> None:
+    """All images are asked for; those of the newest session come every 35 s."""
+    wl, images = taken(110 * SECOND)
+    before = winston_lutz(wl, dt.datetime.now() - 400 * MINUTE, count=2)
+    serve(wl, before, images)
+    assert uids(fetch(select="all")) == uids(before + images)
+
+
 def test_a_single_image_is_the_whole_after_a_minute(serve: Any) -> None:
     wl, images = taken(20 * SECOND, count=1)
     serve(wl, images)

@@ -36,6 +36,15 @@ HARMLESS = {
     "nothing where the unit is returned": {
         "empty_return_keys": frozenset({"PrimaryDosimeterUnit"})
     },
+    "nothing where the label is returned": {"empty_return_keys": frozenset({"RTPlanLabel"})},
+    "hierarchical, nothing where the label is returned": {
+        "relational": False,
+        "empty_return_keys": frozenset({"RTPlanLabel"}),
+    },
+    "hierarchical, nothing where the machine is returned": {
+        "relational": False,
+        "empty_return_keys": frozenset({"RadiationMachineName"}),
+    },
     "nothing where the plan reference is returned": {
         "empty_return_keys": frozenset({"ReferencedRTPlanSequence"})
     },
