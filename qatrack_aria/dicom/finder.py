@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import itertools
 import time
 from functools import partial
 from typing import Any, Callable, Collection, Sequence
@@ -141,32 +142,38 @@ class Finder:
             raise self._all_refused("images") from None
 
     def all_series(self) -> set[tuple[str, str]]:
-        """List the study and Series Instance UIDs of all RT Images; none if the node refuses."""
+        """List the study and Series Instance UIDs of all RT Images; none if the node refuses.
+
+        By two queries, either of which may be short.
+        """
         keys = {"PatientID": self.patient_id, "Modality": "RTIMAGE"}
         found: list[ImageRef] = []
-        with contextlib.suppress(QueryRefused):
-            answers = self._queries.send("SERIES", keys, UIDS[:2], image_ref)
-            found = self._queries.rt_images(keys, answers)
+        for returned in (UIDS[:2], (*UIDS[:2], "SeriesNumber")):
+            with contextlib.suppress(QueryRefused):
+                answers = self._queries.send("SERIES", keys, returned, image_ref)
+                found += self._queries.rt_images(keys, answers)
         return {image.series_key for image in found if all(map(valid_uid, image.series_key))}
 
     def outside_all_days(self, series: Collection[tuple[str, str]]) -> list[ImageRef]:
         """List the images in these series that no query by days can find.
 
-        They have no date, or one in a form that a server does not match.
+        They have no date, or one in a form that a server does not match. Each list is queried
+        twice, since it may be short.
         """
         send = partial(self._queries.send, "IMAGE", read=dated_image)
         if len(series) > FEW_SERIES:
             queries = [{"PatientID": self.patient_id, "Modality": "RTIMAGE"}]
         else:
             queries = [self._series_keys(*key) for key in sorted(series)]
-        found: list[ImageRef] = []
-        for keys in queries:
+        found: dict[str, ImageRef] = {}
+        for keys, returned in itertools.product(queries, (DATES, (*DATES, "Modality"))):
             with contextlib.suppress(QueryRefused):
-                images = [one.image for one in send(keys, DATES) if not one.has_day]
-                found += self._queries.rt_images(keys, images)
-        there = {image.series_key for image in found}.intersection(series)
-        uids = {image.sop_uid for image in found}
-        return [i for key in sorted(there) for i in self.series(*key) if i.sop_uid in uids]
+                images = [one.image for one in send(keys, returned) if not one.has_day]
+                own = self._queries.rt_images(keys, images)
+                found.update({image.sop_uid: image for image in own if image.series_key in series})
+        for key in sorted({image.series_key for image in found.values()}):
+            found.update({i.sop_uid: i for i in self.series(*key) if i.sop_uid in found})
+        return list(found.values())
 
     def series(self, study_uid: str, series_uid: str) -> list[ImageRef]:
         """List all RT Images of one series; an empty list if the node refuses."""
