@@ -23,7 +23,7 @@ from qatrack_aria.errors import (
 from qatrack_aria.retrieval import date_windows, messages, selection
 from qatrack_aria.retrieval.date_windows import EVER, Days
 from qatrack_aria.retrieval.known_series import KnownSeries
-from qatrack_aria.retrieval.listed_images import ListedImages, differences
+from qatrack_aria.retrieval.listed_images import ListedImages, is_outdated
 from qatrack_aria.retrieval.matching import match_image
 from qatrack_aria.retrieval.request import Request
 from qatrack_aria.retrieval.session_end import SessionEnd
@@ -243,7 +243,7 @@ class ImageSearch:
         for image in images:
             header = known.get(image.sop_uid)
             old = image.sop_uid not in self._transfer.inbox.arrived
-            if header and old and differences(image, header):
+            if header and old and is_outdated(image, header):
                 del known[image.sop_uid]  # corrected in ARIA since: retrieved again
         missing = [image for image in images if image.sop_uid not in known]
         self.listed.read(known)

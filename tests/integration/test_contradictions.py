@@ -6,6 +6,7 @@ import copy
 import datetime as dt
 from typing import Any, Callable
 
+import pydicom
 import pytest
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence as Items
@@ -235,6 +236,62 @@ def test_a_machine_that_was_corrected_in_aria_since_is_believed(serve: Any, keyw
         setattr(image, keyword, "TB2")
     if keyword == "RadiationMachineName":
         assert uids(fetch(machine="TB2")) == uids(images)
+
+
+def test_a_plan_that_was_taken_away_in_aria_since_is_believed(serve: Any) -> None:
+    """The image was filed under both plans by mistake."""
+    wl, other = plan(), plan("OTHER")
+    images = winston_lutz(wl, YESTERDAY, count=4)
+    images[2].ReferencedRTPlanSequence = reference(wl, other)
+    serve(wl, other, images)
+    assert uids(fetch()) == uids(images)
+    images[2].ReferencedRTPlanSequence = reference(other)
+    assert uids(fetch()) == uids([*images[:2], images[3]])
+
+
+def test_files_are_of_the_series_that_aria_has_now(serve: Any) -> None:
+    wl = plan()
+    images = winston_lutz(wl, YESTERDAY, count=2)
+    aria = serve(wl, images)
+    fetch()
+    for image in images:
+        image.SeriesInstanceUID = "1.2.3.4.5"
+    aria.replace([wl, *images])
+    files = [pydicom.dcmread(file, stop_before_pixels=True) for file in fetch()]
+    assert [ds.SeriesInstanceUID for ds in files] == [ds.SeriesInstanceUID for ds in images]
+
+
+def test_the_order_is_that_of_the_times_that_aria_has_now(serve: Any) -> None:
+    """They were exchanged, and lie within a minute."""
+    wl = plan()
+    images = winston_lutz(wl, YESTERDAY, count=2)
+    serve(wl, images)
+    fetch()
+    for keyword in ("AcquisitionTime", "ContentTime"):
+        times = [image[keyword].value for image in images]
+        for image, time in zip(images, reversed(times)):
+            image[keyword].value = time
+    files = [pydicom.dcmread(file, stop_before_pixels=True) for file in fetch()]
+    assert [ds.SOPInstanceUID for ds in files] == [ds.SOPInstanceUID for ds in images[::-1]]
+
+
+def test_an_answer_without_fractions_of_a_second_moves_nothing_again(
+    serve: Any, answers_altered: Any
+) -> None:
+    wl = plan()
+    taken = YESTERDAY + dt.timedelta(seconds=5.25)
+    images = winston_lutz(wl, taken, count=1)
+
+    def shorter(ds: Any) -> None:
+        for keyword in ("AcquisitionTime", "ContentTime"):
+            if keyword in ds:
+                setattr(ds, keyword, f"{taken:%H%M%S}")
+
+    aria = serve(wl, images)
+    answers_altered(images[0], shorter)
+    for _ in range(2):
+        assert uids(fetch()) == uids(images)
+    assert len(aria.operations("C-MOVE")) == 1
 
 
 # --- plans ------------------------------------------------------------------------------------
