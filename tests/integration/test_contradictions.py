@@ -133,6 +133,53 @@ def test_an_answer_that_excludes_an_image_has_to_be_confirmed_by_its_file(
     assert len(fetch(machine="TrueBeam1", count=3)) == 3
 
 
+def of_another_month(ds: Any) -> None:
+    for keyword in ("AcquisitionDate", "ContentDate"):
+        if keyword in ds:
+            setattr(ds, keyword, f"{YESTERDAY - 30 * DAY:%Y%m%d}")
+
+
+def of_the_early_morning(ds: Any) -> None:
+    for keyword in ("AcquisitionTime", "ContentTime"):
+        if keyword in ds:
+            setattr(ds, keyword, "060000")
+
+
+@pytest.mark.parametrize(
+    ("change", "options"),
+    [
+        (of_another_month, {"select": "session"}),
+        (of_another_month, {"select": "day"}),
+        (of_another_month, {"date": YESTERDAY.date()}),
+        (of_the_early_morning, {"select": "session"}),
+    ],
+)
+@pytest.mark.parametrize("position", [0, 3])
+def test_a_time_that_excludes_an_image_of_the_series_has_to_be_confirmed_by_its_file(
+    serve: Any, answers_altered: Any, change: Any, options: Any, position: int
+) -> None:
+    wl = plan()
+    images = winston_lutz(wl, YESTERDAY, count=4)
+    serve(wl, images)
+    answers_altered(images[position], change)
+    with pytest.raises(AmbiguousImagesError, match=r"time .* in the answer, .* in the file"):
+        fetch(**options)
+    assert len(fetch(count=3, **options)) == 3
+
+
+def test_an_earlier_session_of_the_series_is_not_of_the_set_by_its_files_either(
+    serve: Any,
+) -> None:
+    wl = plan()
+    images, earlier = (winston_lutz(wl, day, count=2) for day in (YESTERDAY, NOON - 40 * DAY))
+    for image in earlier:
+        image.SeriesInstanceUID = images[0].SeriesInstanceUID
+    aria = serve(wl, images, earlier)
+    for options in ({"select": "session"}, {"select": "day"}, {"date": YESTERDAY.date()}):
+        assert uids(fetch(**options)) == uids(images)
+    assert len(aria.operations("C-STORE")) == 4
+
+
 @pytest.mark.parametrize("position", [0, 1, 3])
 def test_an_answer_may_name_the_first_of_two_plans_only(
     serve: Any, answers_altered: Any, position: int
