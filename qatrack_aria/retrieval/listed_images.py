@@ -75,7 +75,15 @@ class ListedImages:
             header = self._headers.get(answer.sop_uid)
             if header is not None and answer.sop_uid in wanted:
                 found += differences(answer, header)
+                found += self._other_series(answer, header)
         return found
+
+    def _other_series(self, answer: ImageRef, header: ImageRef) -> list[str]:
+        """Say that the file is of a series in which the node does not list it."""
+        listed = {one.series_uid for one in self._answers.values() if one.sop_uid == answer.sop_uid}
+        if header.series_uid in listed or not header.series_uid:
+            return []
+        return [f"series {answer.series_uid} in the answer, {header.series_uid} in the file"]
 
     def _known(self, answer: ImageRef) -> ImageRef:
         header = self._headers.get(answer.sop_uid)

@@ -101,6 +101,21 @@ def test_a_file_that_contradicts_its_answer_is_an_error_that_names_both(
     assert uids(fetch(machine="TrueBeam1", count=3)) == three
 
 
+def test_a_file_of_another_series_than_the_node_lists_is_an_error(serve: Any) -> None:
+    wl = plan()
+    images = winston_lutz(wl, YESTERDAY, count=4)
+
+    def on_send(ds: Any) -> Any:
+        if ds.SOPInstanceUID == images[1].SOPInstanceUID:
+            ds.SeriesInstanceUID = "1.2.3.4.5"
+        return ds
+
+    serve(wl, images, on_send=on_send)
+    with pytest.raises(AmbiguousImagesError, match=r"series .*, 1\.2\.3\.4\.5 in the file"):
+        fetch()
+    assert uids(fetch(count=4)) == uids(images)
+
+
 # --- an answer says no, the file says yes -----------------------------------------------------
 
 
