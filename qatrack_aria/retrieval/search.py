@@ -212,8 +212,15 @@ class ImageSearch:
                 continue
             if date_windows.may_begin_before(days[0], wanted, self._request):
                 raise _WiderSearchNeeded
+            excluded = selection.to_verify(wanted, self.listed, self._request, self._plan_uids)
             if all(match_image(i, self._request, self._plan_uids).matches for i in wanted):
-                wanted = self.chosen = self._settle()
+                try:
+                    wanted = self.chosen = self._settle()
+                except TooFewImagesError:
+                    if not retrieve or not excluded:
+                        raise
+                    self._read_confirming(excluded, wanted, whole)  # perhaps there are enough
+                    continue
             missing = [image for image in wanted if not image.from_file]
             if not retrieve:
                 return wanted
@@ -223,12 +230,7 @@ class ImageSearch:
                 return list({image.sop_uid: image for image in wanted}.values())
             self._claimed |= uids(missing)
             self._require_spelling(missing)
-            try:
-                self._read([*missing, *excluded], whole)
-            except IncompleteRetrievalError as error:
-                if set(error.missing) <= uids(excluded):
-                    raise self._cannot_verify(excluded, wanted, error) from error
-                raise
+            self._read_confirming(excluded, wanted, whole, missing)
 
     def _settle(self) -> list[ImageRef]:
         try:
@@ -248,6 +250,21 @@ class ImageSearch:
         missing = [image for image in images if image.sop_uid not in known]
         self.listed.read(known)
         self.listed.read(self._transfer.retrieve(missing, self._whole_series(missing, whole)))
+
+    def _read_confirming(
+        self,
+        excluded: Sequence[ImageRef],
+        chosen: Sequence[ImageRef],
+        whole: bool,
+        missing: Sequence[ImageRef] = (),
+    ) -> None:
+        """Read the headers of images that only answers exclude, and of those still missing."""
+        try:
+            self._read([*missing, *excluded], whole)
+        except IncompleteRetrievalError as error:
+            if set(error.missing) <= uids(excluded):
+                raise self._cannot_verify(excluded, chosen, error) from error
+            raise
 
     def _cannot_verify(
         self,

@@ -209,7 +209,8 @@ def test_an_answer_may_name_the_first_of_two_plans_only(
 
     serve(wl, other, images)
     answers_altered(images[position], first_only)
-    assert uids(fetch()) == uids(images)
+    for count in (None, 4, (4, 4)):
+        assert uids(fetch(count=count)) == uids(images)
 
 
 def test_an_image_beside_the_set_that_cannot_be_moved_is_named(serve: Any) -> None:
