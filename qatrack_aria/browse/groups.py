@@ -187,7 +187,7 @@ def _group(images: list[ImageRef], uids: frozenset[str], plan_name: PlanName | N
     except RequestError as error:
         return ImageGroup(images, of_plan, None, str(error))
     if all(match_image(image, request, uids).matches for image in images):
-        request = dataclasses.replace(request, count=(len(images), len(images)))
+        request = dataclasses.replace(request, count=len(images))
     return ImageGroup(images, of_plan, request)
 
 

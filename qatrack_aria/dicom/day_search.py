@@ -126,11 +126,14 @@ class DaySearch:
         due_in_first = _uids(one for one in second if _within(one.content, days))
         if due_in_second - _uids(second) or due_in_first - seen:
             return [], bool(first and second)
-        # Of an image in both, the first answer has more attributes.
-        both = {one.image.sop_uid or str(id(one)): one for one in (*second, *first)}
+        # Of an image in both, the first answer has more attributes. One UID may be in two series.
+        both = {
+            (one.image.sop_uid or str(id(one)), one.image.series_key): one
+            for one in (*second, *first)
+        }
         found = self._queries.rt_images(self._keys, [one.image for one in both.values()])
         own = {image.sop_uid for image in found}
-        self._listed = {uid: one for uid, one in both.items() if uid in own}
+        self._listed = {uid: one for (uid, _), one in both.items() if uid in own}
         return found, False
 
 

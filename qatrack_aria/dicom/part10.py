@@ -23,8 +23,13 @@ from qatrack_aria.dicom.values import text
 
 PREAMBLE = b"\0" * 128 + b"DICM"
 PIXEL_DATA_TAG = 0x7FE00010
-#: What an instance is given at each export.
-MADE_ANEW = ("InstanceCreationDate", "InstanceCreationTime")
+#: What an instance is given at each export, and where it is filed.
+NOT_CONTENT = (
+    "InstanceCreationDate",
+    "InstanceCreationTime",
+    "StudyInstanceUID",
+    "SeriesInstanceUID",
+)
 #: Sequences that describe a member of staff (PS3.3 section 10.1).
 STAFF_SEQUENCES = {
     "ConsultingPhysicianIdentificationSequence",
@@ -93,13 +98,13 @@ def start_of_file(sop_class: str, sop_uid: str, transfer_syntax: str) -> bytes:
 def same_content(one: bytes, other: bytes) -> bool:
     """Return whether two files (PS3.10) hold the same instance.
 
-    The moment of creation does not count: ARIA writes that of the export. Nor does the file meta
-    information.
+    The moment of creation does not count: ARIA writes that of the export. Nor do the series, since
+    an image may be listed in two, and the file meta information.
     """
     try:
         found = [pydicom.dcmread(io.BytesIO(content)) for content in (one, other)]
         for ds in found:
-            for keyword in MADE_ANEW:
+            for keyword in NOT_CONTENT:
                 if keyword in ds:
                     del ds[keyword]
         return Dataset(found[0]) == Dataset(found[1])

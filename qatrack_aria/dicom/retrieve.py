@@ -119,7 +119,10 @@ class Retriever:
                 break
             self._wait(pause, uids)
             self._request_all(patient_id, instances, (), uids)
-        return self.inbox.missing(uids)
+        missing = self.inbox.missing(uids)
+        if not missing:
+            self._request_again(patient_id, instances, uids)
+        return missing
 
     def _request_all(
         self,
@@ -133,13 +136,32 @@ class Retriever:
         for one in instances:
             series[one.study_uid, one.series_uid].append(one.sop_uid)
         for key, members in series.items():
-            keys = dict(zip(("StudyInstanceUID", "SeriesInstanceUID"), key))
-            if self.session.peer.query_model == PATIENT_ROOT:
-                keys["PatientID"] = patient_id
+            keys = self._keys(patient_id, key)
             for level, group in _requests(members, key in whole_series):
                 left = self.inbox.missing(group)
                 if left and not self._should_stop():
                     self._request(level, keys, left, uids)
+
+    def _request_again(
+        self, patient_id: str, instances: Collection[Instance], uids: Sequence[str]
+    ) -> None:
+        """Request from each further series what is listed in several.
+
+        What arrives is compared (:class:`~qatrack_aria.dicom.inbox.Inbox`): there it may be another
+        image of the same UID.
+        """
+        requested = set()
+        for one in instances:
+            if one.sop_uid in requested and not self._is_over():
+                keys = self._keys(patient_id, (one.study_uid, one.series_uid))
+                self._request("IMAGE", keys, [one.sop_uid], uids)
+            requested.add(one.sop_uid)
+
+    def _keys(self, patient_id: str, series: SeriesKey) -> dict[str, Any]:
+        keys = dict(zip(("StudyInstanceUID", "SeriesInstanceUID"), series))
+        if self.session.peer.query_model == PATIENT_ROOT:
+            keys["PatientID"] = patient_id
+        return keys
 
     def _wait(self, seconds: float, uids: Sequence[str]) -> None:
         """Wait, at most until all have arrived."""

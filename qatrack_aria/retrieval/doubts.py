@@ -119,6 +119,7 @@ def _require_not_cut_by_day(
 ) -> None:
     """Refuse the part of a session that lies on one side of midnight."""
     by_day = request.select == "day" or (request.date and request.select != "all")
+    by_day = by_day and not (request.series and request.select == "series")
     if not by_day or (request.most is not None and request.settles(len(uids(chosen)))):
         return
     days = {image.day for image in chosen}
@@ -127,8 +128,8 @@ def _require_not_cut_by_day(
         raise AmbiguousImagesError(
             f"Images: midnight cuts a session: {plural(len(uids(chosen)), 'image')} of "
             f"{span(chosen)}, and {len(uids(cut))} of the same session on the other side of it. "
-            "Say select='session' without a date, name its series by series=, or give "
-            f"count=({len(uids(chosen))}, {len(uids(chosen))}) if these alone are the set."
+            "Say select='session' without a date, name its series by series= and select='series', "
+            f"or give count=({len(uids(chosen))}, {len(uids(chosen))}) if these alone are the set."
         )
 
 

@@ -16,6 +16,8 @@ from qatrack_aria.text import same_name
 
 #: Times of an answer and a file that are that near are the same: a server may drop the seconds.
 SAME_TIME = dt.timedelta(minutes=1)
+#: A server may drop the fractions; what differs by more may have been corrected.
+SECOND = dt.timedelta(seconds=1)
 
 
 class ListedImages:
@@ -73,7 +75,15 @@ class ListedImages:
             header = self._headers.get(answer.sop_uid)
             if header is not None and answer.sop_uid in wanted:
                 found += differences(answer, header)
+                found += self._other_series(answer, header)
         return found
+
+    def _other_series(self, answer: ImageRef, header: ImageRef) -> list[str]:
+        """Say that the file is of a series in which the node does not list it."""
+        listed = {one.series_uid for one in self._answers.values() if one.sop_uid == answer.sop_uid}
+        if header.series_uid in listed or not header.series_uid:
+            return []
+        return [f"series {answer.series_uid} in the answer, {header.series_uid} in the file"]
 
     def _known(self, answer: ImageRef) -> ImageRef:
         header = self._headers.get(answer.sop_uid)
@@ -90,6 +100,22 @@ class ListedImages:
 def _claims(image: ImageRef) -> tuple[object, ...]:
     """Return what an answer says, as far as the choice of a set depends on it."""
     return image.plan_uids, image.image_type, image.acquired, image.machines, image.dose_unit
+
+
+def is_outdated(answer: ImageRef, header: ImageRef) -> bool:
+    """Return whether the archive's file may be older than what the node lists of an image now.
+
+    Whatever differs may have been corrected in ARIA since, also what would contradict nothing in a
+    file that has just come: one of two plans, the series, some seconds.
+    """
+    times = [time for time in (header.acquired, header.saved) if time]
+    listed = answer.acquired
+    return (
+        (listed is not None and bool(times) and not any(abs(listed - t) < SECOND for t in times))
+        or answer.plan_uids not in (None, header.plan_uids)
+        or answer.series_key != header.series_key
+        or bool(differences(answer, header))
+    )
 
 
 def differences(answer: ImageRef, header: ImageRef) -> list[str]:

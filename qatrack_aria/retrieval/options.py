@@ -169,7 +169,11 @@ def _parse_date(value: Any) -> dt.date:
 def _count(value: Any) -> int | tuple[int, int] | None:
     if _is_empty(value):
         return None
-    pair = value.split("-") if isinstance(value, str) and "-" in value else value
+    pair = value
+    if isinstance(value, str):
+        text = value.strip()
+        bracketed = text[:1] + text[-1:] in ("()", "[]")
+        pair = text[1:-1].split(",") if bracketed else text.split("-")
     if isinstance(pair, (list, tuple)) and len(pair) == 2:
         least, most = (_whole_number(part) for part in pair)
         if least and most and least <= most:

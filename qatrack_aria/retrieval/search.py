@@ -22,7 +22,7 @@ from qatrack_aria.errors import (
 from qatrack_aria.retrieval import date_windows, messages, selection
 from qatrack_aria.retrieval.date_windows import EVER, Days
 from qatrack_aria.retrieval.known_series import KnownSeries
-from qatrack_aria.retrieval.listed_images import ListedImages, differences
+from qatrack_aria.retrieval.listed_images import ListedImages, is_outdated
 from qatrack_aria.retrieval.matching import match_image
 from qatrack_aria.retrieval.session_end import SessionEnd
 from qatrack_aria.retrieval.sessions import GAP, series_of, uids
@@ -208,8 +208,15 @@ class ImageSearch:
                 continue
             if date_windows.may_begin_before(days[0], wanted, self._request):
                 raise _WiderSearchNeeded
+            excluded = selection.to_verify(wanted, self.listed, self._request, self._plan_uids)
             if all(match_image(i, self._request, self._plan_uids).matches for i in wanted):
-                wanted = self.chosen = self._settle()
+                try:
+                    wanted = self.chosen = self._settle()
+                except TooFewImagesError:
+                    if not retrieve or not excluded:
+                        raise
+                    self._read_confirming(excluded, wanted, whole)  # perhaps there are enough
+                    continue
             missing = [image for image in wanted if not image.from_file]
             if not retrieve:
                 return wanted
@@ -219,12 +226,7 @@ class ImageSearch:
                 return list({image.sop_uid: image for image in wanted}.values())
             self._claimed |= uids(missing)
             self._require_spelling(missing)
-            try:
-                self._read([*missing, *excluded], whole)
-            except IncompleteRetrievalError as error:
-                if set(error.missing) <= uids(excluded):
-                    raise self._cannot_verify(excluded, wanted, error) from error
-                raise
+            self._read_confirming(excluded, wanted, whole, missing)
 
     def _settle(self) -> list[ImageRef]:
         try:
@@ -239,11 +241,26 @@ class ImageSearch:
         for image in images:
             header = known.get(image.sop_uid)
             old = image.sop_uid not in self._transfer.inbox.arrived
-            if header and old and differences(image, header):
+            if header and old and is_outdated(image, header):
                 del known[image.sop_uid]  # corrected in ARIA since: retrieved again
         missing = [image for image in images if image.sop_uid not in known]
         self.listed.read(known)
         self.listed.read(self._transfer.retrieve(missing, self._whole_series(missing, whole)))
+
+    def _read_confirming(
+        self,
+        excluded: Sequence[ImageRef],
+        chosen: Sequence[ImageRef],
+        whole: bool,
+        missing: Sequence[ImageRef] = (),
+    ) -> None:
+        """Read the headers of images that only answers exclude, and of those still missing."""
+        try:
+            self._read([*missing, *excluded], whole)
+        except IncompleteRetrievalError as error:
+            if set(error.missing) <= uids(excluded):
+                raise self._cannot_verify(excluded, chosen, error) from error
+            raise
 
     def _cannot_verify(
         self,

@@ -28,7 +28,9 @@ from qatrack_aria.retrieval.sessions import (
 from qatrack_aria.text import plural
 
 #: Reasons of an answer for which no file is fetched to confirm them.
-NOT_BY_FILE = ("other_patient", "other_series", "other_day", "after_session", "undated", "untimed")
+NOT_BY_FILE = ("other_patient", "other_series")
+#: Reasons that lie in the time alone; empty for a time that is of another session.
+BY_TIME = ("", "other_day", "after_session")
 
 
 def candidates(
@@ -84,21 +86,27 @@ def to_verify(
 ) -> list[ImageRef]:
     """Return the images among the chosen ones that only an answer excludes from the set.
 
-    Their files have to confirm that: an answer may name one of two plans, or a wrong machine.
+    Their files have to confirm that: an answer may name one of two plans, a wrong machine, or a
+    wrong time.
     """
     if request.settles(len(uids(chosen))):
         return []
     times, series = [surroundings(session) for session in sessions(chosen)], series_of(chosen)
-    found = []
+    found, taken = [], uids(chosen)
     for image in images:
         reason = match_image(image, request, plan_uids).reason
-        if image.from_file or reason is None or reason.code in NOT_BY_FILE:
+        code = reason.code if reason else ""
+        if image.from_file or image.sop_uid in taken or code in NOT_BY_FILE:
             continue
         beside = image.series_key in series
+        if code in BY_TIME:
+            if beside:
+                found.append(image)
+            continue
         # Images of other series are asked for only where the set itself is of several.
         at_the_time = any(begin <= image.moment <= end for begin, end in times)
         among = at_the_time and (beside or len(series) > 1)
-        if reason.code == "kv":
+        if code == "kv":
             # Some MV imagers write the unit of kV images: these may be a whole session.
             newer = not times or image.moment >= times[0][0] - GAP
             among = among or newer or beside or request.select == "all"

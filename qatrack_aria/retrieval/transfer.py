@@ -6,7 +6,6 @@ What a node has listed of an instance is replaced by the header of its file.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 from functools import partial
 from typing import Any, Callable, Collection, Sequence, TypeVar
 
@@ -176,9 +175,8 @@ def _classes(ref: ImageRef | PlanRef) -> tuple[str, ...]:
 
 def _by_header(ref: Ref, header: Dataset) -> Ref:
     read: Any = image_ref if isinstance(ref, ImageRef) else plan_ref
-    return dataclasses.replace(
-        read(header, from_file=True), study_uid=ref.study_uid, series_uid=ref.series_uid
-    )
+    found: Ref = read(header, from_file=True)
+    return found
 
 
 def require_uids(refs: Sequence[Any]) -> None:

@@ -6,6 +6,7 @@ import copy
 import datetime as dt
 from typing import Any, Callable
 
+import pydicom
 import pytest
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence as Items
@@ -100,6 +101,21 @@ def test_a_file_that_contradicts_its_answer_is_an_error_that_names_both(
     assert uids(fetch(machine="TrueBeam1", count=3)) == three
 
 
+def test_a_file_of_another_series_than_the_node_lists_is_an_error(serve: Any) -> None:
+    wl = plan()
+    images = winston_lutz(wl, YESTERDAY, count=4)
+
+    def on_send(ds: Any) -> Any:
+        if ds.SOPInstanceUID == images[1].SOPInstanceUID:
+            ds.SeriesInstanceUID = "1.2.3.4.5"
+        return ds
+
+    serve(wl, images, on_send=on_send)
+    with pytest.raises(AmbiguousImagesError, match=r"series .*, 1\.2\.3\.4\.5 in the file"):
+        fetch()
+    assert uids(fetch(count=4)) == uids(images)
+
+
 # --- an answer says no, the file says yes -----------------------------------------------------
 
 
@@ -132,6 +148,53 @@ def test_an_answer_that_excludes_an_image_has_to_be_confirmed_by_its_file(
     assert len(fetch(machine="TrueBeam1", count=3)) == 3
 
 
+def of_another_month(ds: Any) -> None:
+    for keyword in ("AcquisitionDate", "ContentDate"):
+        if keyword in ds:
+            setattr(ds, keyword, f"{YESTERDAY - 30 * DAY:%Y%m%d}")
+
+
+def of_the_early_morning(ds: Any) -> None:
+    for keyword in ("AcquisitionTime", "ContentTime"):
+        if keyword in ds:
+            setattr(ds, keyword, "060000")
+
+
+@pytest.mark.parametrize(
+    ("change", "options"),
+    [
+        (of_another_month, {"select": "session"}),
+        (of_another_month, {"select": "day"}),
+        (of_another_month, {"date": YESTERDAY.date()}),
+        (of_the_early_morning, {"select": "session"}),
+    ],
+)
+@pytest.mark.parametrize("position", [0, 3])
+def test_a_time_that_excludes_an_image_of_the_series_has_to_be_confirmed_by_its_file(
+    serve: Any, answers_altered: Any, change: Any, options: Any, position: int
+) -> None:
+    wl = plan()
+    images = winston_lutz(wl, YESTERDAY, count=4)
+    serve(wl, images)
+    answers_altered(images[position], change)
+    with pytest.raises(AmbiguousImagesError, match=r"time .* in the answer, .* in the file"):
+        fetch(**options)
+    assert len(fetch(count=3, **options)) == 3
+
+
+def test_an_earlier_session_of_the_series_is_not_of_the_set_by_its_files_either(
+    serve: Any,
+) -> None:
+    wl = plan()
+    images, earlier = (winston_lutz(wl, day, count=2) for day in (YESTERDAY, NOON - 40 * DAY))
+    for image in earlier:
+        image.SeriesInstanceUID = images[0].SeriesInstanceUID
+    aria = serve(wl, images, earlier)
+    for options in ({"select": "session"}, {"select": "day"}, {"date": YESTERDAY.date()}):
+        assert uids(fetch(**options)) == uids(images)
+    assert len(aria.operations("C-STORE")) == 4
+
+
 @pytest.mark.parametrize("position", [0, 1, 3])
 def test_an_answer_may_name_the_first_of_two_plans_only(
     serve: Any, answers_altered: Any, position: int
@@ -146,7 +209,8 @@ def test_an_answer_may_name_the_first_of_two_plans_only(
 
     serve(wl, other, images)
     answers_altered(images[position], first_only)
-    assert uids(fetch()) == uids(images)
+    for count in (None, 4, (4, 4)):
+        assert uids(fetch(count=count)) == uids(images)
 
 
 def test_an_image_beside_the_set_that_cannot_be_moved_is_named(serve: Any) -> None:
@@ -235,6 +299,62 @@ def test_a_machine_that_was_corrected_in_aria_since_is_believed(serve: Any, keyw
         setattr(image, keyword, "TB2")
     if keyword == "RadiationMachineName":
         assert uids(fetch(machine="TB2")) == uids(images)
+
+
+def test_a_plan_that_was_taken_away_in_aria_since_is_believed(serve: Any) -> None:
+    """The image was filed under both plans by mistake."""
+    wl, other = plan(), plan("OTHER")
+    images = winston_lutz(wl, YESTERDAY, count=4)
+    images[2].ReferencedRTPlanSequence = reference(wl, other)
+    serve(wl, other, images)
+    assert uids(fetch()) == uids(images)
+    images[2].ReferencedRTPlanSequence = reference(other)
+    assert uids(fetch()) == uids([*images[:2], images[3]])
+
+
+def test_files_are_of_the_series_that_aria_has_now(serve: Any) -> None:
+    wl = plan()
+    images = winston_lutz(wl, YESTERDAY, count=2)
+    aria = serve(wl, images)
+    fetch()
+    for image in images:
+        image.SeriesInstanceUID = "1.2.3.4.5"
+    aria.replace([wl, *images])
+    files = [pydicom.dcmread(file, stop_before_pixels=True) for file in fetch()]
+    assert [ds.SeriesInstanceUID for ds in files] == [ds.SeriesInstanceUID for ds in images]
+
+
+def test_the_order_is_that_of_the_times_that_aria_has_now(serve: Any) -> None:
+    """They were exchanged, and lie within a minute."""
+    wl = plan()
+    images = winston_lutz(wl, YESTERDAY, count=2)
+    serve(wl, images)
+    fetch()
+    for keyword in ("AcquisitionTime", "ContentTime"):
+        times = [image[keyword].value for image in images]
+        for image, time in zip(images, reversed(times)):
+            image[keyword].value = time
+    files = [pydicom.dcmread(file, stop_before_pixels=True) for file in fetch()]
+    assert [ds.SOPInstanceUID for ds in files] == [ds.SOPInstanceUID for ds in images[::-1]]
+
+
+def test_an_answer_without_fractions_of_a_second_moves_nothing_again(
+    serve: Any, answers_altered: Any
+) -> None:
+    wl = plan()
+    taken = YESTERDAY + dt.timedelta(seconds=5.25)
+    images = winston_lutz(wl, taken, count=1)
+
+    def shorter(ds: Any) -> None:
+        for keyword in ("AcquisitionTime", "ContentTime"):
+            if keyword in ds:
+                setattr(ds, keyword, f"{taken:%H%M%S}")
+
+    aria = serve(wl, images)
+    answers_altered(images[0], shorter)
+    for _ in range(2):
+        assert uids(fetch()) == uids(images)
+    assert len(aria.operations("C-MOVE")) == 1
 
 
 # --- plans ------------------------------------------------------------------------------------

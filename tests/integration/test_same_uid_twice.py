@@ -13,9 +13,11 @@ from qatrack_aria.conf import conf
 from qatrack_aria.dicom.part10 import same_content
 from qatrack_aria.errors import AmbiguousImagesError
 from qatrack_aria.models import Retrieval
+from qatrack_aria.simulator import find as simulated_find
 from qatrack_aria.simulator import retrieve
+from qatrack_aria.simulator.index import Index
 from tests.helpers import datasets
-from tests.helpers.aria import PATIENT, plan, uids, winston_lutz
+from tests.helpers.aria import DAY, NOON, PATIENT, plan, uids, winston_lutz
 
 Change = Callable[[Dataset], None]
 
@@ -112,6 +114,50 @@ def test_the_other_one_may_come_first(serve: Any) -> None:
 
     with pytest.raises(AmbiguousImagesError, match=str(other.SOPInstanceUID)):
         fetch_images("aria", PATIENT, "WL")
+
+
+@pytest.fixture
+def hold_in_another_series(monkeypatch: pytest.MonkeyPatch) -> Callable[[Dataset], None]:
+    """Have the simulated ARIA hold a second instance of a UID, in a series of its own."""
+
+    def hold(twin: Dataset) -> None:
+        other = Index()
+        other.add([twin])
+        find, select = simulated_find.find, retrieve.select
+
+        def find_both(index: Any, *asked: Any) -> Any:
+            yield from find(index, *asked)
+            yield from find(other, *asked)
+
+        def select_both(index: Any, identifier: Dataset) -> Any:
+            found = [*select(index, identifier), *select(other, identifier)]
+            return [ds for ds in found if ds.SeriesInstanceUID == identifier.SeriesInstanceUID]
+
+        monkeypatch.setattr(simulated_find, "find", find_both)
+        monkeypatch.setattr(retrieve, "select", select_both)
+
+    return hold
+
+
+@pytest.mark.parametrize("change", [nothing, the_gantry], ids=lambda c: c.__name__)
+@pytest.mark.parametrize("select", ["session", "day", "all"])
+def test_an_image_that_is_listed_in_two_series_has_to_be_the_same_in_both(
+    serve: Any, hold_in_another_series: Any, change: Change, select: str
+) -> None:
+    wl = plan()
+    mine = winston_lutz(wl, NOON - DAY, count=3)
+    twin = copy.deepcopy(mine[1])
+    twin.SeriesInstanceUID = "1.2.3.4.5"
+    change(twin)
+    serve(wl, mine)
+    hold_in_another_series(twin)
+    for _ in range(2):  # the archive keeps the image
+        if change is nothing:
+            fetched = fetch_images("aria", PATIENT, "WL", select=select, max_age=0)
+            assert uids(fetched) == uids(mine)
+        else:
+            with pytest.raises(AmbiguousImagesError, match=r"has sent the instance .* twice"):
+                fetch_images("aria", PATIENT, "WL", select=select, max_age=0)
 
 
 @pytest.mark.parametrize(

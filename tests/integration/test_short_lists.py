@@ -14,7 +14,7 @@ from typing import Any, Callable
 import pytest
 
 from qatrack_aria import fetch_images
-from qatrack_aria.errors import AmbiguousPlanError
+from qatrack_aria.errors import AmbiguousImagesError, AmbiguousPlanError
 from qatrack_aria.simulator import find as simulated_find
 from tests.helpers.aria import DAY, NOON, PATIENT, plan, uids, winston_lutz
 
@@ -196,6 +196,28 @@ def test_a_second_plan_of_the_label_is_seen_though_one_list_lacks_it(
             leave_out(query, position)
             with pytest.raises(AmbiguousPlanError):
                 fetch_images("aria", PATIENT, "WL", max_age=0)
+
+
+@pytest.mark.parametrize("earlier", [0, 5], ids=["one series", "six series"])
+@pytest.mark.parametrize("position", [0, -1], ids=["first", "last"])
+def test_images_without_dates_in_a_series_of_their_own_are_seen(
+    serve: Any, settings: Any, tmp_path: Any, leave_out: Any, position: int, earlier: int
+) -> None:
+    """They may be the newest, whether a list lacks their series, or lacks them in it."""
+    wl = plan()
+    mine, undated = winston_lutz(wl, YESTERDAY, count=2), winston_lutz(wl, NOON, count=1)
+    for keyword in ("AcquisitionDate", "AcquisitionTime", "ContentDate", "ContentTime"):
+        delattr(undated[0], keyword)
+    old = [winston_lutz(wl, NOON - days * 100 * DAY, count=1) for days in range(1, earlier + 1)]
+    serve(wl, mine, *old, undated)
+    for query in range(MOST_QUERIES):
+        settings.QATRACK_ARIA_ARCHIVE = str(tmp_path / f"archive{query}")  # a first fetch
+        left_out = leave_out(query, position)
+        for _ in range(2):  # what a short list has left out is not forgotten for good
+            with pytest.raises(AmbiguousImagesError, match="neither an acquisition nor a content"):
+                fetch_images("aria", PATIENT, "WL", max_age=0)
+            if not left_out and query > 5:
+                return
 
 
 def test_lists_that_go_on_differing_are_an_error(serve: Any, monkeypatch: Any) -> None:

@@ -273,6 +273,14 @@ def test_a_count_may_be_any_kind_of_number(given: Any) -> None:
     assert (count, type(count)) == (8, int)
 
 
+@pytest.mark.parametrize(
+    "given", [(4, 8), [4.0, "8"], "4-8", " 4 - 8 ", "(4, 8)", "[4, 8]"], ids=str
+)
+def test_a_count_may_be_the_least_and_the_most(given: Any) -> None:
+    """As the message of a wrong one writes it, also in a string test."""
+    assert parse(count=given).count == (4, 8)
+
+
 @pytest.mark.parametrize("empty", [None, ""])
 def test_no_count_means_any_number_of_images(empty: Any) -> None:
     assert parse(count=empty).count is None
@@ -294,6 +302,16 @@ def test_a_count_that_is_no_number_of_images_is_refused() -> None:
         True,
         False,
         [8],
+        (8, 4),
+        (0, 8),
+        (1, 2, 3),
+        "8-",
+        "-8",
+        "8-4",
+        "()",
+        "(8)",
+        "(",
+        "4, 8",
         {"n": 8},
         b"8",
         10**400,

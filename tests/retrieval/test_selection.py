@@ -170,16 +170,15 @@ def test_naming_a_series_does_not_say_which_of_its_sessions_is_wanted() -> None:
     assert chosen(images, series="1.2.3.1", count=5) == images
 
 
-def test_a_series_of_a_day_that_midnight_cuts_is_asked_for_by_its_number() -> None:
-    """Midnight lies between two images of one series."""
+def test_what_one_series_holds_of_one_day_is_what_is_asked_for_though_midnight_cuts_it() -> None:
     midnight = dt.datetime.combine(TAKEN.date(), dt.time())
     evening = series_refs("1", 1, 2, acquired=midnight - dt.timedelta(minutes=3))
     night = series_refs("1", 3, acquired=midnight + dt.timedelta(minutes=3))
-    asked = {"series": "1.2.3.1", "date": TAKEN, "select": "series"}
 
-    with pytest.raises(AmbiguousImagesError, match="midnight"):
-        chosen(evening + night, **asked)
-    assert chosen(evening + night, **asked, count=(1, 1)) == night
+    for asked in ({"select": "series"}, {"series": "1.2.3.1"}, {}):
+        with pytest.raises(AmbiguousImagesError, match="midnight"):
+            chosen(evening + night, date=TAKEN, **asked)
+    assert chosen(evening + night, date=TAKEN, series="1.2.3.1", select="series") == night
 
 
 def test_a_single_image_of_the_requested_series_is_certain() -> None:

@@ -88,7 +88,7 @@ def _selected(
     if request.select == "series":
         if len(of_series) > 1:
             return [], [one for one in of_series if _exactly(one, request.count)], {AMBIGUOUS}
-        return _unless_cut(of_series[0], is_cut, request)
+        return _unless_cut(of_series[0], is_cut and request.series is None, request)
     if request.select == "session":
         right, also, errors = _unless_cut(inside, is_cut, request)
         return right, [*also, _uids(session)] if is_cut else also, errors
