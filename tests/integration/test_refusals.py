@@ -326,7 +326,7 @@ def test_a_second_retrieval_waits_and_then_says_who_holds_the_port(serve, node, 
     archive = Archive(Path(settings.QATRACK_ARIA_ARCHIVE))
     with hold_destination(archive, node.peer(), Deadline(10), "a retrieval for the night shift"):
         with pytest.raises(BusyError, match="a retrieval for the night shift"):
-            fetch_images("aria", PATIENT, "WL", deadline=0.3)
+            fetch_images("aria", PATIENT, "WL", deadline=2)
     assert len(fetch_images("aria", PATIENT, "WL", max_age=0)) == 8
 
 
