@@ -22,8 +22,8 @@ from qatrack_aria.storage.archive import Archive
 from tests.helpers.datasets import encoded
 from tests.helpers.peers.server import HOST, free_port
 from tools.benchmark.aria import OUR_AE_TITLE
-from tools.benchmark.helper import obey
 from tools.benchmark.world import LABEL
+from tools.helper import obey
 
 
 class Ours:

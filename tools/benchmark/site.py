@@ -17,8 +17,8 @@ from tests.helpers.peers.orthanc import Orthanc
 from tests.helpers.peers.server import HOST, find_program, free_port
 from tools.benchmark import contenders, world
 from tools.benchmark.aria import OUR_AE_TITLE
-from tools.benchmark.helper import Helper
 from tools.benchmark.world import Sizes
+from tools.helper import Helper
 
 #: Our nodes.
 MOVE, GET, INDEX, ALONE = "orthanc-move", "orthanc-get", "aria", "orthanc-alone"
@@ -68,7 +68,9 @@ class Site:
                 )
             )
             self._fill()
-            aria = Helper("aria", self._our_port, self.sizes.per_series, *self.sizes.history)
+            aria = Helper(
+                "benchmark.aria", self._our_port, self.sizes.per_series, *self.sizes.history
+            )
             self._aria_port = self._stack.enter_context(aria)("port")
             self.dcmtk = contenders.Dcmtk(
                 self.orthanc.port, self.orthanc.ae_title, move_port, self.folder
@@ -85,7 +87,7 @@ class Site:
         # On the disk, as a site's is.
         database = f"sqlite:///{self.folder}/{free_port()}.sqlite3"
         ours = Helper(
-            "ours",
+            "benchmark.ours",
             DJANGO_SETTINGS_MODULE="tests.settings",
             QATRACK_ARIA_TEST_DATABASE_URL=database,
         )

@@ -12,10 +12,10 @@ import pydicom
 
 from tools.benchmark import contenders
 from tools.benchmark.contenders import scratch
-from tools.benchmark.helper import ROOT, Helper
 from tools.benchmark.measure import Measure, Samples, side_by_side
 from tools.benchmark.site import GET, INDEX, MOVE, Site
 from tools.benchmark.world import FULL_PATIENT, LABEL, RECEIVED_PATIENT, patient_of, patient_with
+from tools.helper import ROOT, Helper
 
 #: Samples by the name of what was measured.
 Rows = Dict[str, Samples]
@@ -86,7 +86,7 @@ def transfer(site: Site, runs: int) -> Rows:
 
 def history(site: Site, runs: int) -> Rows:
     """Measure the same fetch below longer and longer histories."""
-    with scratch(site.folder) as folder, Helper("plain") as plain:
+    with scratch(site.folder) as folder, Helper("benchmark.plain") as plain:
         things: dict[str, Measure] = {}
         notes: dict[str, str] = {}
         for node, lengths, nothing, everything in (
