@@ -66,17 +66,13 @@ def download(file: str, node: str) -> str | None:
     str or None
         JSON; ``None`` if no pack has this name.
     """
-    for pack in PACKS:
-        for version in VERSIONS:
-            if file == file_name(pack, version):
-                return as_testpack(pack, version, node)
-    return None
+    packs = {file_name(pack, version): (pack, version) for pack in PACKS for version in VERSIONS}
+    return as_testpack(*packs[file], node) if file in packs else None
 
 
 def _entries(pack: Pack, node: str) -> list[Entry]:
     entries = []
     for test in pack.tests:
-        only = "" if len(test.versions) == len(VERSIONS) else ", ".join(test.versions)
-        for version, text in test.variants(node) or [(only, "")]:
+        for version, text in test.variants(node) or [(test.only, "")]:
             entries.append(Entry(test.name, test.macro, test.kind, version, text))
     return entries
