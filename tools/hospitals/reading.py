@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 import unicodedata
-from typing import Any, NamedTuple
+from typing import Any, Iterable, NamedTuple
 
 from pydicom.dataset import Dataset
 
@@ -74,6 +74,13 @@ def read_image(ds: Dataset) -> Picture:
         moment,
         ends_day,
     )
+
+
+def read(datasets: Iterable[Dataset]) -> tuple[list[Plan], list[Picture]]:
+    """Read the plans and the images of a hospital."""
+    held = list(datasets)
+    plans = [read_plan(ds) for ds in held if ds.Modality == "RTPLAN"]
+    return plans, [read_image(ds) for ds in held if ds.Modality == "RTIMAGE"]
 
 
 def same(text: str) -> str:
