@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import socket
 import subprocess
 import tempfile
@@ -12,7 +11,7 @@ import threading
 import time
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Iterator, Sequence
+from typing import Any, Iterator, Sequence
 
 from tests.helpers.peers.server import HOST, accepts_connections, find_program, free_port
 
@@ -26,11 +25,8 @@ Keys = Sequence[str]
 @contextmanager
 def scratch(parent: Path) -> Iterator[Path]:
     """Make a folder, and remove it afterwards."""
-    folder = Path(tempfile.mkdtemp(dir=parent))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder)
+    with tempfile.TemporaryDirectory(dir=parent) as folder:
+        yield Path(folder)
 
 
 def dcmtk(program: str, *arguments: object, no_delay: bool = False) -> str:
@@ -187,6 +183,10 @@ def _values(answers: str, keyword: str) -> list[str]:
 
 
 def _require(folder: Path, images: int) -> None:
-    came = len(list(folder.iterdir()))
-    if came != images:
-        raise AssertionError(f"{came} files came where {images} were asked for")
+    require(len(list(folder.iterdir())), images)
+
+
+def require(count: Any, wanted: Any) -> None:
+    """Refuse a result that is not complete: its figure would be wrong."""
+    if count != wanted:
+        raise AssertionError(f"{count} instances where {wanted} belong")
