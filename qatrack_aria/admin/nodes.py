@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import TextField
 from django.http import Http404, HttpRequest, HttpResponse
-from django.urls import path
 from django.utils.translation import gettext_lazy as _
 
 from qatrack_aria.admin.browse import browse
 from qatrack_aria.admin.connection_test import test_connection
+from qatrack_aria.admin.context import page_path
 from qatrack_aria.admin.permissions import may_browse
 from qatrack_aria.checks import everyone_allowed
 from qatrack_aria.models import AriaNode
@@ -110,34 +109,24 @@ class AriaNodeAdmin(admin.ModelAdmin):
 
     def get_urls(self) -> list[Any]:
         """Add the pages to browse a node and to test its connection, and its test packs."""
-        testpack = self.admin_site.admin_view(self.testpack_view)
         return [
-            path(
-                "<path:object_id>/browse/",
-                self.admin_site.admin_view(partial(browse, self)),
-                name="qatrack_aria_arianode_browse",
-            ),
-            path(
-                "<path:object_id>/check/",
-                self.admin_site.admin_view(partial(test_connection, self)),
-                name="qatrack_aria_arianode_check",
-            ),
-            path(
-                "<path:object_id>/testpacks/<str:file>",
-                testpack,
-                name="qatrack_aria_arianode_testpack",
-            ),
+            page_path(self, "<path:object_id>/browse/", browse, "browse"),
+            page_path(self, "<path:object_id>/check/", test_connection, "check"),
+            page_path(self, "<path:object_id>/testpacks/<str:file>", send_testpack, "testpack"),
             *super().get_urls(),
         ]
 
-    def testpack_view(self, request: HttpRequest, object_id: str, file: str) -> HttpResponse:
-        """Send a test pack whose tests use this node."""
-        node = self.get_object(request, object_id)
-        if not self.has_view_permission(request, node):
-            raise PermissionDenied
-        text = download(file, node.name) if node is not None else None
-        if text is None:
-            raise Http404(f"There is no test pack {file} of node {object_id}.")
-        response = HttpResponse(text, content_type="application/json")
-        response["Content-Disposition"] = f'attachment; filename="{file}"'
-        return response
+
+def send_testpack(
+    admin: AriaNodeAdmin, request: HttpRequest, object_id: str, file: str
+) -> HttpResponse:
+    """Send a test pack whose tests use a node."""
+    node = admin.get_object(request, object_id)
+    if not admin.has_view_permission(request, node):
+        raise PermissionDenied
+    text = download(file, node.name) if node is not None else None
+    if text is None:
+        raise Http404(f"There is no test pack {file} of node {object_id}.")
+    response = HttpResponse(text, content_type="application/json")
+    response["Content-Disposition"] = f'attachment; filename="{file}"'
+    return response
