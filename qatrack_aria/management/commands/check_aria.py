@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from qatrack_aria.errors import Outcome
+from qatrack_aria.errors import Outcome, RequestError, UnknownNodeError
 from qatrack_aria.management.exit_codes import exit_on_failure
 from qatrack_aria.management.output import show_log
 
@@ -69,7 +69,6 @@ class Command(BaseCommand):
 
 
 def _nodes(options: dict[str, Any]) -> list[Any]:
-    from qatrack_aria.errors import RequestError, UnknownNodeError
     from qatrack_aria.models import AriaNode
 
     if bool(options["patient"]) != bool(options["plan"]):
