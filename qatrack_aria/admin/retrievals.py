@@ -28,11 +28,9 @@ class _CodeFilter(admin.SimpleListFilter):
     labels: Mapping[str, str]
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Return the codes and their labels."""
         return [(code, _(label)) for code, label in self.labels.items()]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
-        """Return the rows of the chosen code."""
         return queryset.filter(**{self.parameter_name: self.value()}) if self.value() else queryset
 
 
@@ -75,15 +73,12 @@ class RetrievalAdmin(admin.ModelAdmin):
     show_full_result_count = False
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Return no: only retrievals add records."""
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any | None = None) -> bool:
-        """Return no: records are not edited."""
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Any | None = None) -> bool:
-        """Return no: records are not deleted."""
         return False
 
     def get_urls(self) -> list[Any]:

@@ -23,7 +23,6 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Define the arguments."""
         parser.add_argument(
             "node", metavar="NODE", nargs="?", help="name of a node; default: all that are active"
         )

@@ -21,7 +21,6 @@ class Command(BaseCommand):
     help = f"Fetch the newest RT Images that reference a plan. Exit codes: {exit_code_list()}."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Define the arguments."""
         parser.add_argument("node", metavar="NODE", help="name of an ARIA node in the admin")
         parser.add_argument("patient", metavar="PATIENT", help="patient ID")
         parser.add_argument("plan", metavar="PLAN", help="RT plan label (or the plan's UID)")
