@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Sequence
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
@@ -17,6 +17,10 @@ from qatrack_aria.admin.permissions import may_browse
 from qatrack_aria.checks import everyone_allowed
 from qatrack_aria.models import AriaNode
 from qatrack_aria.testpacks.admin_sections import download, sections
+
+
+def _section(title: Any, *fields: str, classes: Sequence[str] = ()) -> tuple[Any, dict[str, Any]]:
+    return title, {"fields": fields, "classes": classes}
 
 
 @admin.register(AriaNode)
@@ -35,53 +39,40 @@ class AriaNodeAdmin(admin.ModelAdmin):
     list_filter = ("is_active", "retrieve_method")
     search_fields = ("name", "remote_ae_title", "remote_host", "notes")
     fieldsets = (
-        (None, {"fields": ("name", "is_active", "is_default")}),
-        (
-            _("Service (ARIA)"),
-            {"fields": ("remote_ae_title", "remote_host", "remote_port", "extra_hosts")},
+        _section(None, "name", "is_active", "is_default"),
+        _section(
+            _("Service (ARIA)"), "remote_ae_title", "remote_host", "remote_port", "extra_hosts"
         ),
-        (_("This machine"), {"fields": ("local_ae_title", "local_host", "local_port")}),
-        (
+        _section(_("This machine"), "local_ae_title", "local_host", "local_port"),
+        _section(
             _("Retrieval"),
-            {
-                "fields": (
-                    "allowed_patients",
-                    "retrieve_method",
-                    "query_model",
-                    "character_set",
-                    "stable_answers",
-                )
-            },
+            "allowed_patients",
+            "retrieve_method",
+            "query_model",
+            "character_set",
+            "stable_answers",
         ),
-        (
+        _section(
             _("Encryption"),
-            {
-                "fields": (
-                    "use_tls",
-                    "tls_ca_file",
-                    "tls_certificate_file",
-                    "tls_key_file",
-                    "tls_check_host",
-                ),
-                "classes": ("collapse",),
-            },
+            "use_tls",
+            "tls_ca_file",
+            "tls_certificate_file",
+            "tls_key_file",
+            "tls_check_host",
+            classes=["collapse"],
         ),
-        (
+        _section(
             _("Time limits"),
-            {
-                "fields": (
-                    "deadline",
-                    "command_deadline",
-                    "connect_timeout",
-                    "response_timeout",
-                    "quiet_timeout",
-                    "grace",
-                    "clock_ahead",
-                ),
-                "classes": ("collapse",),
-            },
+            "deadline",
+            "command_deadline",
+            "connect_timeout",
+            "response_timeout",
+            "quiet_timeout",
+            "grace",
+            "clock_ahead",
+            classes=["collapse"],
         ),
-        (_("Notes"), {"fields": ("notes",)}),
+        _section(_("Notes"), "notes"),
     )
 
     def formfield_for_dbfield(self, db_field: Any, request: Any, **kwargs: Any) -> Any:
