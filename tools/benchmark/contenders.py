@@ -71,18 +71,15 @@ class Dcmtk:
         """Seconds of ``getscu`` as a whole process."""
         keys = _keys("SERIES", f"StudyInstanceUID={study}", f"SeriesInstanceUID={series}")
         with scratch(self._folder) as folder:
-            start = time.perf_counter()
-            dcmtk("getscu", "-S", "-od", folder, *keys, *self._server, no_delay=no_delay)
-            seconds = time.perf_counter() - start
+            arguments = ("-S", "-od", folder, *keys, *self._server)
+            seconds = _seconds("getscu", *arguments, no_delay=no_delay)
             _require(folder, images)
         return seconds
 
     def find(self, identifiers: Path, *, no_delay: bool) -> float:
         """Seconds of ``findscu`` as a whole process, for queries as files, in one association."""
         files = sorted(identifiers.glob("*.dcm"))
-        start = time.perf_counter()
-        dcmtk("findscu", "-q", "-S", *self._server, *files, no_delay=no_delay)
-        return time.perf_counter() - start
+        return _seconds("findscu", "-q", "-S", *self._server, *files, no_delay=no_delay)
 
     def _newest_series(self, patient: str, label: str) -> tuple[str, str]:
         of_patient = f"PatientID={patient}"
@@ -109,13 +106,8 @@ class Dcmtk:
 
 def send(files: Path, port: int, ae_title: str, *, no_delay: bool) -> float:
     """Seconds of ``storescu`` as a whole process, sending a folder."""
-    start = time.perf_counter()
-    dcmtk(
-        "storescu",
-        *("-aet", STORESCU, "-aec", ae_title, "-R", "+sd", HOST, port, files),
-        no_delay=no_delay,
-    )
-    return time.perf_counter() - start
+    arguments = ("-aet", STORESCU, "-aec", ae_title, "-R", "+sd", HOST, port, files)
+    return _seconds("storescu", *arguments, no_delay=no_delay)
 
 
 @contextmanager
@@ -167,6 +159,12 @@ def _receive_file(incoming: socket.socket, path: Path, size: int, flushed: bool)
             size -= got
         if flushed:
             os.fsync(target.fileno())
+
+
+def _seconds(program: str, *arguments: object, no_delay: bool) -> float:
+    start = time.perf_counter()
+    dcmtk(program, *arguments, no_delay=no_delay)
+    return time.perf_counter() - start
 
 
 def _environment(no_delay: bool) -> dict[str, str]:

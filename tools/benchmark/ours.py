@@ -34,15 +34,9 @@ class Ours:
         self._inbox: Inbox | None = None
 
     def add_node(self, **fields: Any) -> None:
-        from qatrack_aria.models import AriaNode
+        from tools.node import make_node  # its models need Django's settings
 
-        AriaNode.objects.create(
-            remote_host=HOST,
-            local_ae_title=OUR_AE_TITLE,
-            local_host=HOST,
-            allowed_patients="QA_*",
-            **fields,
-        )
+        make_node(**fields)
 
     def fetch(
         self, archive: str, node: str, patient: str, options: dict[str, Any]

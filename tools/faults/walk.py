@@ -19,10 +19,8 @@ from django.conf import settings
 
 from qatrack_aria import fetch_images
 from qatrack_aria.errors import AriaError
-from qatrack_aria.models import AriaNode
 from tests.helpers.aria import PATIENT
 from tests.helpers.middleman import HOST, STORE, Boundary
-from tests.helpers.peers.server import free_port
 from tools.faults.faults import faults_at
 from tools.faults.mood_walk import Moods
 from tools.faults.moods import MoodTrial
@@ -42,6 +40,7 @@ from tools.faults.results import (
 from tools.faults.scenarios import LABEL
 from tools.faults.world import data_set, make_world
 from tools.helper import Helper
+from tools.node import make_node
 
 #: Seconds: short where a fault is tried, patient where all should go well.
 HASTY = {
@@ -103,19 +102,10 @@ class Walk:
         world = folder / "world"
         world.mkdir()
         self._meant = make_world(world)
-        self._port = free_port()
-        self._peer = Helper("faults.peer", world, self._port)
+        self._node = make_node()
+        self._peer = Helper("faults.peer", world, self._node.local_port)
+        self._node.remote_port = self._peer("port")
         self._moods = Moods(self, self._peer, folder)
-        self._node = AriaNode.objects.create(
-            name="aria",
-            remote_ae_title="VMSDBD",
-            remote_host=HOST,
-            remote_port=self._peer("port"),
-            local_ae_title="QATRACK",
-            local_host=HOST,
-            local_port=self._port,
-            allowed_patients=PATIENT,
-        )
         settings.QATRACK_ARIA_ARCHIVE = str(self._archive)
 
     def __enter__(self) -> Walk:
@@ -242,7 +232,7 @@ class Walk:
         with socket.socket() as listener:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
-                listener.bind((HOST, self._port))
+                listener.bind((HOST, self._node.local_port))
                 listener.listen(1)
             except OSError as error:
                 return [f"our port ({error.strerror})"]

@@ -22,13 +22,14 @@ from qatrack_aria import fetch_images
 from qatrack_aria.dicom import retrieve
 from qatrack_aria.errors import AriaError
 from qatrack_aria.models import AriaNode
-from tests.helpers.peers.server import HOST, free_port
+from tests.helpers.peers.server import HOST
 from tools.hospitals import nodes, verdicts
 from tools.hospitals.changes import change
 from tools.hospitals.judge import Expected, Now, Request, expect
 from tools.hospitals.questions import make_request
 from tools.hospitals.verdicts import CRASH, Verdict
 from tools.hospitals.world import World, make_world
+from tools.node import make_node
 
 REQUESTS_PER_WORLD = 6
 DEADLINE = 20.0  # s
@@ -79,7 +80,8 @@ def run(peer: str, seed: int, requests: int, folder: Path, world: int = 0) -> It
     world : int
         The number of the first hospital.
     """
-    node = _node()
+    AriaNode.objects.filter(name="aria").delete()
+    node = make_node(deadline=DEADLINE, grace=0.2)
     left = requests
     with nodes.running(peer, ("QATRACK", HOST, node.local_port)) as server, _in_haste():
         while left > 0:
@@ -169,23 +171,6 @@ def _fetch(request: Request) -> tuple[Any, float]:
 
 def _uid(file: str) -> str:
     return str(pydicom.dcmread(file, stop_before_pixels=True).SOPInstanceUID)
-
-
-def _node() -> AriaNode:
-    AriaNode.objects.filter(name="aria").delete()
-    return AriaNode.objects.create(
-        name="aria",
-        remote_ae_title="VMSDBD",
-        remote_host=HOST,
-        remote_port=104,
-        local_ae_title="QATRACK",
-        local_host=HOST,
-        local_port=free_port(),
-        allowed_patients="QA_*",
-        character_set="ISO_IR 192",
-        deadline=DEADLINE,
-        grace=0.2,
-    )
 
 
 @contextlib.contextmanager
