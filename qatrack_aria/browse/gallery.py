@@ -24,7 +24,7 @@ from qatrack_aria.dicom.values import text
 from qatrack_aria.errors import ArchiveError, PatientNotAllowedError
 from qatrack_aria.models import Retrieval
 from qatrack_aria.rendering.canvas import require_libraries
-from qatrack_aria.rendering.contact_sheet import degrees, energy
+from qatrack_aria.rendering.contact_sheet import angles, energy
 from qatrack_aria.rendering.image import number
 from qatrack_aria.storage import set_folder
 from qatrack_aria.storage.filesystem import disk_error
@@ -147,12 +147,13 @@ def _gallery_image(file: Path, place: int, character_set: str) -> GalleryImage:
     except Exception:  # garbage raises any kind, and the message may quote the file
         return GalleryImage(place, error="The file cannot be read.")
     image = image_ref(ds, from_file=True)
+    gantry, collimator, couch = angles(ds)
     return GalleryImage(
         place,
         image.acquired,
-        degrees(ds, "GantryAngle"),
-        degrees(ds, "BeamLimitingDeviceAngle"),
-        degrees(ds, "PatientSupportAngle"),
+        gantry,
+        collimator,
+        couch,
         image.machine,
         energy(image),
         _millimetres(ds),
