@@ -93,20 +93,13 @@ def _acr_nema(ds: Dataset, taken: dt.datetime, chance: random.Random) -> None:
         setattr(ds, f"{kind}Time", taken.strftime("%H:%M:%S"))
 
 
-def _colons(ds: Dataset, taken: dt.datetime, chance: random.Random) -> None:
-    ds.AcquisitionTime = ds.ContentTime = taken.strftime("%H:%M:%S")
+def _timed(write: Callable[[dt.datetime], str]) -> Habit:
+    """Return the habit of writing the time so."""
 
+    def habit(ds: Dataset, taken: dt.datetime, chance: random.Random) -> None:
+        ds.AcquisitionTime = ds.ContentTime = write(taken)
 
-def _seven_digits(ds: Dataset, taken: dt.datetime, chance: random.Random) -> None:
-    ds.AcquisitionTime = ds.ContentTime = f"{time(taken)}0"
-
-
-def _end_of_day(ds: Dataset, taken: dt.datetime, chance: random.Random) -> None:
-    ds.AcquisitionTime = ds.ContentTime = "240000"
-
-
-def _no_time(ds: Dataset, taken: dt.datetime, chance: random.Random) -> None:
-    ds.AcquisitionTime = ds.ContentTime = ""
+    return habit
 
 
 def _no_date(ds: Dataset, taken: dt.datetime, chance: random.Random) -> None:
@@ -120,11 +113,15 @@ DATING: dict[Habit, float] = {
     _acquisition_only: 12,
     saved_later: 10,
     _acr_nema: 4,
-    _colons: 4,
-    _seven_digits: 4,
+    _timed(lambda taken: taken.strftime("%H:%M:%S")): 4,
+    _timed(lambda taken: f"{time(taken)}0"): 4,  # seven digits of a second
 }
 #: What happens to single images.
-UNDATED: dict[Habit, float] = {_end_of_day: 1, _no_time: 3, _no_date: 2}
+UNDATED: dict[Habit, float] = {
+    _timed(lambda taken: "240000"): 1,  # the end of the day
+    _timed(lambda taken: ""): 3,
+    _no_date: 2,
+}
 
 
 # --- with what --------------------------------------------------------------------------------

@@ -12,7 +12,6 @@ from typing import Any, Iterable, NamedTuple
 
 from pydicom.dataset import Dataset
 
-MINUTES_PER_DAY = 24 * 60
 #: kV; below are MV that were written without their thousands, from 1000 on they are in kV.
 LOWEST_KV, HIGHEST_KV = 30.0, 1000.0
 
