@@ -7,6 +7,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -28,32 +30,18 @@ class AEConfig:
     port: int
 
 
-def _side(side: str) -> Any:
-    """Return a property for the settings of one side, by default those of the default node."""
-
-    def read(wrapper: PynetdicomWrapper) -> Any:
-        if side not in wrapper._confs:
-            node = AriaNode.objects.named()
-            fields = (f"{side}_{name}" for name in ("ae_title", "host", "port"))
-            wrapper._confs[side] = AEConfig(*(getattr(node, field) for field in fields))
-        return wrapper._confs[side]
-
-    def write(wrapper: PynetdicomWrapper, conf: Any) -> None:
-        wrapper._confs[side] = conf
-
-    return property(read, write)
+def _of_default_node(side: str) -> AEConfig:
+    node = AriaNode.objects.named()
+    return AEConfig(*(getattr(node, f"{side}_{name}") for name in ("ae_title", "host", "port")))
 
 
 def _part(side: str, name: str) -> Any:
     """Return a property for an attribute of the class's first versions, such as ``remote_aet``."""
 
-    def read(wrapper: PynetdicomWrapper) -> Any:
-        return getattr(getattr(wrapper, side), name)
-
     def write(wrapper: PynetdicomWrapper, value: Any) -> None:
         setattr(getattr(wrapper, side), name, value)
 
-    return property(read, write)
+    return property(attrgetter(f"{side}.{name}"), write)
 
 
 class PynetdicomWrapper:
@@ -74,11 +62,18 @@ class PynetdicomWrapper:
     def __init__(self, pat_id: str = "", plan_name: str = "") -> None:
         self.pat_id = pat_id
         self.plan_name = plan_name
-        self._confs: dict[str, Any] = {}
         self._uids: tuple[str, str] | None = None
 
-    local_conf = _side("local")
-    remote_conf = _side("remote")
+    @cached_property
+    def local_conf(self) -> Any:
+        """Our side; that of the default node, unless it is set."""
+        return _of_default_node("local")
+
+    @cached_property
+    def remote_conf(self) -> Any:
+        """The side of the service; that of the default node, unless it is set."""
+        return _of_default_node("remote")
+
     local_aet = _part("local_conf", "aet")
     local_ip = _part("local_conf", "ip")
     local_port = _part("local_conf", "port")
@@ -170,7 +165,7 @@ class PynetdicomWrapper:
 
     def _node(self) -> str | None:
         """Return the name of the node with these settings; ``None`` for the default one."""
-        if not self._confs:
+        if not {"local_conf", "remote_conf"} & vars(self).keys():
             return None
         local, remote = self.local_conf, self.remote_conf
         nodes = AriaNode.objects.filter(

@@ -5,18 +5,16 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.contrib.admin import ModelAdmin
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 
-from qatrack_aria.admin.context import node_or_404, page_context
+from qatrack_aria.admin.context import browse_address, node_or_404, page
 from qatrack_aria.admin.permissions import may_browse
 from qatrack_aria.errors import AriaError
 from qatrack_aria.models import AriaNode, Retrieval
@@ -65,13 +63,13 @@ def browse(admin: ModelAdmin, request: HttpRequest, object_id: str) -> HttpRespo
         raise PermissionDenied
     if request.method == "POST":
         return _fetch(node, request)
-    context = {
-        **page_context(admin, request, _("Browse %s") % node, node),
-        "patient": request.GET.get("patient", "").strip(),
-    }
-    if context["patient"] and request.GET.get("plan"):
-        return TemplateResponse(request, IMAGES, {**context, **_of_plan(node, request.GET)})
-    return TemplateResponse(request, PLANS, {**context, **_of_patient(node, request.GET)})
+    patient = request.GET.get("patient", "").strip()
+    if patient and request.GET.get("plan"):
+        template, context = IMAGES, _of_plan(node, request.GET)
+    else:
+        template, context = PLANS, _of_patient(node, request.GET)
+    title = _("Browse %s") % node
+    return page(admin, request, template, title, node, patient=patient, **context)
 
 
 def _of_patient(node: AriaNode, asked: Any) -> dict[str, Any]:
@@ -167,12 +165,12 @@ def _fetch(node: AriaNode, request: HttpRequest) -> HttpResponse:
         )
     except AriaError as error:
         messages.error(request, str(error))
-        return _redirect(_back(node, posted))
+        return _SeeOther(_back(node, posted))
     messages.success(request, images.status + _note_additional(len(images), asked.get("count", "")))
     row = Retrieval.objects.filter(folder=images.path).order_by("-pk").first()
     if row is None:
-        return _redirect(_back(node, posted))
-    return _redirect(reverse("admin:qatrack_aria_retrieval_images", args=[row.pk]))
+        return _SeeOther(_back(node, posted))
+    return _SeeOther(reverse("admin:qatrack_aria_retrieval_images", args=[row.pk]))
 
 
 def _note_additional(number: int, listed: str) -> str:
@@ -181,13 +179,10 @@ def _note_additional(number: int, listed: str) -> str:
 
 
 def _back(node: AriaNode, posted: Any) -> str:
-    where = {"patient": posted.get("patient", ""), "plan": posted.get("plan_uid", "")}
-    where.update({name: posted[name] for name in ("period", "day") if posted.get(name)})
-    address = reverse("admin:qatrack_aria_arianode_browse", args=[node.pk])
-    return f"{address}?{urlencode({name: value for name, value in where.items() if value})}"
+    fields = {"patient": "patient", "plan": "plan_uid", "period": "period", "day": "day"}
+    where = {name: posted.get(field) for name, field in fields.items()}
+    return browse_address(node, {name: value for name, value in where.items() if value})
 
 
-def _redirect(address: str) -> HttpResponse:
-    answer = HttpResponseRedirect(address)
-    answer.status_code = 303
-    return answer
+class _SeeOther(HttpResponseRedirect):
+    status_code = 303

@@ -7,10 +7,9 @@ from typing import Any
 from django.contrib.admin import ModelAdmin
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 
-from qatrack_aria.admin.context import node_or_404, page_context
+from qatrack_aria.admin.context import node_or_404, page
 
 TEMPLATE = "admin/qatrack_aria/arianode/check.html"
 
@@ -38,17 +37,11 @@ def test_connection(admin: ModelAdmin, request: HttpRequest, object_id: str) -> 
     if not admin.has_change_permission(request, node):
         raise PermissionDenied
     patient, plan = (request.POST.get(field, "").strip() for field in ("patient", "plan"))
-    context = {
-        **page_context(admin, request, _("Test the connection of %s") % node, node),
-        "patient": patient,
-        "plan": plan,
-        "half": bool(patient) != bool(plan),
-        "steps": [],
-    }
-    if request.method == "POST" and not context["half"]:
-        context["steps"] = _run(node, patient, plan)
-        context["works"] = all(step.passed for step in context["steps"])
-    return TemplateResponse(request, TEMPLATE, context)
+    half = bool(patient) != bool(plan)
+    steps = _run(node, patient, plan) if request.method == "POST" and not half else []
+    works = all(step.passed for step in steps)
+    context = {"patient": patient, "plan": plan, "half": half, "steps": steps, "works": works}
+    return page(admin, request, TEMPLATE, _("Test the connection of %s") % node, node, **context)
 
 
 def _run(node: Any, patient: str, plan: str) -> list[Any]:

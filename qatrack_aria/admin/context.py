@@ -1,11 +1,22 @@
-"""Prepare the context that all of our pages share."""
+"""Prepare what all of our pages share: their addresses, their node, and their context."""
 
 from __future__ import annotations
 
-from typing import Any
+from functools import partial
+from typing import Any, Callable
+from urllib.parse import urlencode
 
 from django.contrib.admin import ModelAdmin
 from django.http import Http404, HttpRequest
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
+
+
+def page_path(admin: ModelAdmin, route: str, view: Callable[..., Any], name: str, **kw: Any) -> Any:
+    """Return the path of a page whose `view` takes the admin first, named as Django's own are."""
+    opts = admin.model._meta
+    wrapped = admin.admin_site.admin_view(partial(view, admin), **kw)
+    return path(route, wrapped, name=f"{opts.app_label}_{opts.model_name}_{name}")
 
 
 def node_or_404(admin: ModelAdmin, request: HttpRequest, object_id: str) -> Any:
@@ -16,13 +27,16 @@ def node_or_404(admin: ModelAdmin, request: HttpRequest, object_id: str) -> Any:
     return node
 
 
-def page_context(
-    admin: ModelAdmin, request: HttpRequest, title: str, original: Any
-) -> dict[str, Any]:
-    """Return what every template of the admin needs; `original` is the object of the page."""
-    return {
-        **admin.admin_site.each_context(request),
-        "title": title,
-        "opts": admin.model._meta,
-        "original": original,
-    }
+def page(
+    admin: ModelAdmin, request: HttpRequest, template: str, title: str, original: Any, **more: Any
+) -> TemplateResponse:
+    """Return a page with what every template of the admin needs; `original` is its object."""
+    shared = {"title": title, "opts": admin.model._meta, "original": original}
+    context = {**admin.admin_site.each_context(request), **shared, **more}
+    return TemplateResponse(request, template, context)
+
+
+def browse_address(node: Any, where: dict[str, str]) -> str:
+    """Return the address of the page that browses a node; `where` is its query."""
+    address = reverse("admin:qatrack_aria_arianode_browse", args=[node.pk])
+    return f"{address}?{urlencode(where)}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
-from typing import Any, Iterable, Iterator
+from typing import Any, Iterator
 
 from django.http import StreamingHttpResponse
 from django.utils import timezone
@@ -45,14 +45,9 @@ def _lines(rows: Any) -> Iterator[str]:
     writer = csv.writer(_Echo())
     yield "\ufeff"  # without it, a spreadsheet assumes the local character set
     yield writer.writerow(FIELDS)
-    for values in rows.values_list(*FIELDS).iterator(chunk_size=500):
-        yield writer.writerow(_cells(values))
-
-
-def _cells(values: Iterable[Any]) -> list[Any]:
-    started, *others = values
-    local = timezone.localtime(started).strftime("%Y-%m-%d %H:%M:%S")
-    return [local, *map(_harmless, others)]
+    for started, *others in rows.values_list(*FIELDS).iterator(chunk_size=500):
+        local = timezone.localtime(started).strftime("%Y-%m-%d %H:%M:%S")
+        yield writer.writerow([local, *map(_harmless, others)])
 
 
 def _harmless(value: Any) -> Any:

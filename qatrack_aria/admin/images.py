@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from typing import Any
-from urllib.parse import urlencode
 
 from django.contrib.admin import ModelAdmin
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
-from django.urls import reverse
 from django.utils.cache import get_conditional_response
 from django.utils.translation import gettext as _
 
-from qatrack_aria.admin.context import page_context
+from qatrack_aria.admin.context import browse_address, page
 from qatrack_aria.errors import AriaError, ConfigurationError
 from qatrack_aria.models import Retrieval
 
@@ -46,12 +43,11 @@ def images(admin: ModelAdmin, request: HttpRequest, pk: int) -> HttpResponse:
     """
     row = _row(admin, request, pk)
     context = {
-        **page_context(admin, request, _("Images"), row),
         "film": bool(request.GET.get("film")),
-        "browse": _browse(row),
+        "browse": row.node and browse_address(row.node, {"patient": row.patient_id}),
         **_of_set(row, request),
     }
-    return TemplateResponse(request, TEMPLATE, context)
+    return page(admin, request, TEMPLATE, _("Images"), row, **context)
 
 
 def picture(admin: ModelAdmin, request: HttpRequest, pk: int, place: int) -> HttpResponse:
@@ -78,15 +74,15 @@ def picture(admin: ModelAdmin, request: HttpRequest, pk: int, place: int) -> Htt
     file = files[place - 1]
     full, film = bool(request.GET.get("full")), bool(request.GET.get("film"))
     # The name of a set's folder is random, and its files are never changed.
-    drawn = f"{EDITION} {file.parent.name} {file.name} {full} {film}"
-    etag = f'"{hashlib.sha256(drawn.encode()).hexdigest()[:32]}"'
+    shown = f"{EDITION} {file.parent.name} {file.name} {full} {film}"
+    etag = f'"{hashlib.sha256(shown.encode()).hexdigest()[:32]}"'
     answer = get_conditional_response(request, etag=etag)
     if answer is None:
-        draw = gallery.draw_full_size if full else gallery.draw_thumbnail
         try:
-            answer = HttpResponse(draw(file, inverted=film), content_type="image/png")
+            drawn = gallery.draw(file, full=full, inverted=film)
         except ConfigurationError as error:
             return HttpResponse(str(error), content_type="text/plain; charset=utf-8", status=503)
+        answer = HttpResponse(drawn, content_type="image/png")
     answer["ETag"] = etag
     answer["Cache-Control"] = "private, no-cache"
     answer["X-Content-Type-Options"] = "nosniff"
@@ -102,21 +98,13 @@ def _row(admin: ModelAdmin, request: HttpRequest, pk: int) -> Retrieval:
     return row
 
 
-def _browse(row: Retrieval) -> str:
-    """Return the address of the list of its patient's plans; empty if its node was removed."""
-    if row.node is None:
-        return ""
-    address = reverse("admin:qatrack_aria_arianode_browse", args=[row.node.pk])
-    return f"{address}?{urlencode({'patient': row.patient_id})}"
-
-
 def _of_set(row: Retrieval, request: HttpRequest) -> dict[str, Any]:
     from qatrack_aria.browse import gallery
 
     try:
         files = gallery.set_files(row)
-        page = Paginator(range(len(files)), ON_A_PAGE).get_page(request.GET.get("page"))
-        images = gallery.gallery_images(files, page.object_list, row.node.character_set)
+        part = Paginator(range(len(files)), ON_A_PAGE).get_page(request.GET.get("page"))
+        images = gallery.gallery_images(files, part.object_list, row.node.character_set)
     except AriaError as error:
         return {"error": error}
-    return {"page": page, "images": images, "count": len(files), "lost": row.found - len(files)}
+    return {"page": part, "images": images, "count": len(files), "lost": row.found - len(files)}

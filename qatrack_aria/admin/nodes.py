@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from functools import partial
-from typing import Any
+from typing import Any, Sequence
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import TextField
 from django.http import Http404, HttpRequest, HttpResponse
-from django.urls import path
 from django.utils.translation import gettext_lazy as _
 
 from qatrack_aria.admin.browse import browse
 from qatrack_aria.admin.connection_test import test_connection
+from qatrack_aria.admin.context import page_path
 from qatrack_aria.admin.permissions import may_browse
 from qatrack_aria.checks import everyone_allowed
 from qatrack_aria.models import AriaNode
 from qatrack_aria.testpacks.admin_sections import download, sections
+
+
+def _section(title: Any, *fields: str, classes: Sequence[str] = ()) -> tuple[Any, dict[str, Any]]:
+    return title, {"fields": fields, "classes": classes}
 
 
 @admin.register(AriaNode)
@@ -36,53 +39,40 @@ class AriaNodeAdmin(admin.ModelAdmin):
     list_filter = ("is_active", "retrieve_method")
     search_fields = ("name", "remote_ae_title", "remote_host", "notes")
     fieldsets = (
-        (None, {"fields": ("name", "is_active", "is_default")}),
-        (
-            _("Service (ARIA)"),
-            {"fields": ("remote_ae_title", "remote_host", "remote_port", "extra_hosts")},
+        _section(None, "name", "is_active", "is_default"),
+        _section(
+            _("Service (ARIA)"), "remote_ae_title", "remote_host", "remote_port", "extra_hosts"
         ),
-        (_("This machine"), {"fields": ("local_ae_title", "local_host", "local_port")}),
-        (
+        _section(_("This machine"), "local_ae_title", "local_host", "local_port"),
+        _section(
             _("Retrieval"),
-            {
-                "fields": (
-                    "allowed_patients",
-                    "retrieve_method",
-                    "query_model",
-                    "character_set",
-                    "stable_answers",
-                )
-            },
+            "allowed_patients",
+            "retrieve_method",
+            "query_model",
+            "character_set",
+            "stable_answers",
         ),
-        (
+        _section(
             _("Encryption"),
-            {
-                "fields": (
-                    "use_tls",
-                    "tls_ca_file",
-                    "tls_certificate_file",
-                    "tls_key_file",
-                    "tls_check_host",
-                ),
-                "classes": ("collapse",),
-            },
+            "use_tls",
+            "tls_ca_file",
+            "tls_certificate_file",
+            "tls_key_file",
+            "tls_check_host",
+            classes=["collapse"],
         ),
-        (
+        _section(
             _("Time limits"),
-            {
-                "fields": (
-                    "deadline",
-                    "command_deadline",
-                    "connect_timeout",
-                    "response_timeout",
-                    "quiet_timeout",
-                    "grace",
-                    "clock_ahead",
-                ),
-                "classes": ("collapse",),
-            },
+            "deadline",
+            "command_deadline",
+            "connect_timeout",
+            "response_timeout",
+            "quiet_timeout",
+            "grace",
+            "clock_ahead",
+            classes=["collapse"],
         ),
-        (_("Notes"), {"fields": ("notes",)}),
+        _section(_("Notes"), "notes"),
     )
 
     def formfield_for_dbfield(self, db_field: Any, request: Any, **kwargs: Any) -> Any:
@@ -110,34 +100,24 @@ class AriaNodeAdmin(admin.ModelAdmin):
 
     def get_urls(self) -> list[Any]:
         """Add the pages to browse a node and to test its connection, and its test packs."""
-        testpack = self.admin_site.admin_view(self.testpack_view)
         return [
-            path(
-                "<path:object_id>/browse/",
-                self.admin_site.admin_view(partial(browse, self)),
-                name="qatrack_aria_arianode_browse",
-            ),
-            path(
-                "<path:object_id>/check/",
-                self.admin_site.admin_view(partial(test_connection, self)),
-                name="qatrack_aria_arianode_check",
-            ),
-            path(
-                "<path:object_id>/testpacks/<str:file>",
-                testpack,
-                name="qatrack_aria_arianode_testpack",
-            ),
+            page_path(self, "<path:object_id>/browse/", browse, "browse"),
+            page_path(self, "<path:object_id>/check/", test_connection, "check"),
+            page_path(self, "<path:object_id>/testpacks/<str:file>", send_testpack, "testpack"),
             *super().get_urls(),
         ]
 
-    def testpack_view(self, request: HttpRequest, object_id: str, file: str) -> HttpResponse:
-        """Send a test pack whose tests use this node."""
-        node = self.get_object(request, object_id)
-        if not self.has_view_permission(request, node):
-            raise PermissionDenied
-        text = download(file, node.name) if node is not None else None
-        if text is None:
-            raise Http404(f"There is no test pack {file} of node {object_id}.")
-        response = HttpResponse(text, content_type="application/json")
-        response["Content-Disposition"] = f'attachment; filename="{file}"'
-        return response
+
+def send_testpack(
+    admin: AriaNodeAdmin, request: HttpRequest, object_id: str, file: str
+) -> HttpResponse:
+    """Send a test pack whose tests use a node."""
+    node = admin.get_object(request, object_id)
+    if not admin.has_view_permission(request, node):
+        raise PermissionDenied
+    text = download(file, node.name) if node is not None else None
+    if text is None:
+        raise Http404(f"There is no test pack {file} of node {object_id}.")
+    response = HttpResponse(text, content_type="application/json")
+    response["Content-Disposition"] = f'attachment; filename="{file}"'
+    return response

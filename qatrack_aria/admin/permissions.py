@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib.auth import get_permission_codename
+from django.contrib.admin import ModelAdmin
 from django.http import HttpRequest
 
 from qatrack_aria.models import Retrieval
@@ -21,9 +21,5 @@ def may_browse(admin: Any, request: HttpRequest, node: Any = None) -> bool:
     admin : ModelAdmin
         The admin of the nodes.
     """
-    opts = Retrieval._meta
-    sees = any(
-        request.user.has_perm(f"{opts.app_label}.{get_permission_codename(action, opts)}")
-        for action in ("view", "change")
-    )
-    return sees and admin.has_view_permission(request, node)
+    retrievals = ModelAdmin(Retrieval, admin.admin_site)
+    return retrievals.has_view_permission(request) and admin.has_view_permission(request, node)

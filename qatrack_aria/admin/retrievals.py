@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any, Mapping
 
 from django.contrib import admin
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest
-from django.urls import path
 from django.utils.html import format_html
 from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 
+from qatrack_aria.admin.context import page_path
 from qatrack_aria.admin.csv_export import as_csv
 from qatrack_aria.admin.images import images, picture
 from qatrack_aria.admin.node_statistics import node_statistics
@@ -29,11 +28,9 @@ class _CodeFilter(admin.SimpleListFilter):
     labels: Mapping[str, str]
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Return the codes and their labels."""
         return [(code, _(label)) for code, label in self.labels.items()]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
-        """Return the rows of the chosen code."""
         return queryset.filter(**{self.parameter_name: self.value()}) if self.value() else queryset
 
 
@@ -76,32 +73,21 @@ class RetrievalAdmin(admin.ModelAdmin):
     show_full_result_count = False
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Return no: only retrievals add records."""
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any | None = None) -> bool:
-        """Return no: records are not edited."""
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Any | None = None) -> bool:
-        """Return no: records are not deleted."""
         return False
 
     def get_urls(self) -> list[Any]:
         """Add the export of the list, and the images of a retrieval."""
-        view = self.admin_site.admin_view
+        address = "<int:pk>/images/"
         return [
-            path("export/", view(self.export_view), name="qatrack_aria_retrieval_export"),
-            path(
-                "<int:pk>/images/",
-                view(partial(images, self)),
-                name="qatrack_aria_retrieval_images",
-            ),
-            path(
-                "<int:pk>/images/<int:place>.png",
-                view(partial(picture, self), cacheable=True),
-                name="qatrack_aria_retrieval_picture",
-            ),
+            page_path(self, "export/", export, "export"),
+            page_path(self, address, images, "images"),
+            page_path(self, f"{address}<int:place>.png", picture, "picture", cacheable=True),
             *super().get_urls(),
         ]
 
@@ -122,15 +108,6 @@ class RetrievalAdmin(admin.ModelAdmin):
             shows_node=row.node_id and nodes and nodes.has_view_permission(request),
         )
         return super().render_change_form(request, context, *args, **kw)
-
-    def export_view(self, request: HttpRequest) -> Any:
-        """Send all pages of the list as filtered and searched."""
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        try:
-            return as_csv(self.get_changelist_instance(request).get_queryset(request))
-        except IncorrectLookupParameters as error:
-            raise Http404("The list cannot be filtered like that.") from error
 
     def outcome(self, row: Retrieval) -> str:
         """Return the status with a colour, and how many calls it is of."""
@@ -170,6 +147,16 @@ class RetrievalAdmin(admin.ModelAdmin):
 
     time_taken.admin_order_field = "seconds"  # type: ignore[attr-defined]
     time_taken.short_description = _lazy("time")  # type: ignore[attr-defined]
+
+
+def export(admin: RetrievalAdmin, request: HttpRequest) -> Any:
+    """Send all pages of the list as filtered and searched."""
+    if not admin.has_view_permission(request):
+        raise PermissionDenied
+    try:
+        return as_csv(admin.get_changelist_instance(request).get_queryset(request))
+    except IncorrectLookupParameters as error:
+        raise Http404("The list cannot be filtered like that.") from error
 
 
 def _unbroken(text: str) -> str:

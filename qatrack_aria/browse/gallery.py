@@ -6,6 +6,7 @@ are shown only if the node may (still) fetch its patient.
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import threading
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from qatrack_aria.dicom.values import text
 from qatrack_aria.errors import ArchiveError, PatientNotAllowedError
 from qatrack_aria.models import Retrieval
 from qatrack_aria.rendering.canvas import require_libraries
-from qatrack_aria.rendering.contact_sheet import degrees, energy
+from qatrack_aria.rendering.contact_sheet import angles, energy
 from qatrack_aria.rendering.image import number
 from qatrack_aria.storage import set_folder
 from qatrack_aria.storage.filesystem import disk_error
@@ -108,19 +109,13 @@ def gallery_images(files: Sequence[Path], places: range, character_set: str) -> 
     return [_gallery_image(files[place], place + 1, character_set) for place in places]
 
 
-def draw_thumbnail(file: Path, *, inverted: bool) -> bytes:
-    """Draw a small picture as PNG; it says so if the image cannot be shown."""
+def draw(file: Path, *, full: bool, inverted: bool) -> bytes:
+    """Draw a picture as PNG, in full size or small; a small one says why it cannot be shown."""
     with AT_A_TIME:
+        if full:
+            with contextlib.suppress(rendering.NoPictureError):
+                return rendering.as_png(rendering.draw_image(file, inverted=inverted))
         return rendering.as_png(rendering.draw_thumbnail(file, EDGE, inverted=inverted))
-
-
-def draw_full_size(file: Path, *, inverted: bool) -> bytes:
-    """Draw a picture in full size as PNG; a small one if the image cannot be shown."""
-    try:
-        with AT_A_TIME:
-            return rendering.as_png(rendering.draw_image(file, inverted=inverted))
-    except rendering.NoPictureError:
-        return draw_thumbnail(file, inverted=inverted)
 
 
 def _require_allowed(row: Retrieval) -> None:
@@ -152,12 +147,13 @@ def _gallery_image(file: Path, place: int, character_set: str) -> GalleryImage:
     except Exception:  # garbage raises any kind, and the message may quote the file
         return GalleryImage(place, error="The file cannot be read.")
     image = image_ref(ds, from_file=True)
+    gantry, collimator, couch = angles(ds)
     return GalleryImage(
         place,
         image.acquired,
-        degrees(ds, "GantryAngle"),
-        degrees(ds, "BeamLimitingDeviceAngle"),
-        degrees(ds, "PatientSupportAngle"),
+        gantry,
+        collimator,
+        couch,
         image.machine,
         energy(image),
         _millimetres(ds),

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import itertools
 from typing import Any, Mapping, Sequence
 
 from qatrack_aria.dicom.attributes import ImageRef, PlanRef
@@ -123,13 +124,13 @@ def name_plan(
     dict or None
         ``plan`` and perhaps ``course`` of a request; ``None`` if no request can name it.
     """
-    names: list[dict[str, Any]] = []
-    if plan.label:
-        names.append({"plan": plan.label})
-        if plan.course:
-            names.append({"plan": plan.label, "course": plan.course})
-    for plan_name in [*names, {"plan": plan.sop_uid}]:
-        try:
+    names: list[dict[str, Any]] = [
+        {"plan": plan.label},
+        {"plan": plan.label, "course": plan.course},
+        {"plan": plan.sop_uid},
+    ]
+    for plan_name in names:
+        try:  # no request has an empty label
             request = Request.parse(patient_id, **plan_name)
             node.require_writable("plan label", request.plan)
         except RequestError:
@@ -215,14 +216,9 @@ def _newest(
     images: Sequence[ImageRef], uids: frozenset[str], patient_id: str, named: Mapping[str, Any]
 ) -> Request | None:
     """Return the shortest request that is not refused as ambiguous."""
-    candidates: list[dict[str, Any]] = [
-        {**kv, **select}
-        for kv in ({}, {"kv": "only"})
-        for select in ({}, {"select": "session"}, {"select": "day"})
-    ]
-    for options in candidates:
+    for kv, select in itertools.product((False, "only"), (None, "session", "day")):
         try:
-            request = Request.parse(patient_id, **named, **options)
+            request = Request.parse(patient_id, **named, kv=kv, select=select)
             wanted = selection.candidates(images, request, uids)
             known = all(match_image(image, request, uids).matches for image in wanted)
             if wanted and (not known or selection.settle(images, request, uids)):

@@ -195,23 +195,16 @@ def _approvals(finder: Finder) -> dict[str, str]:
 
 def _images(finder: Finder, plan_uid: str, days: Days) -> tuple[list[ImageRef], Days]:
     """Return the images that reference the plan, or may, and the days of which they are all."""
-    if days != EVER and finder.relational:
-        found = _of_plan(finder.images(*days), plan_uid)
+    uids = frozenset([plan_uid])
+    found: list[ImageRef] = []
+    for searched in dict.fromkeys([days, EVER] if finder.relational else [EVER]):
+        images = finder.images(*searched)
+        of_plan = [i for i in images if match_plan_reference(i, uids).matches is not False]
+        found = list({image.sop_uid: image for image in of_plan}.values())
         within = [image for image in found if _lies_in(image, days)]
         if within:
             return within, days
-    found = _of_plan(finder.images(), plan_uid)
-    within = [image for image in found if _lies_in(image, days)]
-    return (within, days) if within or days[1] is not None else (found, EVER)
-
-
-def _of_plan(images: Sequence[ImageRef], plan_uid: str) -> list[ImageRef]:
-    uids = frozenset([plan_uid])
-    return list(
-        {
-            i.sop_uid: i for i in images if match_plan_reference(i, uids).matches is not False
-        }.values()
-    )
+    return ([], days) if days[1] is not None else (found, EVER)
 
 
 def _lies_in(image: ImageRef, days: Days) -> bool:

@@ -69,9 +69,8 @@ class AriaNode(NodeSettings):
                 raise ValidationError({"use_tls": error.detail}) from error
 
     def _require_certificate(self) -> None:
-        if not self.use_tls or self.tls_certificate_file:
-            return
-        if TRANSPORTS[self.retrieve_method].uses_port:
+        without = self.use_tls and not self.tls_certificate_file
+        if without and TRANSPORTS[self.retrieve_method].uses_port:
             raise ValidationError(
                 {"tls_certificate_file": _("Required for C-MOVE: the service verifies it.")}
             )

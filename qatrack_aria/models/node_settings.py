@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from django.core.validators import MaxValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -19,6 +21,12 @@ from qatrack_aria.validators import (
     validate_hosts,
     validate_name,
 )
+
+_AeTitle = partial(models.CharField, max_length=16, validators=[validate_ae_title])
+_Host = partial(models.CharField, max_length=253, validators=[validate_host])
+_Port = partial(models.PositiveIntegerField, validators=PORT)
+_Path = partial(models.CharField, max_length=500, blank=True, validators=[validate_full_path])
+_Seconds = partial(models.FloatField, validators=SECONDS)
 
 
 class NodeSettings(models.Model):
@@ -40,21 +48,15 @@ class NodeSettings(models.Model):
         help_text=_("Used where no node is named; only one node can be the default."),
     )
 
-    remote_ae_title = models.CharField(
+    remote_ae_title = _AeTitle(
         _("remote AE title"),
-        max_length=16,
-        validators=[validate_ae_title],
         help_text=_("AE title of the service, as in ARIA's DICOM Services Configuration."),
     )
-    remote_host = models.CharField(
+    remote_host = _Host(
         _("remote host"),
-        max_length=253,
-        validators=[validate_host],
         help_text=_("Name, IPv4 or IPv6 address of the machine that runs the service."),
     )
-    remote_port = models.PositiveIntegerField(
-        _("remote port"), validators=PORT, help_text=_("Port of the service, 1 to 65535.")
-    )
+    remote_port = _Port(_("remote port"), help_text=_("Port of the service, 1 to 65535."))
     extra_hosts = models.TextField(
         _("extra hosts"),
         blank=True,
@@ -64,27 +66,20 @@ class NodeSettings(models.Model):
         ),
     )
 
-    local_ae_title = models.CharField(
+    local_ae_title = _AeTitle(
         _("local AE title"),
-        max_length=16,
-        validators=[validate_ae_title],
         help_text=_(
             "Our AE title. ARIA must list it as a trusted application entity, with the address of "
             "this machine and the port below."
         ),
     )
-    local_host = models.CharField(
+    local_host = _Host(
         _("local host"),
-        max_length=253,
         blank=True,
-        validators=[validate_host],
         help_text=_("Address of this machine to listen on; empty for all of its IPv4 addresses."),
     )
-    local_port = models.PositiveIntegerField(
-        _("local port"),
-        default=11112,
-        validators=PORT,
-        help_text=_("Port that images are sent to (C-MOVE only)."),
+    local_port = _Port(
+        _("local port"), default=11112, help_text=_("Port that images are sent to (C-MOVE only).")
     )
 
     retrieve_method = models.CharField(
@@ -118,28 +113,19 @@ class NodeSettings(models.Model):
             "do the same on the port above."
         ),
     )
-    tls_ca_file = models.CharField(
+    tls_ca_file = _Path(
         _("TLS CA certificates"),
-        max_length=500,
-        blank=True,
-        validators=[validate_full_path],
         help_text=_(
             "Full path of the CA certificates used to verify the service (PEM); empty for those "
             "of this machine."
         ),
     )
-    tls_certificate_file = models.CharField(
+    tls_certificate_file = _Path(
         _("TLS certificate"),
-        max_length=500,
-        blank=True,
-        validators=[validate_full_path],
         help_text=_("Full path of our certificate (PEM). Required for C-MOVE."),
     )
-    tls_key_file = models.CharField(
+    tls_key_file = _Path(
         _("TLS key"),
-        max_length=500,
-        blank=True,
-        validators=[validate_full_path],
         help_text=_(
             "Full path of the key of our certificate, without a password; empty if it is in the "
             "same file."
@@ -171,37 +157,28 @@ class NodeSettings(models.Model):
         ),
     )
 
-    connect_timeout = models.FloatField(
-        _("connect timeout"),
-        default=5,
-        validators=SECONDS,
-        help_text=_("Seconds to wait for a connection."),
+    connect_timeout = _Seconds(
+        _("connect timeout"), default=5, help_text=_("Seconds to wait for a connection.")
     )
-    response_timeout = models.FloatField(
+    response_timeout = _Seconds(
         _("response timeout"),
         default=100,
-        validators=SECONDS,
         help_text=_("Seconds to wait for the answer to a query."),
     )
-    quiet_timeout = models.FloatField(
-        _("quiet timeout"),
-        default=60,
-        validators=SECONDS,
-        help_text=_("Seconds to wait for the next image."),
+    quiet_timeout = _Seconds(
+        _("quiet timeout"), default=60, help_text=_("Seconds to wait for the next image.")
     )
-    grace = models.FloatField(
+    grace = _Seconds(
         _("grace period"),
         default=5,
-        validators=SECONDS,
         help_text=_(
             "Seconds to wait for late images after the service has reported the end of the "
             "transfer."
         ),
     )
-    deadline = models.FloatField(
+    deadline = _Seconds(
         _("deadline"),
         default=25,
-        validators=SECONDS,
         help_text=_(
             "Seconds that a composite test may take in total; web servers end a request after 30."
         ),
@@ -215,10 +192,9 @@ class NodeSettings(models.Model):
             "are behind: the times of images are compared with the end of a session, and with now."
         ),
     )
-    command_deadline = models.FloatField(
+    command_deadline = _Seconds(
         _("command deadline"),
         default=300,
-        validators=SECONDS,
         help_text=_("Seconds that fetch_aria may take in total."),
     )
     notes = models.TextField(

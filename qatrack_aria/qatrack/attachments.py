@@ -79,7 +79,7 @@ def attach(
         with _locked(attachments.slot):
             attachment = attachments.find()
             if attachment is None:
-                attachment = attachments.replaceable() or attachments.new()
+                attachment = attachments.replaceable_or_new()
                 with tempfile.TemporaryFile() as file:
                     write(file)
                     file.seek(0)
@@ -128,16 +128,13 @@ class _TestAttachments:
 
     def find(self) -> Any:
         """Return the earlier attachment of this test with this content, if any."""
-        same = self._marked(content=self._content)
+        same = self._marked(content=f" {self._content}")
         return self._unsubmitted(same) or self._of_saved_session(same)
 
-    def replaceable(self) -> Any:
-        """Return the earlier attachment of this test with other content in this session."""
-        return self._unsubmitted(self._marked(session=self._session))
-
-    def new(self) -> Any:
-        """Return an attachment that is not saved yet."""
-        return self._model(created_by=self._user)
+    def replaceable_or_new(self) -> Any:
+        """Return that with other content in this session, or one that is not saved yet."""
+        other = self._unsubmitted(self._marked(session=self._session))
+        return other or self._model(created_by=self._user)
 
     def announce(self, attachment: Any) -> None:
         """Send the attachment to the browser, which submits it with the page."""
@@ -153,14 +150,13 @@ class _TestAttachments:
             )
 
     def _marked(self, session: str = "", content: str = "") -> Any:
-        pattern = f"{MARKER} {self.slot} {session}" if session else f"{MARKER} {self.slot} "
-        ours = self._model.objects.filter(comment__contains=pattern)
-        return ours.filter(comment__endswith=f" {content}") if content else ours
+        return self._model.objects.filter(
+            comment__contains=f"{MARKER} {self.slot} {session}", comment__endswith=content
+        )
 
     def _unsubmitted(self, ours: Any) -> Any:
         """Return an attachment of this user that was not submitted."""
-        loose = _unowned(ours, self._owners).filter(created_by=self._user)
-        return next((one for one in loose.order_by("-pk")[:20] if _has_file(one)), None)
+        return _newest(_unowned(ours, self._owners).filter(created_by=self._user))
 
     def _of_saved_session(self, ours: Any) -> Any:
         """Return the attachment of the saved session that is open for editing.
@@ -170,8 +166,7 @@ class _TestAttachments:
         session = saved_session(self._utils)
         if session is None or not self._is_open(session):
             return None
-        saved = ours.filter(testinstance__test_list_instance_id=session.pk)
-        return next((one for one in saved.order_by("-pk")[:20] if _has_file(one)), None)
+        return _newest(ours.filter(testinstance__test_list_instance_id=session.pk))
 
     def _is_open(self, session: Any) -> bool:
         """Return whether that session is open, and not another one started in the same minute.
@@ -187,9 +182,10 @@ def _unowned(attachments: Any, owners: list[str]) -> Any:
     return attachments.filter(**{f"{owner}__isnull": True for owner in owners})
 
 
-def _has_file(attachment: Any) -> bool:
-    # Somebody may have removed files from the upload folder.
-    return bool(attachment.attachment.storage.exists(attachment.attachment.name))
+def _newest(attachments: Any) -> Any:
+    """Return the newest whose file exists: somebody may have cleaned up the upload folder."""
+    files = ((one, one.attachment) for one in attachments.order_by("-pk")[:20])
+    return next((one for one, file in files if file.storage.exists(file.name)), None)
 
 
 def _fill(attachment: Any, file: File, comment: str) -> None:

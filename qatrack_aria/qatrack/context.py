@@ -39,17 +39,15 @@ class CallContext:
         share the web server's time limit.
     """
 
-    user: str = ""
-    unit: str = ""
-    test_list: str = ""
-    until: Any = None
-    spent: float = 0.0
+    user: str
+    unit: str
+    test_list: str
+    until: Any
+    spent: float
 
 
 def read_context(utils: Any) -> CallContext:
     """Read QATrack+'s ``UTILS``; attributes that a version lacks are left empty."""
-    if utils is None:
-        return CallContext()
     return CallContext(
         user=_name(utils, "user", "username"),
         unit=_name(utils, "unit", "name"),

@@ -26,6 +26,7 @@ NARROWEST_SHEET = 640
 GAP, MARGIN = 8, 4
 CAPTION_LINES = 3
 
+AXES = ("GantryAngle", "BeamLimitingDeviceAngle", "PatientSupportAngle")
 LEGEND = "G gantry, C collimator, T couch, in degrees. Each picture has a grey scale of its own"
 
 
@@ -128,16 +129,9 @@ def _heading_lines(heading: str, count: int, inverted: bool, width: int) -> list
 def _caption(place: int, ds: Dataset) -> list[str]:
     image = image_ref(ds, from_file=True)
     parts = [str(place), energy(image), image.machine]
-    angles = [
-        f"{letter}{degrees(ds, keyword)}"
-        for letter, keyword in (
-            ("G", "GantryAngle"),
-            ("C", "BeamLimitingDeviceAngle"),
-            ("T", "PatientSupportAngle"),
-        )
-    ]
+    axes = (f"{letter}{angle}" for letter, angle in zip("GCT", angles(ds)))
     taken = f"{image.acquired:%Y-%m-%d %H:%M:%S}" if image.acquired else "no date"
-    return ["  ".join(filter(None, parts)), "  ".join(angles), taken]
+    return ["  ".join(filter(None, parts)), "  ".join(axes), taken]
 
 
 def energy(image: ImageRef) -> str:
@@ -147,10 +141,13 @@ def energy(image: ImageRef) -> str:
     return f"{image.peak_kv / 1000:.3g} MV" if image.peak_kv >= 1000 else f"{image.peak_kv:.3g} kV"
 
 
-def degrees(ds: Dataset, keyword: str) -> str:
-    """Return an angle in whole degrees; encoders are noisy, and 359.9867 is 0."""
-    angle = number(ds, keyword)
-    return "?" if angle is None else str(round(angle) % 360)
+def angles(ds: Dataset) -> list[str]:
+    """Return the angles of gantry, collimator and couch in whole degrees, or ``?`` for each.
+
+    Encoders are noisy, and 359.9867 is 0.
+    """
+    values = (number(ds, keyword) for keyword in AXES)
+    return ["?" if angle is None else str(round(angle) % 360) for angle in values]
 
 
 def _tile(ds: Dataset, edge: int, inverted: bool) -> Image:

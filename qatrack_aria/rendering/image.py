@@ -84,8 +84,6 @@ def draw(ds: Dataset, longest: int | None, inverted: bool) -> Image:
         greys = 255 - greys
     picture = pil.fromarray(np.rint(greys).astype(np.uint8))
     # Enlarged without interpolation: only measured values are drawn.
-    if picture.size == (width, height):
-        return picture
     return picture.resize((width, height), pil.NEAREST)
 
 

@@ -69,9 +69,8 @@ class _Group:
         first, last = date_range(key)
         entries = self.dates[keyword]
         begin = bisect_left(entries, (first,))
-        end = (
-            bisect_right(entries, (last + "~",)) if last else len(entries)
-        )  # "~" is after any digit
+        # "~" is after any digit.
+        end = bisect_right(entries, (last + "~",)) if last else len(entries)
         return [dataset for _, _, dataset in entries[begin:end]]
 
 

@@ -70,9 +70,7 @@ class Progress:
 def refusal(behaviour: Behaviour, identifier: Dataset) -> int | None:
     """Return the failure status for a retrieval that is not supported, else None."""
     unique = UNIQUE_KEYS[str(identifier.QueryRetrieveLevel)]
-    if not identifier.get(unique):
-        return IDENTIFIER_DOES_NOT_MATCH
-    if is_list(identifier) and not behaviour.uid_lists:
+    if not identifier.get(unique) or (is_list(identifier) and not behaviour.uid_lists):
         return IDENTIFIER_DOES_NOT_MATCH
     return None
 
@@ -122,15 +120,13 @@ def perform(
     progress = Progress(remaining=len(wanted))
     for dataset in behaviour.extra:
         store(dataset)
-    for dataset in wanted:
-        if behaviour.abort_after is not None and progress.done >= behaviour.abort_after:
-            break
+    for dataset in wanted[: behaviour.abort_after]:
         if exchange.is_cancelled:
             return CANCELLED, progress
         progress.count(dataset, _sub_operation(dataset, behaviour, store))
         if behaviour.pending_responses:
             exchange.respond(PENDING, None, **counts(progress, pending=True))
-    if behaviour.abort_after is not None and progress.done >= behaviour.abort_after:
+    if progress.done == behaviour.abort_after:
         return PENDING, progress
     return progress.final_status, progress
 

@@ -51,6 +51,8 @@ class Simulator:
         The operations it has performed, in the order in which they ended.
     peers : dict
         As above; may be edited while running.
+    moods : Moods
+        What has changed from one C-FIND to the next since the behaviour was set.
     """
 
     def __init__(
@@ -84,13 +86,8 @@ class Simulator:
         self._behaviour = behaviour
         self._failing_finds = itertools.repeat(True, behaviour.find_failures)
         self._busy_calls = itertools.repeat(True, behaviour.busy_calls)
-        self._moods = Moods(behaviour)
+        self.moods = Moods(behaviour)
         self._take_stock()
-
-    @property
-    def moods(self) -> Moods:
-        """What has changed from one C-FIND to the next since the behaviour was set."""
-        return self._moods
 
     def __enter__(self) -> Simulator:
         self.start()
@@ -106,7 +103,7 @@ class Simulator:
         """Add instances, also while running; one that is held already is left out."""
         new = list(datasets)
         self._datasets += new
-        self._index.add(held(new, self.behaviour, self._moods.is_late))
+        self._index.add(held(new, self.behaviour, self.moods.is_late))
 
     def replace(self, datasets: Iterable[Dataset]) -> None:
         """Hold these instances instead, also while running."""
@@ -132,10 +129,7 @@ class Simulator:
         ae.network_timeout = TRANSACTION_TIMEOUT
         ae.maximum_associations = 100
         ae.supported_contexts = self._contexts()
-        handlers: list[Any] = [
-            (evt.EVT_REQUESTED, self._check_titles),
-            (evt.EVT_C_ECHO, self._echo),
-        ]
+        handlers = [(evt.EVT_REQUESTED, self._check_titles), (evt.EVT_C_ECHO, self._echo)]
         listener: Any = ae.make_server(
             (self.host, self.port),
             evt_handlers=handlers,
@@ -160,14 +154,12 @@ class Simulator:
     def _take_stock(self) -> None:
         """Index what is held now: before the late change, or after it."""
         index = Index()
-        index.add(held(self._datasets, self.behaviour, self._moods.is_late))
+        index.add(held(self._datasets, self.behaviour, self.moods.is_late))
         self._index = index
 
     def _contexts(self) -> list[PresentationContext]:
-        behaviour = self.behaviour
-        return supported_contexts(
-            behaviour.patient_root, behaviour.c_get, self._index.storage_contexts()
-        )
+        offered = self.behaviour.patient_root, self.behaviour.c_get
+        return supported_contexts(*offered, self._index.storage_contexts())
 
     def _check_titles(self, event: evt.Event) -> None:
         """Reject an untrusted or wrong AE title, or a request while too busy (PS3.8 9.3.4)."""
@@ -198,7 +190,7 @@ class Simulator:
             self._retrieve(exchange)
 
     def _find(self, exchange: Exchange) -> None:
-        behaviour, moods = self.behaviour, self._moods
+        behaviour, moods = self.behaviour, self.moods
         was_late, number = moods.is_late, moods.begin()
         if moods.is_late and not was_late:
             self._take_stock()

@@ -1,7 +1,7 @@
 """Provide procedures for composite tests, ready to paste.
 
 Test packs, ``docs/composite-tests.md`` and the admin's page of a node are made from them. The
-procedures are in the folder ``texts``, one per file, and in :mod:`.catalogue` if they are one line.
+procedures are in the folder ``texts``, by macro name; those of one line in :mod:`.catalogue`.
 """
 
 from __future__ import annotations

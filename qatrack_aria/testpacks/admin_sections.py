@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Sequence
 
 from qatrack_aria.testpacks.catalogue import FIRST, PACKS
-from qatrack_aria.testpacks.model import VERSIONS, Pack
+from qatrack_aria.testpacks.model import VERSIONS, Pack, Test
 from qatrack_aria.testpacks.tpk import as_testpack, file_name
 
 
@@ -48,13 +49,12 @@ def sections(node: str) -> list[Section]:
     list of Section
         The sections in the order of the page.
     """
-    first = Pack("", "A first composite test", "", "", (FIRST,))
     introduction = (
         "For a test list with two string tests whose macro names are patientid and rtplanname."
     )
     return [
-        Section(first.name, introduction, _entries(first, node)),
-        *(Section(pack.name, pack.description, _entries(pack, node), pack) for pack in PACKS),
+        Section("A first composite test", introduction, _entries([FIRST], node)),
+        *(Section(pack.name, pack.description, _entries(pack.tests, node), pack) for pack in PACKS),
     ]
 
 
@@ -66,17 +66,13 @@ def download(file: str, node: str) -> str | None:
     str or None
         JSON; ``None`` if no pack has this name.
     """
-    for pack in PACKS:
-        for version in VERSIONS:
-            if file == file_name(pack, version):
-                return as_testpack(pack, version, node)
-    return None
+    packs = {file_name(pack, version): (pack, version) for pack in PACKS for version in VERSIONS}
+    return as_testpack(*packs[file], node) if file in packs else None
 
 
-def _entries(pack: Pack, node: str) -> list[Entry]:
-    entries = []
-    for test in pack.tests:
-        only = "" if len(test.versions) == len(VERSIONS) else ", ".join(test.versions)
-        for version, text in test.variants(node) or [(only, "")]:
-            entries.append(Entry(test.name, test.macro, test.kind, version, text))
-    return entries
+def _entries(tests: Sequence[Test], node: str) -> list[Entry]:
+    return [
+        Entry(test.name, test.macro, test.kind, version, text)
+        for test in tests
+        for version, text in test.variants(node) or [(test.only, "")]
+    ]

@@ -17,20 +17,18 @@ PATIENT = Test(
     "Patient ID",
     STRING,
     "Patient ID of the QA patient in ARIA, exactly. The one used last on this unit is offered.",
-    file="shared/patientid",
 )
 PLAN = Test(
     "rtplanname",
     "Plan label",
     STRING,
     "Label of the RT Plan, exactly. The one used last on this unit is offered.",
-    file="shared/rtplanname",
 )
 
 
-def _expected(macro: str, count: int, of: str) -> Test:
+def _expected(prefix: str, count: int, of: str) -> Test:
     return Test(
-        macro,
+        f"{prefix}_expected",
         "Images expected",
         CONSTANT,
         f"With fewer images nothing is calculated. {count} for {of}; set it to what your plan "
@@ -40,47 +38,49 @@ def _expected(macro: str, count: int, of: str) -> Test:
     )
 
 
-def _status(folder: str, prefix: str) -> Test:
+def _status(prefix: str) -> Test:
     return Test(
         f"{prefix}_status",
         "Images",
         TEXT,
         "What was fetched, or what went wrong and what to do.",
-        file=f"{folder}/{prefix}_status",
     )
 
 
-def _analysis(folder: str, prefix: str) -> Test:
+def _analysis(prefix: str) -> Test:
     return Test(
         f"{prefix}_analysis",
         "Analysis",
         TEXT,
         "All that pylinac found, and which images it was found in. The tests below take "
         "their values from here; if they stay empty, the reason is shown here.",
-        file=f"{folder}/{prefix}_analysis",
     )
 
 
-def _sheet(folder: str, prefix: str) -> Test:
+def _sheet(prefix: str) -> Test:
     return Test(
         f"{prefix}_sheet",
         "Contact sheet",
         TEXT,
         "Attaches one picture that shows all images.",
-        file=f"{folder}/{prefix}_sheet",
         shows_picture=True,
     )
 
 
-def _count(macro: str, line: str) -> Test:
+def _count(prefix: str, count: str) -> Test:
     return Test(
-        macro, "Number of images", NUMBER, "Images that were used.", line=line, formatting="%d"
+        f"{prefix}_count",
+        "Number of images",
+        NUMBER,
+        "Images that were used.",
+        line=f"result = {count}",
+        formatting="%d",
     )
 
 
-def _acquired(macro: str, summary: str) -> Test:
+def _acquired(prefix: str, summary: str) -> Test:
     return Test(
-        macro,
+        f"{prefix}_acquired",
         "Acquired",
         TEXT,
         "Date and time of the newest image, by the clock of the imager.",
@@ -88,11 +88,9 @@ def _acquired(macro: str, summary: str) -> Test:
     )
 
 
-def _number(
-    macro: str, name: str, analysis: str, key: str, description: str, formatting: str = "%.2f"
-) -> Test:
-    """Return a test for one result of the analysis."""
-    line = f'result = {analysis}["{key}"]'
+def _number(macro: str, name: str, key: str, description: str, formatting: str = "%.2f") -> Test:
+    """Return a test for one result of the analysis, whose macro name has the same prefix."""
+    line = f'result = {macro.split("_")[0]}_analysis["{key}"]'
     return Test(macro, name, NUMBER, description, line=line, formatting=formatting)
 
 
@@ -101,7 +99,6 @@ FIRST = Test(
     "Maximum distance of ball from field centre (mm)",
     NUMBER,
     "A first composite test.",
-    file="first/first",
 )
 
 WINSTON_LUTZ = Pack(
@@ -113,7 +110,7 @@ WINSTON_LUTZ = Pack(
     (
         PATIENT,
         PLAN,
-        _expected("wl_expected", 8, "the usual eight positions of gantry, collimator and couch"),
+        _expected("wl", 8, "the usual eight positions of gantry, collimator and couch"),
         Test(
             "wl_bb_diameter",
             "Diameter of the ball (mm)",
@@ -123,46 +120,41 @@ WINSTON_LUTZ = Pack(
             formatting="%g",
             versions=("4.0",),
         ),
-        _status("winston_lutz", "wl"),
-        _analysis("winston_lutz", "wl"),
-        _count("wl_count", 'result = wl_analysis["count"]'),
-        _acquired("wl_acquired", 'wl_analysis["images"]'),
+        _status("wl"),
+        _analysis("wl"),
+        _count("wl", 'wl_analysis["count"]'),
+        _acquired("wl", 'wl_analysis["images"]'),
         _number(
             "wl_max",
             "Maximum distance of ball from field centre (mm)",
-            "wl_analysis",
             "max_mm",
             "In the plane of the image, at the isocentre; the worst of all images.",
         ),
         _number(
             "wl_median",
             "Median distance of ball from field centre (mm)",
-            "wl_analysis",
             "median_mm",
             "In the plane of the image, at the isocentre; the median of all images.",
         ),
         _number(
             "wl_shift_right",
             "Ball to isocentre: to the right (mm)",
-            "wl_analysis",
             "shift_right_mm",
             "How far to move the ball, seen from the foot of the couch; negative is to the left.",
         ),
         _number(
             "wl_shift_in",
             "Ball to isocentre: in (mm)",
-            "wl_analysis",
             "shift_in_mm",
             "How far to move the ball towards the gantry; negative is away from it.",
         ),
         _number(
             "wl_shift_up",
             "Ball to isocentre: up (mm)",
-            "wl_analysis",
             "shift_up_mm",
             "How far to raise the ball; negative is down.",
         ),
-        _sheet("winston_lutz", "wl"),
+        _sheet("wl"),
     ),
 )
 
@@ -180,10 +172,9 @@ PICKET_FENCE = Pack(
             "MLC",
             MULTIPLE_CHOICE,
             "Leaf arrangement of this unit. The one chosen last on this unit is offered.",
-            file="picket_fence/pf_mlc",
             choices=("Millennium", "HD Millennium"),
         ),
-        _expected("pf_expected", 1, "one gantry angle"),
+        _expected("pf", 1, "one gantry angle"),
         Test(
             "pf_tolerance",
             "Tolerance of a leaf pair (mm)",
@@ -192,28 +183,25 @@ PICKET_FENCE = Pack(
             constant=0.5,
             formatting="%g",
         ),
-        _status("picket_fence", "pf"),
-        _analysis("picket_fence", "pf"),
-        _count("pf_count", 'result = pf_analysis["count"]'),
-        _acquired("pf_acquired", 'pf_analysis["images"]'),
+        _status("pf"),
+        _analysis("pf"),
+        _count("pf", 'pf_analysis["count"]'),
+        _acquired("pf", 'pf_analysis["images"]'),
         _number(
             "pf_max_error",
             "Maximum error (mm)",
-            "pf_analysis",
             "max_error_mm",
             "Distance of the worst leaf pair from its picket, of all images.",
         ),
         _number(
             "pf_median_error",
             "Median error (mm)",
-            "pf_analysis",
             "median_error_mm",
             "Median distance of the leaf pairs from their pickets, in the worst image.",
         ),
         _number(
             "pf_passing",
             "Leaf pairs within tolerance (%)",
-            "pf_analysis",
             "passing_percent",
             "In the worst image.",
             "%.1f",
@@ -221,13 +209,12 @@ PICKET_FENCE = Pack(
         _number(
             "pf_pickets",
             "Pickets found",
-            "pf_analysis",
             "pickets",
             "The fewest of all images: give it the number of pickets in your plan as reference, "
             "since pickets that were not found were not measured.",
             "%d",
         ),
-        _sheet("picket_fence", "pf"),
+        _sheet("pf"),
     ),
 )
 
@@ -240,17 +227,16 @@ IMAGES = Pack(
     (
         PATIENT,
         PLAN,
-        _status("images", "img"),
+        _status("img"),
         Test(
             "img_summary",
             "Summary",
             TEXT,
             "Which images they are, with their UIDs and checksums. The tests below take their "
             "values from here.",
-            file="images/img_summary",
         ),
-        _count("img_count", 'result = len(img_summary["images"])'),
-        _acquired("img_acquired", "img_summary"),
+        _count("img", 'len(img_summary["images"])'),
+        _acquired("img", "img_summary"),
         Test(
             "img_machine",
             "Machine",
@@ -258,13 +244,12 @@ IMAGES = Pack(
             "Name of the treatment machine, as the images tell it.",
             line='result = img_summary["machine"]',
         ),
-        _sheet("images", "img"),
+        _sheet("img"),
         Test(
             "img_zip",
             "All images in one file",
             TEXT,
             "Attaches a zip file with all images.",
-            file="images/img_zip",
         ),
     ),
 )

@@ -52,9 +52,7 @@ def _row(cells: Iterable[str]) -> str:
 
 
 def _description(test: Test) -> str:
-    if test.versions == tuple(VERSIONS):
-        return test.description
-    return f"{test.description} (QATrack+ {', '.join(test.versions)} only.)"
+    return f"{test.description} (QATrack+ {test.only} only.)" if test.only else test.description
 
 
 def _blocks(test: Test, node: str | None) -> str:

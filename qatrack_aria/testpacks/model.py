@@ -40,10 +40,8 @@ class Test:
         One of `TYPES`.
     description : str
         Plain text.
-    file : str
-        The file of its procedure, without the ending; empty if there is none, or only a `line`.
     line : str
-        A procedure that is one line.
+        A procedure that is one line; others are in the folder ``texts``, by macro name.
     formatting : str
         The format of a number.
     constant : float, optional
@@ -60,13 +58,17 @@ class Test:
     name: str
     type: str
     description: str
-    file: str = ""
     line: str = ""
     formatting: str = ""
     constant: float | None = None
     choices: tuple[str, ...] = ()
     shows_picture: bool = False
     versions: tuple[str, ...] = tuple(VERSIONS)
+
+    @property
+    def only(self) -> str:
+        """The versions of QATrack+ that have the test; empty if all have it."""
+        return "" if self.versions == tuple(VERSIONS) else ", ".join(self.versions)
 
     @property
     def kind(self) -> str:
@@ -95,7 +97,9 @@ class Test:
         str
             Python; empty if the test has no procedure.
         """
-        text = _read(self.file, version) if self.file else self.line and self.line + "\n"
+        if self.type == CONSTANT:
+            return ""
+        text = f"{self.line}\n" if self.line else _read(self.macro, version)
         return PLACEHOLDER.sub(lambda _: literal(node), text)
 
     def variants(self, node: str | None = None) -> list[tuple[str, str]]:
@@ -107,7 +111,7 @@ class Test:
             The version, empty where it does not matter, and the text.
         """
         texts = {version: self.procedure(version, node) for version in self.versions}
-        if len(set(texts.values())) == 1 and self.versions == tuple(VERSIONS):
+        if len(set(texts.values())) == 1 and not self.only:
             texts = {"": texts[self.versions[0]]}
         return [(version, text) for version, text in texts.items() if text]
 
@@ -150,7 +154,7 @@ def literal(node: str | None) -> str:
     return written if node is None or '"' in written else f'"{written[1:-1]}"'
 
 
-def _read(file: str, version: str) -> str:
-    own = FOLDER / f"{file}.{VERSIONS[version]}.py.txt"
-    path = own if own.is_file() else FOLDER / f"{file}.py.txt"
+def _read(macro: str, version: str) -> str:
+    own = FOLDER / f"{macro}.{VERSIONS[version]}.py.txt"
+    path = own if own.is_file() else FOLDER / f"{macro}.py.txt"
     return path.read_text(encoding="utf-8")

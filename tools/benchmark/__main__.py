@@ -15,11 +15,11 @@ from pathlib import Path
 from tests.helpers.peers.server import PeerMissing
 from tools.benchmark import plot
 from tools.benchmark.bars import bars
-from tools.benchmark.helper import ROOT
 from tools.benchmark.site import Site
 from tools.benchmark.table import markdown
 from tools.benchmark.trials import GROUPS, Rows
 from tools.benchmark.world import FULL, SMALL, Sizes
+from tools.helper import ROOT
 
 
 def main() -> int:

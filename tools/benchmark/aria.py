@@ -10,8 +10,8 @@ import sys
 
 from qatrack_aria.simulator import Simulator
 from tests.helpers.peers.server import HOST
-from tools.benchmark.helper import obey
 from tools.benchmark.world import history
+from tools.helper import obey
 
 OUR_AE_TITLE = "QATRACK"
 

@@ -8,6 +8,9 @@ from tools.benchmark import trials
 from tools.benchmark.trials import Rows, of, of_peak
 from tools.benchmark.world import Sizes
 
+#: The medians of a group's rows, by name.
+Medians = Mapping[str, float]
+
 
 class Bar(NamedTuple):
     """One of them.
@@ -43,18 +46,9 @@ def bars(groups: Mapping[str, Rows], sizes: Sizes) -> list[Bar]:
     found: list[Bar] = []
     for name, of_group in _OF_GROUPS.items():
         if name in groups:
-            found += of_group(Medians(groups[name]), sizes)
+            medians = {row: samples.median for row, samples in groups[name].items()}
+            found += of_group(medians, sizes)
     return sorted(found, key=lambda bar: bar.number)
-
-
-class Medians:
-    """The medians of a group's rows, by name."""
-
-    def __init__(self, rows: Rows) -> None:
-        self._rows = rows
-
-    def __getitem__(self, name: str) -> float:
-        return self._rows[name].median
 
 
 def _history(of_: Medians, sizes: Sizes) -> Iterator[Bar]:

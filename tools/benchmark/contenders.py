@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import socket
 import subprocess
 import tempfile
@@ -12,7 +11,7 @@ import threading
 import time
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Iterator, Sequence
+from typing import Any, Iterator, Sequence
 
 from tests.helpers.peers.server import HOST, accepts_connections, find_program, free_port
 
@@ -26,11 +25,8 @@ Keys = Sequence[str]
 @contextmanager
 def scratch(parent: Path) -> Iterator[Path]:
     """Make a folder, and remove it afterwards."""
-    folder = Path(tempfile.mkdtemp(dir=parent))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder)
+    with tempfile.TemporaryDirectory(dir=parent) as folder:
+        yield Path(folder)
 
 
 def dcmtk(program: str, *arguments: object, no_delay: bool = False) -> str:
@@ -75,18 +71,15 @@ class Dcmtk:
         """Seconds of ``getscu`` as a whole process."""
         keys = _keys("SERIES", f"StudyInstanceUID={study}", f"SeriesInstanceUID={series}")
         with scratch(self._folder) as folder:
-            start = time.perf_counter()
-            dcmtk("getscu", "-S", "-od", folder, *keys, *self._server, no_delay=no_delay)
-            seconds = time.perf_counter() - start
+            arguments = ("-S", "-od", folder, *keys, *self._server)
+            seconds = _seconds("getscu", *arguments, no_delay=no_delay)
             _require(folder, images)
         return seconds
 
     def find(self, identifiers: Path, *, no_delay: bool) -> float:
         """Seconds of ``findscu`` as a whole process, for queries as files, in one association."""
         files = sorted(identifiers.glob("*.dcm"))
-        start = time.perf_counter()
-        dcmtk("findscu", "-q", "-S", *self._server, *files, no_delay=no_delay)
-        return time.perf_counter() - start
+        return _seconds("findscu", "-q", "-S", *self._server, *files, no_delay=no_delay)
 
     def _newest_series(self, patient: str, label: str) -> tuple[str, str]:
         of_patient = f"PatientID={patient}"
@@ -113,13 +106,8 @@ class Dcmtk:
 
 def send(files: Path, port: int, ae_title: str, *, no_delay: bool) -> float:
     """Seconds of ``storescu`` as a whole process, sending a folder."""
-    start = time.perf_counter()
-    dcmtk(
-        "storescu",
-        *("-aet", STORESCU, "-aec", ae_title, "-R", "+sd", HOST, port, files),
-        no_delay=no_delay,
-    )
-    return time.perf_counter() - start
+    arguments = ("-aet", STORESCU, "-aec", ae_title, "-R", "+sd", HOST, port, files)
+    return _seconds("storescu", *arguments, no_delay=no_delay)
 
 
 @contextmanager
@@ -173,6 +161,12 @@ def _receive_file(incoming: socket.socket, path: Path, size: int, flushed: bool)
             os.fsync(target.fileno())
 
 
+def _seconds(program: str, *arguments: object, no_delay: bool) -> float:
+    start = time.perf_counter()
+    dcmtk(program, *arguments, no_delay=no_delay)
+    return time.perf_counter() - start
+
+
 def _environment(no_delay: bool) -> dict[str, str]:
     return {**os.environ, **({"TCP_NODELAY": "1"} if no_delay else {})}
 
@@ -187,6 +181,10 @@ def _values(answers: str, keyword: str) -> list[str]:
 
 
 def _require(folder: Path, images: int) -> None:
-    came = len(list(folder.iterdir()))
-    if came != images:
-        raise AssertionError(f"{came} files came where {images} were asked for")
+    require(len(list(folder.iterdir())), images)
+
+
+def require(count: Any, wanted: Any) -> None:
+    """Refuse a result that is not complete: its figure would be wrong."""
+    if count != wanted:
+        raise AssertionError(f"{count} instances where {wanted} belong")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import statistics
-from typing import Callable, Mapping, Union
+from dataclasses import dataclass, field
+from typing import Callable, Mapping
 
-Measure = Callable[[], Union[float, None]]
+Measure = Callable[[], float]
 
 
+@dataclass
 class Samples:
     """What was measured of one thing, again and again.
 
@@ -21,11 +23,10 @@ class Samples:
         What else there is to know.
     """
 
-    def __init__(self, name: str, unit: str = "s", note: str = "") -> None:
-        self.name = name
-        self.unit = unit
-        self.note = note
-        self.values: list[float] = []
+    name: str
+    unit: str
+    note: str = ""
+    values: list[float] = field(default_factory=list)
 
     @property
     def median(self) -> float:
@@ -52,7 +53,5 @@ def side_by_side(
     for run in range(runs):
         for name, measure in things.items():
             if run < (most or {}).get(name, runs):
-                value = measure()
-                if value is not None:
-                    samples[name].values.append(value)
+                samples[name].values.append(measure())
     return samples

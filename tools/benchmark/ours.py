@@ -22,8 +22,8 @@ from qatrack_aria.storage.archive import Archive
 from tests.helpers.datasets import encoded
 from tests.helpers.peers.server import HOST, free_port
 from tools.benchmark.aria import OUR_AE_TITLE
-from tools.benchmark.helper import obey
 from tools.benchmark.world import LABEL
+from tools.helper import obey
 
 
 class Ours:
@@ -33,17 +33,10 @@ class Ours:
         self._stack = contextlib.ExitStack()
         self._inbox: Inbox | None = None
 
-    def add_node(self, name: str, fields: dict[str, Any]) -> None:
-        from qatrack_aria.models import AriaNode
+    def add_node(self, **fields: Any) -> None:
+        from tools.node import make_node  # its models need Django's settings
 
-        AriaNode.objects.create(
-            name=name,
-            remote_host=HOST,
-            local_ae_title=OUR_AE_TITLE,
-            local_host=HOST,
-            allowed_patients="QA_*",
-            **fields,
-        )
+        make_node(**fields)
 
     def fetch(
         self, archive: str, node: str, patient: str, options: dict[str, Any]
@@ -59,11 +52,11 @@ class Ours:
         peak = _memory("VmHWM") - before
         return {"seconds": seconds, "peak": peak, "images": len(images), "moved": images.moved}
 
-    def watch(self, folder: str, fetch: dict[str, Any]) -> dict[str, int]:
+    def watch(self, folder: str, *fetch: Any) -> dict[str, int]:
         """Fetch; what was exchanged, and each C-FIND's identifier as a file in `folder`."""
         counts = dict.fromkeys(("C-FIND", "answers", "C-MOVE", "C-GET"), 0)
         with _watched(counts, Path(folder)):
-            self.fetch(**fetch)
+            self.fetch(*fetch)
         return counts
 
     def listen(self, archive: str, ae_title: str, uids: list[str], patient: str) -> int:

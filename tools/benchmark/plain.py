@@ -13,7 +13,7 @@ from pynetdicom import AE
 from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelFind
 
 from tests.helpers.peers.server import HOST
-from tools.benchmark.helper import obey
+from tools.helper import obey
 
 
 class Plain:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import itertools
 import urllib.request
 import zipfile
 from pathlib import Path
@@ -17,8 +18,8 @@ from tests.helpers.peers.orthanc import Orthanc
 from tests.helpers.peers.server import HOST, find_program, free_port
 from tools.benchmark import contenders, world
 from tools.benchmark.aria import OUR_AE_TITLE
-from tools.benchmark.helper import Helper
 from tools.benchmark.world import Sizes
+from tools.helper import Helper
 
 #: Our nodes.
 MOVE, GET, INDEX, ALONE = "orthanc-move", "orthanc-get", "aria", "orthanc-alone"
@@ -68,7 +69,9 @@ class Site:
                 )
             )
             self._fill()
-            aria = Helper("aria", self._our_port, self.sizes.per_series, *self.sizes.history)
+            aria = Helper(
+                "benchmark.aria", self._our_port, self.sizes.per_series, *self.sizes.history
+            )
             self._aria_port = self._stack.enter_context(aria)("port")
             self.dcmtk = contenders.Dcmtk(
                 self.orthanc.port, self.orthanc.ae_title, move_port, self.folder
@@ -84,11 +87,8 @@ class Site:
         """Another process of our app, fresh, that knows the same nodes."""
         # On the disk, as a site's is.
         database = f"sqlite:///{self.folder}/{free_port()}.sqlite3"
-        ours = Helper(
-            "ours",
-            DJANGO_SETTINGS_MODULE="tests.settings",
-            QATRACK_ARIA_TEST_DATABASE_URL=database,
-        )
+        environment = {"QATRACK_ARIA_TEST_DATABASE_URL": database}
+        ours = Helper("benchmark.ours", DJANGO_SETTINGS_MODULE="tests.settings", **environment)
         here = (self.orthanc.ae_title, self.orthanc.port)
         self._add_node(ours, MOVE, "C-MOVE", *here)
         self._add_node(ours, GET, "C-GET", *here)
@@ -104,29 +104,26 @@ class Site:
             yield ALONE
 
     def _add_node(self, ours: Helper, name: str, method: str, ae_title: str, port: int) -> None:
-        fields: dict[str, Any] = {
-            "retrieve_method": method,
-            "local_port": self._our_port,
-            "remote_ae_title": ae_title,
-            "remote_port": port,
-        }
-        ours("add_node", name=name, fields=fields)
+        ours(
+            "add_node",
+            name=name,
+            retrieve_method=method,
+            local_port=self._our_port,
+            remote_ae_title=ae_title,
+            remote_port=port,
+        )
 
     def fetch(self, node: str, patient: str, archive: Path | None = None, **options: Any) -> Any:
         """Have our app fetch, into a fresh archive if none is given; see :class:`ours.Ours`."""
         if archive is not None:
-            return self.ours(
-                "fetch", archive=str(archive), node=node, patient=patient, options=options
-            )
+            return self.ours("fetch", str(archive), node, patient, options)
         with contenders.scratch(self.folder) as fresh:
             return self.fetch(node, patient, fresh, **options)
 
     def exchanges(self, node: str, patient: str, archive: Path, identifiers: Path) -> Any:
         """Return what a fetch exchanges with the node; its C-FIND identifiers are files."""
-        fetch: dict[str, Any] = {"archive": str(archive), "node": node, "patient": patient}
-        fetch["options"] = {"max_age": 0}
         identifiers.mkdir(exist_ok=True)
-        return self.ours("watch", folder=str(identifiers), fetch=fetch)
+        return self.ours("watch", str(identifiers), str(archive), node, patient, {"max_age": 0})
 
     def _fill(self) -> None:
         sizes = self.sizes
@@ -168,11 +165,5 @@ def _save(datasets: Iterable[Dataset], folder: Path) -> list[Path]:
 
 
 def _portions(datasets: Iterable[Dataset], size: int) -> Iterator[list[Dataset]]:
-    portion: list[Dataset] = []
-    for dataset in datasets:
-        portion.append(dataset)
-        if len(portion) == size:
-            yield portion
-            portion = []
-    if portion:
-        yield portion
+    rest = iter(datasets)
+    return iter(lambda: list(itertools.islice(rest, size)), [])

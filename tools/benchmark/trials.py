@@ -5,17 +5,18 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
-from typing import Any, Callable, Dict
+from typing import Callable, Dict
 
 import pydicom
 
 from tools.benchmark import contenders
-from tools.benchmark.contenders import scratch
-from tools.benchmark.helper import ROOT, Helper
+from tools.benchmark.contenders import require, scratch
 from tools.benchmark.measure import Measure, Samples, side_by_side
 from tools.benchmark.site import GET, INDEX, MOVE, Site
 from tools.benchmark.world import FULL_PATIENT, LABEL, RECEIVED_PATIENT, patient_of, patient_with
+from tools.helper import ROOT, Helper
 
 #: Samples by the name of what was measured.
 Rows = Dict[str, Samples]
@@ -59,22 +60,17 @@ def transfer(site: Site, runs: int) -> Rows:
     """One series of full-size images, all of it moved: ours, DCMTK's, and a bare copy."""
     study, series = _series_of(site.full_set[0])
     images = len(site.full_set)
-
-    def get(no_delay: bool) -> Measure:
-        return lambda: site.dcmtk.get(study, series, images, no_delay=no_delay)
-
-    def copy(flushed: bool) -> Measure:
-        return lambda: contenders.loopback_copy(site.full_set, site.folder, flushed=flushed)
-
+    get = partial(site.dcmtk.get, study, series, images)
+    copy = partial(contenders.loopback_copy, site.full_set, site.folder)
     rows = side_by_side(
         {
-            OURS_MOVE: lambda: _anew(site, MOVE, FULL_PATIENT),
-            OURS_GET: lambda: _anew(site, GET, FULL_PATIENT),
-            GETSCU_AT_ONCE: get(True),
-            GETSCU: get(False),
-            FIND_AND_MOVE: lambda: site.dcmtk.find_and_move(FULL_PATIENT, LABEL, images),
-            COPY: copy(False),
-            COPY_FLUSHED: copy(True),
+            OURS_MOVE: partial(_whole_fetch, site, MOVE, FULL_PATIENT),
+            OURS_GET: partial(_whole_fetch, site, GET, FULL_PATIENT),
+            GETSCU_AT_ONCE: partial(get, no_delay=True),
+            GETSCU: partial(get, no_delay=False),
+            FIND_AND_MOVE: partial(site.dcmtk.find_and_move, FULL_PATIENT, LABEL, images),
+            COPY: partial(copy, flushed=False),
+            COPY_FLUSHED: partial(copy, flushed=True),
         },
         runs,
     )
@@ -86,7 +82,7 @@ def transfer(site: Site, runs: int) -> Rows:
 
 def history(site: Site, runs: int) -> Rows:
     """Measure the same fetch below longer and longer histories."""
-    with scratch(site.folder) as folder, Helper("plain") as plain:
+    with scratch(site.folder) as folder, Helper("benchmark.plain") as plain:
         things: dict[str, Measure] = {}
         notes: dict[str, str] = {}
         for node, lengths, nothing, everything in (
@@ -100,12 +96,15 @@ def history(site: Site, runs: int) -> Rows:
                 first = _counted(site.exchanges(node, patient, archive, asked))
                 again = _counted(site.exchanges(node, patient, archive, asked))
                 notes[of(series, everything)], notes[of(series, nothing)] = first, again
-                things[of(series, nothing)] = _nothing_to_move(site, node, patient, archive)
-                things[of(series, everything)] = _whole_fetch(site, node, patient)
+                things[of(series, nothing)] = partial(
+                    _nothing_to_move, site, node, patient, archive
+                )
+                things[of(series, everything)] = partial(_whole_fetch, site, node, patient)
                 if node == MOVE:
-                    things[of(series, FINDSCU)] = _findscu(site, asked, no_delay=False)
-                    things[of(series, FINDSCU_AT_ONCE)] = _findscu(site, asked, no_delay=True)
-                    things[of(series, PLAIN)] = _plain(site, plain, patient, notes, series)
+                    find = partial(site.dcmtk.find, asked)
+                    things[of(series, FINDSCU)] = partial(find, no_delay=False)
+                    things[of(series, FINDSCU_AT_ONCE)] = partial(find, no_delay=True)
+                    things[of(series, PLAIN)] = partial(_plain, site, plain, patient, notes, series)
         slow = {of(series, PLAIN): FEW_RUNS for series in site.sizes.stored if series > 10}
         rows = side_by_side(things, runs, most=slow)
     for name, note in notes.items():
@@ -129,23 +128,23 @@ def receiving(site: Site, runs: int) -> Rows:
             order = {"archive": str(archive), "ae_title": contenders.STORESCU, "uids": uids}
             port = site.ours("listen", patient=RECEIVED_PATIENT, **order)
             seconds = contenders.send(site.received, port, "QATRACK", no_delay=no_delay)
-            _require(site.ours("close"), len(files))
+            require(site.ours("close"), len(files))
         return megabytes / seconds
 
     def theirs(no_delay: bool, at_receiver: bool = False) -> float:
         with scratch(site.folder) as folder:
             with contenders.storescp(folder, no_delay=at_receiver) as port:
                 seconds = contenders.send(site.received, port, "STORESCP", no_delay=no_delay)
-            _require(len(list(folder.iterdir())), len(files))
+            require(len(list(folder.iterdir())), len(files))
         return megabytes / seconds
 
     rows = side_by_side(
         {
-            OUR_RECEIVER: lambda: ours(False),
-            STORESCP: lambda: theirs(False),
-            OUR_RECEIVER_AT_ONCE: lambda: ours(True),
-            STORESCP_AT_ONCE: lambda: theirs(True),
-            STORESCP_ALL_AT_ONCE: lambda: theirs(True, at_receiver=True),
+            OUR_RECEIVER: partial(ours, False),
+            STORESCP: partial(theirs, False),
+            OUR_RECEIVER_AT_ONCE: partial(ours, True),
+            STORESCP_AT_ONCE: partial(theirs, True),
+            STORESCP_ALL_AT_ONCE: partial(theirs, True, at_receiver=True),
         },
         runs,
         "MB/s",
@@ -163,14 +162,10 @@ def again(site: Site, runs: int) -> Rows:
     with scratch(site.folder) as archive, site.with_one_series() as node:
         site.fetch(node, FULL_PATIENT, archive, max_age=0)
 
-        def call(max_age: float) -> Measure:
-            def measure() -> float:
-                came = site.fetch(node, FULL_PATIENT, archive, max_age=max_age)
-                return 1000 * float(came["seconds"])
+        def call(max_age: float) -> float:
+            return 1000 * float(site.fetch(node, FULL_PATIENT, archive, max_age=max_age)["seconds"])
 
-            return measure
-
-        things = {PAST: call(0), REPEATED: call(60)}
+        things = {PAST: partial(call, 0), REPEATED: partial(call, 60)}
         return side_by_side(things, 4 * runs, "ms")
 
 
@@ -182,9 +177,9 @@ def memory(site: Site, runs: int) -> Rows:
         node = {"C-MOVE": MOVE, "C-GET": GET}[method]
         for images in (sizes.few, sizes.many):
             name = of_peak(method, images, "of 64 × 64")
-            things[name] = _peak(site, node, patient_with(images), images)
+            things[name] = partial(_peak, site, node, patient_with(images), images)
         name = of_peak(method, sizes.full, "of the full-size set")
-        things[name] = _peak(site, node, FULL_PATIENT, sizes.full)
+        things[name] = partial(_peak, site, node, FULL_PATIENT, sizes.full)
     slow = {name: FEW_RUNS for name in things if f" {sizes.many} " in name}
     return side_by_side(things, runs, "MB", most=slow)
 
@@ -192,15 +187,12 @@ def memory(site: Site, runs: int) -> Rows:
 def importing(site: Site, runs: int) -> Rows:
     """Measure what the import adds to the start of Python."""
 
-    def python(code: str) -> Measure:
-        def measure() -> float:
-            start = time.perf_counter()
-            subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
-            return 1000 * (time.perf_counter() - start)
+    def python(code: str) -> float:
+        start = time.perf_counter()
+        subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+        return 1000 * (time.perf_counter() - start)
 
-        return measure
-
-    things = {BARE: python("pass"), IMPORTED: python("import qatrack_aria")}
+    things = {BARE: partial(python, "pass"), IMPORTED: partial(python, "import qatrack_aria")}
     return side_by_side(things, 4 * runs, "ms")
 
 
@@ -215,49 +207,30 @@ GROUPS: dict[str, Callable[[Site, int], Rows]] = {
 }
 
 
-def _anew(site: Site, node: str, patient: str) -> float:
+def _whole_fetch(site: Site, node: str, patient: str) -> float:
     came = site.fetch(node, patient, max_age=0)
-    _require(came["moved"], came["images"])
+    require(came["moved"], came["images"])
     return came["seconds"]
 
 
-def _whole_fetch(site: Site, node: str, patient: str) -> Measure:
-    return lambda: _anew(site, node, patient)
+def _nothing_to_move(site: Site, node: str, patient: str, archive: Path) -> float:
+    came = site.fetch(node, patient, archive, max_age=0)
+    require(came["moved"], 0)
+    return came["seconds"]
 
 
-def _nothing_to_move(site: Site, node: str, patient: str, archive: Path) -> Measure:
-    def measure() -> float:
-        came = site.fetch(node, patient, archive, max_age=0)
-        _require(came["moved"], 0)
-        return came["seconds"]
-
-    return measure
+def _plain(site: Site, plain: Helper, patient: str, notes: dict[str, str], series: int) -> float:
+    done = plain("list_images", site.orthanc.port, site.orthanc.ae_title, patient)
+    require(done["images"], series * site.sizes.per_series)
+    notes[of(series, PLAIN)] = f"{done['queries']} C-FIND, {done['images']} answers"
+    return done["seconds"]
 
 
-def _findscu(site: Site, identifiers: Path, *, no_delay: bool) -> Measure:
-    return lambda: site.dcmtk.find(identifiers, no_delay=no_delay)
-
-
-def _plain(site: Site, plain: Helper, patient: str, notes: dict[str, str], series: int) -> Measure:
-    def measure() -> float:
-        orthanc = site.orthanc
-        done = plain("list_images", port=orthanc.port, ae_title=orthanc.ae_title, patient=patient)
-        _require(done["images"], series * site.sizes.per_series)
-        notes[of(series, PLAIN)] = f"{done['queries']} C-FIND, {done['images']} answers"
-        return done["seconds"]
-
-    return measure
-
-
-def _peak(site: Site, node: str, patient: str, images: int) -> Measure:
-    def measure() -> float:
-        with scratch(site.folder) as archive, site.our_process() as fresh:
-            order = {"archive": str(archive), "node": node, "patient": patient}
-            came = fresh("fetch", options={"max_age": 0}, **order)
-        _require(came["moved"], images)
-        return came["peak"] / 2**20
-
-    return measure
+def _peak(site: Site, node: str, patient: str, images: int) -> float:
+    with scratch(site.folder) as archive, site.our_process() as fresh:
+        came = fresh("fetch", str(archive), node, patient, {"max_age": 0})
+    require(came["moved"], images)
+    return came["peak"] / 2**20
 
 
 def _series_of(file: Path) -> tuple[str, str]:
@@ -266,11 +239,4 @@ def _series_of(file: Path) -> tuple[str, str]:
 
 
 def _counted(counts: dict[str, int]) -> str:
-    parts = [f"{count} {what}" for what, count in counts.items() if count]
-    return ", ".join(parts)
-
-
-def _require(count: Any, wanted: Any) -> None:
-    """Refuse a result that is not complete: its figure would be wrong."""
-    if count != wanted:
-        raise AssertionError(f"{count} instances where {wanted} belong")
+    return ", ".join(f"{count} {what}" for what, count in counts.items() if count)

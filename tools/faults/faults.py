@@ -14,24 +14,9 @@ GARBAGE = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n<html></html>"
 STATUSES = ((0xFF00, 0xA700, 0xB000), (0x0000, 0xA700, 0x7777))
 
 
-# --- the end of a conversation ----------------------------------------------------------------
-
-
 def _abort(man: Middleman, line: Line, data: bytes, to_us: bool) -> None:
     line.write(pdus.abort(), to_us=True)
     line.hang_up()
-
-
-def _close(man: Middleman, line: Line, data: bytes, to_us: bool) -> None:
-    line.hang_up()
-
-
-def _drop(man: Middleman, line: Line, data: bytes, to_us: bool) -> None:
-    line.reset()
-
-
-def _silent(man: Middleman, line: Line, data: bytes, to_us: bool) -> None:
-    line.fall_silent()
 
 
 def _release(man: Middleman, line: Line, data: bytes, to_us: bool) -> None:
@@ -39,16 +24,9 @@ def _release(man: Middleman, line: Line, data: bytes, to_us: bool) -> None:
     line.fall_silent()
 
 
-# --- what cannot be understood ----------------------------------------------------------------
-
-
 def _garbage(man: Middleman, line: Line, data: bytes, to_us: bool) -> None:
     line.write(GARBAGE, to_us=True)
     line.fall_silent()
-
-
-def _noise(man: Middleman, line: Line, data: bytes, to_us: bool) -> None:
-    line.write(pdus.noise(data), to_us)
 
 
 def _truncated(man: Middleman, line: Line, data: bytes, to_us: bool) -> None:
@@ -61,23 +39,8 @@ def _stalled(man: Middleman, line: Line, data: bytes, to_us: bool) -> None:
     line.fall_silent()
 
 
-# --- what can be understood, and is wrong -----------------------------------------------------
-
-
-def _lost(man: Middleman, line: Line, data: bytes, to_us: bool) -> None:
-    line.rest_of_message(data, to_us)
-
-
-def _repeat(man: Middleman, line: Line, data: bytes, to_us: bool) -> None:
-    line.write(data + data, to_us)
-
-
 def _repeat_message(man: Middleman, line: Line, data: bytes, to_us: bool) -> None:
     line.write(2 * (data + line.rest_of_message(data, to_us)), to_us)
-
-
-def _reorder(man: Middleman, line: Line, data: bytes, to_us: bool) -> None:
-    line.write(next(line.read(to_us)) + data, to_us)
 
 
 def _reorder_message(man: Middleman, line: Line, data: bytes, to_us: bool) -> None:
@@ -95,13 +58,6 @@ def _rejected(man: Middleman, line: Line, data: bytes, to_us: bool) -> None:
     line.hang_up()
 
 
-def _no_context(man: Middleman, line: Line, data: bytes, to_us: bool) -> None:
-    line.write(pdus.without_contexts(data), to_us)
-
-
-# --- what comes too late ----------------------------------------------------------------------
-
-
 def _late(man: Middleman, line: Line, data: bytes, to_us: bool) -> None:
     man.forge_success()
     line.write(data, to_us)
@@ -114,22 +70,26 @@ def _too_late(man: Middleman, line: Line, data: bytes, to_us: bool) -> None:
 
 
 FAULTS: dict[str, Fault] = {
+    # The end of a conversation.
     "abort": _abort,
-    "close": _close,
-    "drop": _drop,
-    "silent": _silent,
+    "close": lambda man, line, data, to_us: line.hang_up(),
+    "drop": lambda man, line, data, to_us: line.reset(),
+    "silent": lambda man, line, data, to_us: line.fall_silent(),
     "release": _release,
+    # What cannot be understood.
     "garbage": _garbage,
-    "noise": _noise,
+    "noise": lambda man, line, data, to_us: line.write(pdus.noise(data), to_us),
     "truncated": _truncated,
     "stalled": _stalled,
-    "lost": _lost,
-    "repeat": _repeat,
+    # What can be understood, and is wrong.
+    "lost": lambda man, line, data, to_us: line.rest_of_message(data, to_us),
+    "repeat": lambda man, line, data, to_us: line.write(data + data, to_us),
     "repeat message": _repeat_message,
-    "reorder": _reorder,
+    "reorder": lambda man, line, data, to_us: line.write(next(line.read(to_us)) + data, to_us),
     "reorder message": _reorder_message,
     "rejected": _rejected,
-    "no context": _no_context,
+    "no context": lambda man, line, data, to_us: line.write(pdus.without_contexts(data), to_us),
+    # What comes too late.
     "late": _late,
     "too late": _too_late,
     **{

@@ -33,8 +33,8 @@ class Moods:
     ----------
     walk : tools.faults.walk.Walk
         Fetches, and looks for what is left over.
-    peer : tools.faults.peer_process.PeerProcess
-        The other process.
+    peer : tools.helper.Helper
+        The process of :mod:`tools.faults.peer`.
     folder : pathlib.Path
         For the phantom's files.
     """
@@ -85,11 +85,11 @@ class Moods:
             return RIGHT if changed <= corrected and len(self._came) == len(uids) else WRONG
 
         self._came, self._is_corrected = frozenset(), False
-        self._peer.tell("serve", str(self._folders[scenario]), switches)
+        self._peer("serve", str(self._folders[scenario]), switches)
         result = self._walk.fetch(name, METHOD, TIMES, SCENARIOS[scenario].options, judge)
-        self._peer.tell("calm")
-        finds, done, is_shown = self._peer.tell("answers")
-        self._peer.tell("end")
+        self._peer("calm")
+        finds, done, is_shown = self._peer("answers")
+        self._peer("end")
         shutil.rmtree(settings.QATRACK_ARIA_ARCHIVE, ignore_errors=True)
         return result, finds, done, is_shown
 

@@ -79,14 +79,15 @@ def make(scenario: Scenario, folder: Path) -> Contents:
         *winston_lutz(twin, taken + DAY / 24, count=1, machine_type=scenario.imager),
     ]
     datasets = [wl, other, twin, *session, *beside]
-    if scenario.plans == 2:  # then it is no late one
-        spare = plan(LABEL, course="C3")
-        datasets.append(spare)
+    late_plan = twin
+    if scenario.plans == 2:  # then the twin is no late one
+        late_plan = plan(LABEL, course="C3")
+        datasets.append(late_plan)
     folder.mkdir()
     for number, ds in enumerate(datasets):  # in the same order in every process
         phantom.save(ds, folder).rename(folder / f"{number:02}.dcm")
-    late_plan = spare if scenario.plans == 2 else twin
-    return Contents(datasets, session[:3], str(session[3].SOPInstanceUID), _uid(late_plan))
+    late_image, late_plan = (str(ds.SOPInstanceUID) for ds in (session[3], late_plan))
+    return Contents(datasets, session[:3], late_image, late_plan)
 
 
 def always(contents: Contents, scenario: Scenario) -> list[str]:
@@ -99,7 +100,3 @@ def due(contents: Contents, scenario: Scenario, switches: list[str], is_late: bo
     behaviour = Behaviour.from_options(switches)
     now = dt.datetime.now()
     return expect(held(contents.datasets, behaviour, is_late), scenario.request, Now(now, now))
-
-
-def _uid(ds: Dataset) -> str:
-    return str(ds.SOPInstanceUID)

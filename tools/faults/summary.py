@@ -10,7 +10,6 @@ import sys
 import threading
 import time
 from collections import Counter
-from pathlib import Path
 from typing import Any, Callable, Iterator, Sequence
 
 from tools.faults.results import (
@@ -24,6 +23,7 @@ from tools.faults.results import (
     WRONG,
     Result,
 )
+from tools.helper import ROOT
 
 #: Processes that walk at once: mostly they wait.
 WORKERS = 3
@@ -113,10 +113,9 @@ def walk(
 
 
 def _start(order: dict[str, object]) -> subprocess.Popen[str]:
-    root = Path(__file__).resolve().parents[2]
     return subprocess.Popen(
         [sys.executable, "-m", "tools.faults.worker", json.dumps(order)],
-        cwd=root,
+        cwd=ROOT,
         env={
             **os.environ,
             "DJANGO_SETTINGS_MODULE": "tests.settings",

@@ -19,13 +19,11 @@ from django.conf import settings
 
 from qatrack_aria import fetch_images
 from qatrack_aria.errors import AriaError
-from qatrack_aria.models import AriaNode
+from tests.helpers.aria import PATIENT
 from tests.helpers.middleman import HOST, STORE, Boundary
-from tests.helpers.peers.server import free_port
 from tools.faults.faults import faults_at
 from tools.faults.mood_walk import Moods
 from tools.faults.moods import MoodTrial
-from tools.faults.peer_process import PeerProcess
 from tools.faults.results import (
     ALL,
     ANSWERS,
@@ -39,7 +37,10 @@ from tools.faults.results import (
     WRONG,
     Result,
 )
-from tools.faults.world import LABEL, PATIENT, data_set, make_world
+from tools.faults.scenarios import LABEL
+from tools.faults.world import data_set, make_world
+from tools.helper import Helper
+from tools.node import make_node
 
 #: Seconds: short where a fault is tried, patient where all should go well.
 HASTY = {
@@ -101,26 +102,17 @@ class Walk:
         world = folder / "world"
         world.mkdir()
         self._meant = make_world(world)
-        self._port = free_port()
-        self._peer = PeerProcess(world, self._port)
+        self._node = make_node()
+        self._peer = Helper("faults.peer", world, self._node.local_port)
+        self._node.remote_port = self._peer("port")
         self._moods = Moods(self, self._peer, folder)
-        self._node = AriaNode.objects.create(
-            name="aria",
-            remote_ae_title="VMSDBD",
-            remote_host=HOST,
-            remote_port=self._peer.port,
-            local_ae_title="QATRACK",
-            local_host=HOST,
-            local_port=self._port,
-            allowed_patients=PATIENT,
-        )
         settings.QATRACK_ARIA_ARCHIVE = str(self._archive)
 
     def __enter__(self) -> Walk:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._peer.stop()
+        self._peer.close()
 
     def trials(self, part: str = ALL) -> list[Any]:
         """All that can be tried, or a part of it, in an order that is the same in every process."""
@@ -138,9 +130,9 @@ class Walk:
         for patience in PATIENCE:
             times = {field: seconds * patience for field, seconds in HASTY.items()}
             boundary = trial.boundary
-            self._peer.tell("begin", boundary.leg, boundary.number, trial.fault, times["grace"])
+            self._peer("begin", boundary.leg, boundary.number, trial.fault, times["grace"])
             result = self._fetch(str(trial), trial.method, times)
-            done, seen = self._peer.tell("calm")
+            done, seen = self._peer("calm")
             if trial.must_succeed and result.verdict == RIGHT and _times_asked(seen) > 1:
                 result = result._replace(verdict=IMPATIENT)
             results = [result._replace(must_succeed=trial.must_succeed)]
@@ -148,7 +140,7 @@ class Walk:
             if (self._has_images() and result.verdict != RIGHT) or boundary.number % 5 == 0:
                 after = self._fetch(f"{trial}, then without", trial.method, PATIENT_TIMES)
                 results.append(after._replace(must_succeed=True))
-            self._peer.tell("end")
+            self._peer("end")
             shutil.rmtree(self._archive)
             if done and (results[0].verdict == RIGHT or not trial.must_succeed):
                 break
@@ -158,10 +150,10 @@ class Walk:
 
     def _boundaries(self, method: str) -> list[Boundary]:
         """Those of a conversation without a fault."""
-        self._peer.tell("begin", "", 0, "", 0)
+        self._peer("begin", "", 0, "", 0)
         result = self._fetch(f"{method} without a fault", method, PATIENT_TIMES)
-        _, seen = self._peer.tell("calm")
-        self._peer.tell("end")
+        _, seen = self._peer("calm")
+        self._peer("end")
         shutil.rmtree(self._archive)
         if result.verdict != RIGHT:
             raise AssertionError(str(result))
@@ -201,7 +193,7 @@ class Walk:
         for field, value in {"retrieve_method": method, **times}.items():
             setattr(self._node, field, value)
         self._node.save()
-        rescue = threading.Timer(times["deadline"] + OVERTIME, self._peer.tell, ["calm"])
+        rescue = threading.Timer(times["deadline"] + OVERTIME, self._peer, ["calm"])
         rescue.start()
         threads, files, sets = set(threading.enumerate()), _open_files(), self._sets()
         began = time.monotonic()
@@ -240,7 +232,7 @@ class Walk:
         with socket.socket() as listener:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
-                listener.bind((HOST, self._port))
+                listener.bind((HOST, self._node.local_port))
                 listener.listen(1)
             except OSError as error:
                 return [f"our port ({error.strerror})"]

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from qatrack_aria.simulator import phantom
-from tests.helpers.aria import PATIENT, plan, winston_lutz
+from tests.helpers.aria import plan, winston_lutz
 from tools.faults.scenarios import DAY, LABEL, YESTERDAY
 
 
@@ -29,6 +29,3 @@ def data_set(file: Any) -> bytes:
     data = Path(file).read_bytes()
     group_length = int.from_bytes(data[140:144], "little")
     return data[144 + group_length :]
-
-
-__all__ = ["LABEL", "PATIENT", "data_set", "make_world"]

@@ -31,16 +31,12 @@ def change(world: World, chance: random.Random, now: dt.datetime) -> tuple[World
         return world._replace(datasets=[ds for ds in world.datasets if ds is not gone]), kind
     whose = session.images if chance.random() < 0.5 else session.images[:1]
     edit = _earlier(chance.randrange(1, 40)) if kind == "corrected" else _of_plan(world, chance)
-    changed = {id(image): _edited(image, edit) for image in whose}
+    changed = {id(image): deepcopy(image) for image in whose}
+    for image in changed.values():
+        edit(image)
     datasets = [changed.get(id(ds), ds) for ds in world.datasets]
     session.images[:] = [changed.get(id(image), image) for image in session.images]
     return world._replace(datasets=datasets), kind
-
-
-def _edited(image: Dataset, edit: object) -> Dataset:
-    copy = deepcopy(image)
-    edit(copy)
-    return copy
 
 
 def _earlier(days: int) -> object:

@@ -26,18 +26,29 @@ class Now(NamedTuple):
     watched: float = 0.0
 
 
-class Choice(NamedTuple):
-    """The sets that are acceptable, and the errors that are."""
+class Expected(NamedTuple):
+    """What may come of a request: any of the sets, or an error of one of the classes.
+
+    Without `errors` there must be a set, without `sets` an error; with both, either will do.
+    """
 
     sets: frozenset[frozenset[str]]
     errors: frozenset[str]
 
+    @property
+    def is_set(self) -> bool:
+        return bool(self.sets) and not self.errors
 
-def choose(images: Sequence[Picture], request: Any, now: Now) -> Choice:
+    @property
+    def is_error(self) -> bool:
+        return not self.sets
+
+
+def choose(images: Sequence[Picture], request: Any, now: Now) -> Expected:
     """Choose; takes a :class:`tools.hospitals.judge.Request`."""
     dated = [i for i in images if request.date is None or i.day == request.date]
     if not dated:
-        return _error(EMPTY)
+        return Expected(frozenset(), frozenset({EMPTY}))
     sessions = _sessions(images)
     newest = max(image.moment for image in dated if image.moment)
     session = next(one for one in sessions if any(i.moment == newest for i in one))
@@ -47,7 +58,7 @@ def choose(images: Sequence[Picture], request: Any, now: Now) -> Choice:
         errors = {AMBIGUOUS}
     fitting = [one for one in sets if _fits(len(one), request.count)]
     if not fitting:
-        return Choice(frozenset(), frozenset(errors) | _misfit(sets, request.count))
+        return Expected(frozenset(), frozenset(errors) | _misfit(sets, request.count))
     if len(fitting) < len(sets):
         errors = {*errors, TOO_FEW}
     if request.count is None and not request.unfinished:
@@ -57,8 +68,8 @@ def choose(images: Sequence[Picture], request: Any, now: Now) -> Choice:
             state = None  # whether images of other series count for the gaps is open
         if state is not True:
             acceptable = frozenset(fitting) if state is None else frozenset()
-            return Choice(acceptable, frozenset(errors) | {INCOMPLETE, AMBIGUOUS, TOO_FEW})
-    return Choice(frozenset(fitting), frozenset(errors))
+            return Expected(acceptable, frozenset(errors) | {INCOMPLETE, AMBIGUOUS, TOO_FEW})
+    return Expected(frozenset(fitting), frozenset(errors))
 
 
 def _selected(
@@ -181,7 +192,3 @@ def _moment(image: Picture) -> dt.datetime:
 
 def _uids(images: Any) -> frozenset[str]:
     return frozenset(image.uid for image in images)
-
-
-def _error(name: str) -> Choice:
-    return Choice(frozenset(), frozenset({name}))

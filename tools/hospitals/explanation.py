@@ -7,7 +7,7 @@ from typing import Any, Iterable
 from pydicom.dataset import Dataset
 
 from tools.hospitals.judge import Request
-from tools.hospitals.reading import Picture, read_image, read_plan, same
+from tools.hospitals.reading import Picture, read, same
 
 
 def table(datasets: Iterable[Dataset], request: Request, came: Any) -> str:
@@ -22,11 +22,9 @@ def table(datasets: Iterable[Dataset], request: Request, came: Any) -> str:
     came : list of str, or str
         The UIDs of the images that came, which are marked, or an error.
     """
-    held = list(datasets)
-    plans = [read_plan(ds) for ds in held if ds.Modality == "RTPLAN"]
+    plans, images = read(datasets)
     plans = [plan for plan in plans if plan.patient == same(request.patient)]
     named = {p.uid for p in plans if request.plan == p.uid or same(request.plan) == p.label}
-    images = [read_image(ds) for ds in held if ds.Modality == "RTIMAGE"]
     mine = sorted((i for i in images if i.plans & named), key=lambda image: str(image.moment))
     lines = [
         f"{'* ' if p.uid in named else '  '}plan {p.label!r} {p.course} {p.uid}" for p in plans

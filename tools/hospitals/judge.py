@@ -12,8 +12,8 @@ from typing import Any, Iterable, NamedTuple, Sequence
 
 from pydicom.dataset import Dataset
 
-from tools.hospitals.choice import AMBIGUOUS, EMPTY, Choice, Now, choose
-from tools.hospitals.reading import Picture, Plan, read_image, read_plan, same, type_values
+from tools.hospitals.choice import AMBIGUOUS, EMPTY, Expected, Now, choose
+from tools.hospitals.reading import Picture, Plan, read, same, type_values
 from tools.hospitals.suppositions import arrangements, memberships, readings
 
 NO_PLAN = "PlanNotFoundError"
@@ -51,24 +51,6 @@ class Request(NamedTuple):
         return ", ".join(said + [f"{name}={value!r}" for name, value in named.items()])
 
 
-class Expected(NamedTuple):
-    """What may come of a request: any of the sets, or an error of one of the classes.
-
-    Without `errors` there must be a set, without `sets` an error; with both, either will do.
-    """
-
-    sets: frozenset[frozenset[str]]
-    errors: frozenset[str]
-
-    @property
-    def is_set(self) -> bool:
-        return bool(self.sets) and not self.errors
-
-    @property
-    def is_error(self) -> bool:
-        return not self.sets
-
-
 def expect(datasets: Iterable[Dataset], request: Request, now: Now) -> Expected:
     """Say what may come of a request.
 
@@ -81,7 +63,7 @@ def expect(datasets: Iterable[Dataset], request: Request, now: Now) -> Expected:
     now : Now
         When it was made and answered.
     """
-    plans, images = _read(datasets)
+    plans, images = read(datasets)
     chosen, errors = _plan(plans, images, request)
     if chosen is None:
         return Expected(frozenset(), errors)
@@ -94,7 +76,7 @@ def expect(datasets: Iterable[Dataset], request: Request, now: Now) -> Expected:
     return Expected(frozenset(sets), errors)
 
 
-def _in_every_case(possible: Sequence[Picture], request: Request, now: Now) -> Choice:
+def _in_every_case(possible: Sequence[Picture], request: Request, now: Now) -> Expected:
     """Return the sets that are right however the open questions are answered.
 
     Where it is open whether an image belongs, a count= that is met by one answer may settle it.
@@ -111,26 +93,16 @@ def _in_every_case(possible: Sequence[Picture], request: Request, now: Now) -> C
     undated = any(image.day is None for image in possible)
     if undated and request.select != "all":
         errors |= {AMBIGUOUS}
-    return Choice(sets, errors)
+    return Expected(sets, errors)
 
 
-def _common(cases: Sequence[Choice]) -> Choice:
+def _common(cases: Sequence[Expected]) -> Expected:
     """Return the sets that are right in every case."""
     sets = frozenset.intersection(*(case.sets for case in cases))
     errors = frozenset().union(*(case.errors for case in cases))
     if not sets and any(case.sets for case in cases):
         errors |= {AMBIGUOUS}
-    return Choice(sets, errors)
-
-
-def _read(datasets: Iterable[Dataset]) -> tuple[list[Plan], list[Picture]]:
-    plans, images = [], []
-    for ds in datasets:
-        if ds.Modality == "RTPLAN":
-            plans.append(read_plan(ds))
-        elif ds.Modality == "RTIMAGE":
-            images.append(read_image(ds))
-    return plans, images
+    return Expected(sets, errors)
 
 
 def _plan(
@@ -189,6 +161,3 @@ def _matches(image: Picture, request: Request, plan: str) -> bool | None:
     if image.is_kv is None:
         return None
     return image.is_kv == (request.kv == "only")
-
-
-__all__ = ["Expected", "Now", "Request", "expect"]

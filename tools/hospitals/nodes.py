@@ -187,6 +187,3 @@ def running(peer: str, destination: tuple[str, str, int]) -> Iterator[Node]:
         server = Orthanc(modalities=known) if peer == ORTHANC else Dcmqrscp(peers=known)
         with server:
             yield Node(server)
-
-
-__all__ = ["DCMQRSCP", "ORTHANC", "PEERS", "SIMULATOR", "Node", "running"]

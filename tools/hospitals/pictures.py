@@ -7,10 +7,10 @@ import random
 from typing import Any, Callable
 
 from pydicom.dataset import Dataset
-from pydicom.sequence import Sequence as Items
 from pydicom.uid import RTImageStorage
 
-from qatrack_aria.simulator.phantom.files import as_file
+from qatrack_aria.simulator.phantom.acquisition import OF_THE_STUDY, reference, set_matrix
+from qatrack_aria.simulator.phantom.files import as_file, data_set, date, time
 
 SIDE = 8  # pixels
 PORTAL = ["ORIGINAL", "PRIMARY", "PORTAL"]
@@ -44,9 +44,7 @@ def image(plan: Dataset, taken: dt.datetime, number: int, chance: random.Random)
     ds.ImageType = list(PORTAL)
     ds.SOPClassUID = RTImageStorage
     ds.SOPInstanceUID = uid(chance)
-    for keyword in ("StudyDate", "StudyTime", "StudyInstanceUID", "StudyID"):
-        setattr(ds, keyword, plan[keyword].value)
-    for keyword in ("PatientName", "PatientID", "PatientBirthDate", "PatientSex"):
+    for keyword in OF_THE_STUDY:
         setattr(ds, keyword, plan[keyword].value)
     ds.AcquisitionDate = ds.ContentDate = date(taken)
     ds.AcquisitionTime = ds.ContentTime = time(taken)
@@ -58,45 +56,14 @@ def image(plan: Dataset, taken: dt.datetime, number: int, chance: random.Random)
     ds.RTImageLabel = f"MV_{number}_1a"
     ds.RTImagePlane = "NORMAL"
     ds.PrimaryDosimeterUnit = "MU"
-    ds.ExposureSequence = Items([_exposure("6000")])
-    ds.ReferencedRTPlanSequence = Items([reference(plan)])
-    _set_pixels(ds, chance)
+    ds.ExposureSequence = [_exposure("6000")]
+    ds.ReferencedRTPlanSequence = [reference(plan)]
+    set_matrix(ds, SIDE, SIDE, bytes(chance.choices(range(256), k=2 * SIDE * SIDE)))
     return as_file(ds)
 
 
-def reference(plan: Dataset) -> Dataset:
-    """Return the item of a sequence that names a plan."""
-    item = Dataset()
-    item.ReferencedSOPClassUID = plan.SOPClassUID
-    item.ReferencedSOPInstanceUID = plan.SOPInstanceUID
-    return item
-
-
-def date(moment: dt.datetime) -> str:
-    """Write a date as DICOM does."""
-    return moment.strftime("%Y%m%d")
-
-
-def time(moment: dt.datetime) -> str:
-    """Write a time as DICOM does."""
-    return moment.strftime("%H%M%S.%f")
-
-
 def _exposure(voltage: str) -> Dataset:
-    exposure = Dataset()
-    exposure.KVP = voltage
-    exposure.MetersetExposure = "10"
-    return exposure
-
-
-def _set_pixels(ds: Dataset, chance: random.Random) -> None:
-    ds.SamplesPerPixel = 1
-    ds.PhotometricInterpretation = "MONOCHROME2"
-    ds.Rows = ds.Columns = SIDE
-    ds.BitsAllocated = ds.BitsStored = 16
-    ds.HighBit = 15
-    ds.PixelRepresentation = 0
-    ds.add_new("PixelData", "OW", bytes(chance.choices(range(256), k=2 * SIDE * SIDE)))
+    return data_set(KVP=voltage, MetersetExposure="10")
 
 
 # --- when -------------------------------------------------------------------------------------
@@ -126,20 +93,13 @@ def _acr_nema(ds: Dataset, taken: dt.datetime, chance: random.Random) -> None:
         setattr(ds, f"{kind}Time", taken.strftime("%H:%M:%S"))
 
 
-def _colons(ds: Dataset, taken: dt.datetime, chance: random.Random) -> None:
-    ds.AcquisitionTime = ds.ContentTime = taken.strftime("%H:%M:%S")
+def _timed(write: Callable[[dt.datetime], str]) -> Habit:
+    """Return the habit of writing the time so."""
 
+    def habit(ds: Dataset, taken: dt.datetime, chance: random.Random) -> None:
+        ds.AcquisitionTime = ds.ContentTime = write(taken)
 
-def _seven_digits(ds: Dataset, taken: dt.datetime, chance: random.Random) -> None:
-    ds.AcquisitionTime = ds.ContentTime = f"{time(taken)}0"
-
-
-def _end_of_day(ds: Dataset, taken: dt.datetime, chance: random.Random) -> None:
-    ds.AcquisitionTime = ds.ContentTime = "240000"
-
-
-def _no_time(ds: Dataset, taken: dt.datetime, chance: random.Random) -> None:
-    ds.AcquisitionTime = ds.ContentTime = ""
+    return habit
 
 
 def _no_date(ds: Dataset, taken: dt.datetime, chance: random.Random) -> None:
@@ -153,11 +113,15 @@ DATING: dict[Habit, float] = {
     _acquisition_only: 12,
     saved_later: 10,
     _acr_nema: 4,
-    _colons: 4,
-    _seven_digits: 4,
+    _timed(lambda taken: taken.strftime("%H:%M:%S")): 4,
+    _timed(lambda taken: f"{time(taken)}0"): 4,  # seven digits of a second
 }
 #: What happens to single images.
-UNDATED: dict[Habit, float] = {_end_of_day: 1, _no_time: 3, _no_date: 2}
+UNDATED: dict[Habit, float] = {
+    _timed(lambda taken: "240000"): 1,  # the end of the day
+    _timed(lambda taken: ""): 3,
+    _no_date: 2,
+}
 
 
 # --- with what --------------------------------------------------------------------------------
@@ -171,7 +135,7 @@ def _no_unit(ds: Dataset, taken: dt.datetime, chance: random.Random) -> None:
 
 def _no_unit_in_mv(ds: Dataset, taken: dt.datetime, chance: random.Random) -> None:
     _no_unit(ds, taken, chance)
-    ds.ExposureSequence = Items([_exposure(chance.choice(["6", "18"]))])
+    ds.ExposureSequence = [_exposure(chance.choice(["6", "18"]))]
 
 
 def _nothing(ds: Dataset, taken: dt.datetime, chance: random.Random) -> None:
@@ -181,20 +145,20 @@ def _nothing(ds: Dataset, taken: dt.datetime, chance: random.Random) -> None:
 
 def _ias2(ds: Dataset, taken: dt.datetime, chance: random.Random) -> None:
     ds.PrimaryDosimeterUnit = "MINUTE"
-    ds.ExposureSequence = Items([_exposure("")])
+    ds.ExposureSequence = [_exposure("")]
     ds.RTImageDescription = " 18MV, 240MU/min"
 
 
 def _mosaiq_kv(ds: Dataset, taken: dt.datetime, chance: random.Random) -> None:
     ds.RTImageLabel = "KV"
-    ds.ExposureSequence = Items([_exposure("75")])
+    ds.ExposureSequence = [_exposure("75")]
 
 
 def kilovolt(ds: Dataset, taken: dt.datetime, chance: random.Random) -> None:
     """Make a kV image of it."""
     ds.PrimaryDosimeterUnit = chance.choice(["MINUTE", "MINUTE", "minute", ""])
     ds.RTImageLabel = "KV_1_1a"
-    ds.ExposureSequence = Items([_exposure(chance.choice(["75", "120"]))])
+    ds.ExposureSequence = [_exposure(chance.choice(["75", "120"]))]
 
 
 #: How an imager says what beam it was.

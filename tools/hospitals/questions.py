@@ -11,7 +11,7 @@ from pydicom.dataset import Dataset
 
 from tools.hospitals.judge import Request
 from tools.hospitals.pictures import pick
-from tools.hospitals.sessions import Session
+from tools.hospitals.sessions import Session, day_of
 from tools.hospitals.world import World
 
 SELECTIONS: dict[Any, float] = {None: 8, "series": 2, "day": 3, "all": 2, "session": 3}
@@ -19,7 +19,7 @@ KINDS: dict[Any, float] = {False: 20, True: 3, "only": 1}
 TYPES: dict[Any, float] = {"portal": 25, "portal_dose": 1, r"ORIGINAL\PRIMARY\PORTAL": 2}
 
 
-def make_request(world: World, chance: random.Random, known: frozenset[str]) -> Request:
+def make_request(world: World, chance: random.Random) -> Request:
     """Make a request.
 
     Parameters
@@ -28,8 +28,6 @@ def make_request(world: World, chance: random.Random, known: frozenset[str]) -> 
         The hospital.
     chance : random.Random
         All that is random.
-    known : frozenset of str
-        What the app understands beside the basics: ``"session"``, ``"range"``, ``"unfinished"``.
     """
     with_sessions = [one.plan for one in world.sessions]
     plan = chance.choice(with_sessions if with_sessions and chance.random() < 0.9 else world.plans)
@@ -43,13 +41,13 @@ def make_request(world: World, chance: random.Random, known: frozenset[str]) -> 
         plan=_named(plan, chance),
         image_type=pick(TYPES, chance),
         date=_date(session, chance),
-        count=_count(session, chance, "range" in known),
+        count=_count(session, chance),
         machine=_machine(session, chance),
         course=str(plan.StudyID) if chance.random() < 0.35 else None,
         series=_series(session, chance),
-        select=select if select != "session" or "session" in known else None,
+        select=select,
         kv=pick(KINDS, chance),
-        unfinished="unfinished" in known and chance.random() < 0.1,
+        unfinished=chance.random() < 0.1,
         max_age=chance.choice((0, 60)),
     )
 
@@ -62,25 +60,20 @@ def _named(plan: Dataset, chance: random.Random) -> str:
 
 
 def _day(session: Session) -> dt.date:
-    return max((day for day in map(_day_of, session.images) if day), default=dt.date.min)
+    return max((day for day in map(day_of, session.images) if day), default=dt.date.min)
 
 
 def _date(session: Session | None, chance: random.Random) -> dt.date | None:
     if session is None or chance.random() > 0.2:
         return None
-    return _day_of(chance.choice(session.images))
+    return day_of(chance.choice(session.images))
 
 
-def _day_of(image: Dataset) -> dt.date | None:
-    text = str(image.get("ContentDate") or image.get("AcquisitionDate") or "").replace(".", "")
-    return dt.datetime.strptime(text, "%Y%m%d").date() if text else None
-
-
-def _count(session: Session | None, chance: random.Random, ranges: bool) -> Any:
+def _count(session: Session | None, chance: random.Random) -> Any:
     if session is None or chance.random() > 0.35:
         return None
     count = max(1, len(session.images) + chance.choice((-1, 0, 0, 0, 0, 0, 0, 1)))
-    if ranges and chance.random() < 0.5:
+    if chance.random() < 0.5:
         return count, count + chance.choice((0, 0, 0, 1, 4))
     return count
 

@@ -8,11 +8,10 @@ from __future__ import annotations
 import datetime as dt
 import re
 import unicodedata
-from typing import Any, NamedTuple
+from typing import Any, Iterable, NamedTuple
 
 from pydicom.dataset import Dataset
 
-MINUTES_PER_DAY = 24 * 60
 #: kV; below are MV that were written without their thousands, from 1000 on they are in kV.
 LOWEST_KV, HIGHEST_KV = 30.0, 1000.0
 
@@ -74,6 +73,13 @@ def read_image(ds: Dataset) -> Picture:
         moment,
         ends_day,
     )
+
+
+def read(datasets: Iterable[Dataset]) -> tuple[list[Plan], list[Picture]]:
+    """Read the plans and the images of a hospital."""
+    held = list(datasets)
+    plans = [read_plan(ds) for ds in held if ds.Modality == "RTPLAN"]
+    return plans, [read_image(ds) for ds in held if ds.Modality == "RTIMAGE"]
 
 
 def same(text: str) -> str:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import inspect
 import random
 import shutil
 import time
@@ -21,15 +20,16 @@ from pydicom.dataset import Dataset
 
 from qatrack_aria import fetch_images
 from qatrack_aria.dicom import retrieve
-from qatrack_aria.errors import AriaError, RequestError
+from qatrack_aria.errors import AriaError
 from qatrack_aria.models import AriaNode
-from tests.helpers.peers.server import HOST, free_port
+from tests.helpers.peers.server import HOST
 from tools.hospitals import nodes, verdicts
 from tools.hospitals.changes import change
 from tools.hospitals.judge import Expected, Now, Request, expect
 from tools.hospitals.questions import make_request
 from tools.hospitals.verdicts import CRASH, Verdict
 from tools.hospitals.world import World, make_world
+from tools.node import make_node
 
 REQUESTS_PER_WORLD = 6
 DEADLINE = 20.0  # s
@@ -80,14 +80,14 @@ def run(peer: str, seed: int, requests: int, folder: Path, world: int = 0) -> It
     world : int
         The number of the first hospital.
     """
-    node = _node()
-    known = understood()
+    AriaNode.objects.filter(name="aria").delete()
+    node = make_node(deadline=DEADLINE, grace=0.2)
     left = requests
     with nodes.running(peer, ("QATRACK", HOST, node.local_port)) as server, _in_haste():
         while left > 0:
             number = min(left, REQUESTS_PER_WORLD)
             command = f"python -m tools.hospitals --peer {peer} --seed {seed} --world {world}"
-            hospital = _Hospital(server, node, f"{seed}/{world}", known, command)
+            hospital = _Hospital(server, node, f"{seed}/{world}", command)
             settings.QATRACK_ARIA_ARCHIVE = str(folder / f"{peer}-{world}")
             for at in range(number):
                 yield hospital.ask(at + 1)
@@ -96,35 +96,11 @@ def run(peer: str, seed: int, requests: int, folder: Path, world: int = 0) -> It
             world += 1
 
 
-def understood() -> frozenset[str]:
-    """Return what the app understands beside the basics."""
-    known = set()
-    if "unfinished" in inspect.signature(fetch_images).parameters:
-        known.add("unfinished")
-    for name, option in (("session", {"select": "session"}), ("range", {"count": (1, 2)})):
-        # A patient who is not allowed: what is refused before that is not understood.
-        try:
-            fetch_images("aria", "NOBODY", "WL", **option)
-        except RequestError as error:
-            if type(error) is not RequestError:
-                known.add(name)
-        except AriaError:
-            known.add(name)
-    return frozenset(known)
-
-
 class _Hospital:
     """One hospital, and the requests to it one after another."""
 
-    def __init__(
-        self,
-        server: nodes.Node,
-        node: AriaNode,
-        seed: str,
-        known: frozenset[str],
-        command: str,
-    ) -> None:
-        self._server, self._seed, self._known, self._command = server, seed, known, command
+    def __init__(self, server: nodes.Node, node: AriaNode, seed: str, command: str) -> None:
+        self._server, self._seed, self._command = server, seed, command
         chance = random.Random(seed)
         self._world: World = make_world(
             chance, dt.datetime.now(), not isinstance(server.server, nodes.Dcmqrscp)
@@ -146,7 +122,7 @@ class _Hospital:
         if self._asked and (happened or chance.random() < AGAIN):
             request = chance.choice(self._asked)
         else:
-            request = make_request(self._world, chance, self._known)
+            request = make_request(self._world, chance)
         if self._is_changed:
             request = request._replace(max_age=0)
         self._asked.append(request)
@@ -195,23 +171,6 @@ def _fetch(request: Request) -> tuple[Any, float]:
 
 def _uid(file: str) -> str:
     return str(pydicom.dcmread(file, stop_before_pixels=True).SOPInstanceUID)
-
-
-def _node() -> AriaNode:
-    AriaNode.objects.filter(name="aria").delete()
-    return AriaNode.objects.create(
-        name="aria",
-        remote_ae_title="VMSDBD",
-        remote_host=HOST,
-        remote_port=104,
-        local_ae_title="QATRACK",
-        local_host=HOST,
-        local_port=free_port(),
-        allowed_patients="QA_*",
-        character_set="ISO_IR 192",
-        deadline=DEADLINE,
-        grace=0.2,
-    )
 
 
 @contextlib.contextmanager

@@ -108,12 +108,14 @@ def _moments(earlier: list[Session], chance: random.Random, now: dt.datetime) ->
 
 
 def _begin(session: Session, now: dt.datetime) -> dt.datetime:
-    try:
-        first = session.images[0]
-        text = f"{first.get('ContentDate') or first.AcquisitionDate}".replace(".", "")
-        return dt.datetime.strptime(text, "%Y%m%d") + dt.timedelta(hours=9)
-    except (AttributeError, ValueError):
-        return now - dt.timedelta(days=9)
+    day = day_of(session.images[0])
+    return dt.datetime.combine(day, dt.time(9)) if day else now - dt.timedelta(days=9)
+
+
+def day_of(image: Dataset) -> dt.date | None:
+    """Return the day in the header of an image, if there is one."""
+    text = str(image.get("ContentDate") or image.get("AcquisitionDate") or "").replace(".", "")
+    return dt.datetime.strptime(text, "%Y%m%d").date() if text else None
 
 
 def _lay_out(images: list[Dataset], earlier: list[Session], chance: random.Random) -> None:

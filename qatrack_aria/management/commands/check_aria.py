@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from qatrack_aria.errors import Outcome
+from qatrack_aria.errors import Outcome, RequestError, UnknownNodeError
 from qatrack_aria.management.exit_codes import exit_on_failure
 from qatrack_aria.management.output import show_log
 
@@ -23,7 +23,6 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Define the arguments."""
         parser.add_argument(
             "node", metavar="NODE", nargs="?", help="name of a node; default: all that are active"
         )
@@ -69,7 +68,6 @@ class Command(BaseCommand):
 
 
 def _nodes(options: dict[str, Any]) -> list[Any]:
-    from qatrack_aria.errors import RequestError, UnknownNodeError
     from qatrack_aria.models import AriaNode
 
     if bool(options["patient"]) != bool(options["plan"]):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 from django.core.management.base import BaseCommand, CommandParser
 
@@ -21,7 +21,6 @@ class Command(BaseCommand):
     help = f"Fetch the newest RT Images that reference a plan. Exit codes: {exit_code_list()}."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Define the arguments."""
         parser.add_argument("node", metavar="NODE", help="name of an ARIA node in the admin")
         parser.add_argument("patient", metavar="PATIENT", help="patient ID")
         parser.add_argument("plan", metavar="PLAN", help="RT plan label (or the plan's UID)")
@@ -92,7 +91,7 @@ class Command(BaseCommand):
         if options["contact_sheet"]:
             require_libraries()
         with progress(not options["json"] and options["verbosity"] > 0) as show_progress:
-            images = fetch(*_named(options), **_asked(options), progress=show_progress)
+            images = _ask(fetch, options, progress=show_progress)
         if options["zip"]:
             images.zip(options["zip"])
         if options["contact_sheet"]:
@@ -115,17 +114,14 @@ class Command(BaseCommand):
                 }
             )
         elif options["verbosity"] > 0:
-            self.stdout.write(images.status)
-            self.stdout.write(
-                f"{images.moved} fetched now, {images.already_here} in the archive before:"
-            )
-            for file in files:
-                self.stdout.write(file)
+            counts = f"{images.moved} fetched now, {images.already_here} in the archive before:"
+            for line in (images.status, counts, *files):
+                self.stdout.write(line)
 
     def _list(self, options: dict[str, Any]) -> None:
         from qatrack_aria.retrieval.service import preview
 
-        found = preview(*_named(options), **_asked(options))
+        found = _ask(preview, options)
         images = [
             {
                 "acquired": image.acquired.isoformat(" ") if image.acquired else None,
@@ -145,30 +141,24 @@ class Command(BaseCommand):
                 }
             )
         elif options["verbosity"] > 0:
-            self.stdout.write(f"Plan {found.plan}: {len(images)} images would be fetched.")
+            heading = f"Plan {found.plan}: {len(images)} images would be fetched."
+            columns = ("acquired", "machine", "image type", "SOP Instance UID")
             cells = [[value or "unknown" for value in image.values()] for image in images]
-            for line in format_table(
-                ("acquired", "machine", "image type", "SOP Instance UID"), cells
-            ):
+            for line in (heading, *format_table(columns, cells), *found.remarks):
                 self.stdout.write(line)
-            for remark in found.remarks:
-                self.stdout.write(remark)
 
     def _print_json(self, outcome: dict[str, Any]) -> None:
         self.stdout.write(json.dumps(outcome, indent=2))
 
 
-def _named(options: dict[str, Any]) -> tuple[str, str, str, str]:
-    return options["node"], options["patient"], options["plan"], options["image_type"]
-
-
-def _asked(options: dict[str, Any]) -> dict[str, Any]:
+def _ask(service: Callable[..., Any], options: dict[str, Any], **more: Any) -> Any:
     from qatrack_aria.models import Retrieval
     from qatrack_aria.retrieval.job import Caller
 
-    caller = Caller(Retrieval.COMMAND, _login())
+    named = (options[name] for name in ("node", "patient", "plan", "image_type"))
     asked = {option.name: options[option.name] for option in OPTIONS}
-    return {**asked, "deadline": options["deadline"], "caller": caller}
+    caller = Caller(Retrieval.COMMAND, _login())
+    return service(*named, **asked, deadline=options["deadline"], caller=caller, **more)
 
 
 def _login() -> str:

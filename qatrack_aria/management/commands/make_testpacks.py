@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argparse import ArgumentParser
 from pathlib import Path
-from typing import Any, Sequence
+from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
@@ -36,23 +36,22 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if not (options["output"] or options["docs"]):
             raise CommandError("say what to write: --output DIR, --docs FILE, or both")
-        self._verbosity = options["verbosity"]
+        files: dict[Path, str] = {}
         if options["output"]:
-            versions = [options["qatrack"]] if options["qatrack"] else list(VERSIONS)
-            self._write_packs(Path(options["output"]), versions, options["node"])
+            for version in [options["qatrack"]] if options["qatrack"] else VERSIONS:
+                for pack in PACKS:
+                    path = Path(options["output"]) / file_name(pack, version)
+                    files[path] = as_testpack(pack, version, options["node"])
         if options["docs"]:
-            self._write(Path(options["docs"]), as_markdown())
+            files[Path(options["docs"])] = as_markdown()
+        for path, text in files.items():
+            self._write(path, text, options["verbosity"])
 
-    def _write_packs(self, folder: Path, versions: Sequence[str], node: str | None) -> None:
-        for version in versions:
-            for pack in PACKS:
-                self._write(folder / file_name(pack, version), as_testpack(pack, version, node))
-
-    def _write(self, path: Path, text: str) -> None:
+    def _write(self, path: Path, text: str, verbosity: int) -> None:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(text.encode("utf-8"))  # as it is: no line ends of the system's own
         except OSError as error:
             raise CommandError(f"cannot write {path}: {error_reason(error)}") from None
-        if self._verbosity > 0:
+        if verbosity > 0:
             self.stdout.write(str(path))

@@ -8,11 +8,10 @@ from datetime import datetime, timedelta
 from typing import Sequence
 
 from pydicom.dataset import Dataset
-from pydicom.sequence import Sequence as Items
 from pydicom.uid import RTImageStorage, generate_uid
 
 from .drawing import PEAK, Ball, Field, draw
-from .files import as_file
+from .files import as_file, data_set, date, time
 from .machines import SMALL, Imager
 from .plans import OPERATOR
 
@@ -20,6 +19,11 @@ from .plans import OPERATOR
 ENCODER_NOISE = (-0.0133, 0.0219, 0.0087, -0.0241, 0.0032)
 
 SECONDS_BETWEEN_IMAGES = 35
+#: Attributes that an image shares with its plan.
+OF_THE_STUDY = (
+    *("StudyDate", "StudyTime", "StudyInstanceUID", "StudyID"),
+    *("PatientName", "PatientID", "PatientBirthDate", "PatientSex"),
+)
 
 
 @dataclass(frozen=True)
@@ -53,9 +57,9 @@ def acquire(
         image = _header(plan, imager, machine, index + 1, taken)
         image.SeriesInstanceUID = series
         # A series is dated when the session is closed: later than any of its images.
-        image.SeriesDate, image.SeriesTime = _date(finished), _time(finished)
+        image.SeriesDate, image.SeriesTime = date(finished), time(finished)
         exported = exported or acquired + timedelta(days=1)
-        image.InstanceCreationDate, image.InstanceCreationTime = _date(exported), _time(exported)
+        image.InstanceCreationDate, image.InstanceCreationTime = date(exported), time(exported)
         _set_angles(image, picture.axes, index)
         _set_pixels(image, imager, picture, full_size)
         for keyword in imager.absent:
@@ -73,12 +77,10 @@ def _header(plan: Dataset, imager: Imager, machine: str, number: int, taken: dat
     ds.SOPClassUID = RTImageStorage
     ds.SOPInstanceUID = generate_uid()
     # The study is that of the plan, weeks older than the image.
-    for keyword in ("StudyDate", "StudyTime", "StudyInstanceUID", "StudyID", "FrameOfReferenceUID"):
-        setattr(ds, keyword, getattr(plan, keyword))
-    for keyword in ("PatientName", "PatientID", "PatientBirthDate", "PatientSex"):
-        setattr(ds, keyword, getattr(plan, keyword))
-    ds.AcquisitionDate, ds.AcquisitionTime = _date(taken), _time(taken)
-    ds.ContentDate, ds.ContentTime = _date(taken), _time(taken)
+    for keyword in (*OF_THE_STUDY, "FrameOfReferenceUID"):
+        setattr(ds, keyword, plan[keyword].value)
+    ds.AcquisitionDate, ds.AcquisitionTime = date(taken), time(taken)
+    ds.ContentDate, ds.ContentTime = date(taken), time(taken)
     ds.AccessionNumber = ""
     ds.Modality = "RTIMAGE"
     ds.ConversionType = "DI"
@@ -101,23 +103,16 @@ def _header(plan: Dataset, imager: Imager, machine: str, number: int, taken: dat
     ds.PrimaryDosimeterUnit = "MU"
     ds.ReferencedBeamNumber = (number - 1) % len(plan.BeamSequence) + 1
     ds.FractionNumber = 1
-    ds.ExposureSequence = Items([_exposure()])
-    ds.ReferencedRTPlanSequence = Items([_reference(plan)])
+    ds.ExposureSequence = [data_set(KVP="6000", MetersetExposure="10.0133")]
+    ds.ReferencedRTPlanSequence = [reference(plan)]
     return ds
 
 
-def _reference(plan: Dataset) -> Dataset:
-    reference = Dataset()
-    reference.ReferencedSOPClassUID = plan.SOPClassUID
-    reference.ReferencedSOPInstanceUID = plan.SOPInstanceUID
-    return reference
-
-
-def _exposure() -> Dataset:
-    exposure = Dataset()
-    exposure.KVP = "6000"
-    exposure.MetersetExposure = "10.0133"
-    return exposure
+def reference(plan: Dataset) -> Dataset:
+    """Return the item of a sequence that names a plan."""
+    return data_set(
+        ReferencedSOPClassUID=plan.SOPClassUID, ReferencedSOPInstanceUID=plan.SOPInstanceUID
+    )
 
 
 def _set_angles(image: Dataset, axes: tuple[int, int, int], index: int) -> None:
@@ -133,12 +128,6 @@ def _set_pixels(image: Dataset, imager: Imager, picture: Picture, full_size: boo
         spacing = imager.sid / 1000
         rows = columns = SMALL
     at_isocentre = spacing * 1000 / imager.sid
-    image.SamplesPerPixel = 1
-    image.PhotometricInterpretation = "MONOCHROME2"
-    image.Rows, image.Columns = rows, columns
-    image.BitsAllocated = image.BitsStored = 16
-    image.HighBit = 15
-    image.PixelRepresentation = 0
     image.PixelIntensityRelationship = "LIN"
     image.PixelIntensityRelationshipSign = 1
     image.RescaleIntercept = "0"
@@ -148,12 +137,15 @@ def _set_pixels(image: Dataset, imager: Imager, picture: Picture, full_size: boo
     corner = [f"{-(columns - 1) / 2 * spacing:.4f}", f"{(rows - 1) / 2 * spacing:.4f}"]
     image.RTImagePosition = corner
     pixels = draw(rows, columns, at_isocentre, picture.fields, picture.balls, picture.peak)
+    set_matrix(image, rows, columns, pixels)
+
+
+def set_matrix(image: Dataset, rows: int, columns: int, pixels: bytes) -> None:
+    """Give an image its pixels: unsigned 16 bit values, little endian."""
+    image.SamplesPerPixel = 1
+    image.PhotometricInterpretation = "MONOCHROME2"
+    image.Rows, image.Columns = rows, columns
+    image.BitsAllocated = image.BitsStored = 16
+    image.HighBit = 15
+    image.PixelRepresentation = 0
     image.add_new("PixelData", "OW", pixels)
-
-
-def _date(moment: datetime) -> str:
-    return moment.strftime("%Y%m%d")
-
-
-def _time(moment: datetime) -> str:
-    return moment.strftime("%H%M%S.%f")

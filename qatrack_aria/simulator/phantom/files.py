@@ -1,7 +1,8 @@
-"""DICOM files of a phantom's data sets, the same with pydicom 2.4 and 3."""
+"""The data sets of a phantom and their files, the same with pydicom 2.4 and 3."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,24 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ImplicitVRLittleEndian
 
 _PYDICOM_2 = int(pydicom.__version__.split(".")[0]) < 3
+
+
+def data_set(**values: Any) -> Dataset:
+    """Return a data set with these attributes, such as an item of a sequence."""
+    dataset = Dataset()
+    for keyword, value in values.items():
+        setattr(dataset, keyword, value)
+    return dataset
+
+
+def date(moment: datetime) -> str:
+    """Return the day of a moment as a value of DA."""
+    return moment.strftime("%Y%m%d")
+
+
+def time(moment: datetime) -> str:
+    """Return the time of a moment as a value of TM."""
+    return moment.strftime("%H%M%S.%f")
 
 
 def as_file(dataset: Dataset) -> Dataset:

@@ -6,10 +6,9 @@ from datetime import datetime
 from typing import Sequence
 
 from pydicom.dataset import Dataset
-from pydicom.sequence import Sequence as Items
 from pydicom.uid import RTPlanStorage, generate_uid
 
-from .files import as_file
+from .files import as_file, data_set, date
 
 HALCYON_PLAN = "1.2.246.352.70.1.70"
 """The private SOP class of a Halcyon's plans in ARIA."""
@@ -59,12 +58,11 @@ def plan(
     """
     ds = Dataset()
     ds.SpecificCharacterSet = specific_character_set
-    ds.InstanceCreationDate = created.strftime("%Y%m%d")
-    ds.InstanceCreationTime = created.strftime("%H%M%S")
+    day, time = date(created), created.strftime("%H%M%S")
+    ds.InstanceCreationDate, ds.InstanceCreationTime = day, time
     ds.SOPClassUID = sop_class
     ds.SOPInstanceUID = generate_uid()
-    ds.StudyDate = created.strftime("%Y%m%d")
-    ds.StudyTime = created.strftime("%H%M%S")
+    ds.StudyDate, ds.StudyTime = day, time
     ds.AccessionNumber = ""
     ds.Modality = "RTPLAN"
     ds.Manufacturer = "Varian Medical Systems"
@@ -82,23 +80,19 @@ def plan(
     ds.InstanceNumber = 1
     ds.FrameOfReferenceUID = generate_uid()
     ds.RTPlanLabel = label
-    ds.RTPlanDate = created.strftime("%Y%m%d")
-    ds.RTPlanTime = created.strftime("%H%M%S")
+    ds.RTPlanDate, ds.RTPlanTime = day, time
     ds.RTPlanGeometry = "TREATMENT_DEVICE"
-    ds.BeamSequence = Items(
-        _beam(number, name, machine) for number, name in enumerate(beams, start=1)
-    )
+    ds.BeamSequence = [
+        data_set(
+            TreatmentMachineName=machine,
+            PrimaryDosimeterUnit="MU",
+            BeamNumber=number,
+            BeamName=name,
+            BeamType="STATIC",
+            RadiationType="PHOTON",
+            TreatmentDeliveryType="TREATMENT",
+        )
+        for number, name in enumerate(beams, start=1)
+    ]
     ds.ApprovalStatus = "APPROVED"
     return as_file(ds)
-
-
-def _beam(number: int, name: str, machine: str) -> Dataset:
-    beam = Dataset()
-    beam.TreatmentMachineName = machine
-    beam.PrimaryDosimeterUnit = "MU"
-    beam.BeamNumber = number
-    beam.BeamName = name
-    beam.BeamType = "STATIC"
-    beam.RadiationType = "PHOTON"
-    beam.TreatmentDeliveryType = "TREATMENT"
-    return beam

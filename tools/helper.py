@@ -1,4 +1,4 @@
-"""Processes of the benchmark's own: each takes orders as lines of JSON, and answers so.
+"""Processes of the tools' own: each takes orders as lines of JSON, and answers so.
 
 It ends when nobody can tell it anything any more.
 """
@@ -13,15 +13,15 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 
 
 class Helper:
-    """A process that runs a module of the benchmark; calling it sends an order."""
+    """A process that runs a module of the tools; calling it sends an order."""
 
     def __init__(self, module: str, *arguments: object, **environment: str) -> None:
         self._process: Any = subprocess.Popen(
-            [sys.executable, "-m", f"tools.benchmark.{module}", *map(str, arguments)],
+            [sys.executable, "-m", f"tools.{module}", *map(str, arguments)],
             cwd=ROOT,
             env={**os.environ, **environment},
             stdin=subprocess.PIPE,
@@ -33,14 +33,17 @@ class Helper:
         return self
 
     def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the process."""
         self._process.stdin.close()
         self._process.stdout.close()
         self._process.wait()
 
-    def __call__(self, order: str, **arguments: Any) -> Any:
+    def __call__(self, order: str, *arguments: Any, **named: Any) -> Any:
         """Have it do something, and wait for what it says."""
-        self._process.stdin.write(json.dumps([order, arguments]) + "\n")
-        self._process.stdin.flush()
+        print(json.dumps([order, arguments, named]), file=self._process.stdin, flush=True)
         line = self._process.stdout.readline()
         answer = json.loads(line) if line else {"error": "it has ended"}
         if "error" in answer:
@@ -51,9 +54,9 @@ class Helper:
 def obey(servant: object) -> None:
     """Do what the lines on standard input say, each by a method of that name."""
     for line in sys.stdin:
-        order, arguments = json.loads(line)
+        order, arguments, named = json.loads(line)
         try:
-            answer = {"answer": getattr(servant, order)(**arguments)}
+            answer = {"answer": getattr(servant, order)(*arguments, **named)}
         except Exception:
             answer = {"error": traceback.format_exc()}
         print(json.dumps(answer), flush=True)
