@@ -100,6 +100,16 @@ def span(images: Sequence[ImageRef]) -> str:
     return f"{first} to {last[11:] if first[:10] == last[:10] else last}"
 
 
+def may_be_of(image: ImageRef, session: Iterable[ImageRef]) -> bool:
+    """Return whether an image without a time may be of a session, by its day.
+
+    A session that ends just before midnight may go on after it.
+    """
+    begin = image.moment - GAP
+    end = image.moment + dt.timedelta(days=1) + GAP
+    return any(begin <= other.moment < end for other in session)
+
+
 def silence_needed(chosen: Sequence[ImageRef]) -> dt.timedelta:
     """Return how long no image must have come until a session counts as over."""
     moments = [image.moment for image in chosen if image.acquired]
@@ -114,5 +124,5 @@ def _largest_gap(moments: Iterable[dt.datetime]) -> dt.timedelta:
 
 def _belongs(image: ImageRef, grouped: Sequence[Sequence[ImageRef]]) -> bool:
     """Return whether an image without a time can only be of the newest session."""
-    of_the_day = [group for group in grouped if image.day in {other.day for other in group}]
+    of_the_day = [group for group in grouped if may_be_of(image, group)]
     return of_the_day == [grouped[-1]] and series_of(grouped[-1]) == {image.series_key}
