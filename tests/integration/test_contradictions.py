@@ -148,6 +148,20 @@ def test_an_answer_that_excludes_an_image_has_to_be_confirmed_by_its_file(
     assert len(fetch(machine="TrueBeam1", count=3)) == 3
 
 
+@pytest.mark.parametrize("change", [says_other_machine, says_other_type])
+def test_an_image_in_a_series_of_its_own_is_confirmed_by_its_file_too(
+    serve: Any, answers_altered: Any, change: Any
+) -> None:
+    wl = plan()
+    images = winston_lutz(wl, YESTERDAY, count=3, machine="TrueBeam1")
+    last = winston_lutz(wl, YESTERDAY + 3 * MINUTE, count=1, machine="TrueBeam1")[0]
+    serve(wl, images, last)
+    answers_altered(last, change)
+    for options in ({}, {"select": "session"}, {"select": "all"}):
+        with pytest.raises(AmbiguousImagesError):
+            fetch(machine="TrueBeam1", **options)
+
+
 def of_another_month(ds: Any) -> None:
     for keyword in ("AcquisitionDate", "ContentDate"):
         if keyword in ds:
