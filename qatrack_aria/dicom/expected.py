@@ -11,6 +11,7 @@ from qatrack_aria.dicom.inbox import UnacceptableInstance
 from qatrack_aria.dicom.uids import IMAGE_CLASSES, PLAN_CLASSES, RT_PLAN_STORAGE
 from qatrack_aria.dicom.values import text, texts
 from qatrack_aria.phrases import phrase
+from qatrack_aria.text import same_text
 
 #: The classes of all that a retrieval requests.
 CLASSES = (*IMAGE_CLASSES, *PLAN_CLASSES)
@@ -46,7 +47,7 @@ def require_expected(
             )
     if text(ds, "SOPInstanceUID") != sop_uid:
         raise UnacceptableInstance(phrase("other_instance"))
-    if text(ds, "PatientID") != patient_id:
+    if not same_text(text(ds, "PatientID") or "", patient_id):
         raise UnacceptableInstance(phrase("instance_of_other_patient"))
     _require_class(ds, classes)
 

@@ -11,7 +11,16 @@ from qatrack_aria.dicom.attributes import ImageRef
 from qatrack_aria.errors import AmbiguousImagesError, TooFewImagesError
 from qatrack_aria.retrieval.matching import match_image, may_match
 from qatrack_aria.retrieval.request import Request
-from qatrack_aria.retrieval.sessions import GAP, NEARBY, cut_off, series_of, span, uids
+from qatrack_aria.retrieval.sessions import (
+    GAP,
+    NEARBY,
+    cut_off,
+    may_be_of,
+    series_of,
+    sessions,
+    span,
+    uids,
+)
 from qatrack_aria.text import plural
 
 #: Clocks and time zones of this machine and of an imager may differ; more is a wrong date.
@@ -45,6 +54,7 @@ def require_certain(
     _require_past(chosen, request)
     others = [i for i in images if i.acquired and may_match(i, any_time, plan_uids)]
     _require_not_cut_by_day(chosen, others, request)
+    _require_apart(chosen, others, request)
     _require_not_cut_by_end(chosen, others, request)
     _require_count(chosen, request)
     _require_no_other_singles(chosen, others, request)
@@ -131,6 +141,23 @@ def _require_not_cut_by_day(
             "Say select='session' without a date, name its series by series= and select='series', "
             f"or give count=({len(uids(chosen))}, {len(uids(chosen))}) if these alone are the set."
         )
+
+
+def _require_apart(
+    chosen: Sequence[ImageRef], others: Sequence[ImageRef], request: Request
+) -> None:
+    """Refuse images without a time where a session beside midnight may go on with them."""
+    if request.select == "all" or request.select == "series" or request.settles(len(uids(chosen))):
+        return
+    taken = uids(chosen)
+    untimed = [image for image in chosen if image.day and not image.acquired]
+    for session in sessions(others):
+        if not uids(session) <= taken and any(may_be_of(image, session) for image in untimed):
+            raise AmbiguousImagesError(
+                f"Images: {plural(len(untimed), 'image')} of {untimed[0].day} carry no time, and "
+                f"may be of the session of {span(session)}: say which series by series=, give "
+                "count=, or correct them in ARIA."
+            )
 
 
 def _require_not_cut_by_end(

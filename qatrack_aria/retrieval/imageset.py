@@ -72,7 +72,8 @@ class ImageSet:
 
         ``datetime.min`` if all images lack it.
         """
-        return max(image.moment for image in self.images)
+        moments = [image.acquired for image in self.images if image.acquired]
+        return max(moments, default=dt.datetime.min)
 
     @property
     def datetime(self) -> str:
@@ -89,7 +90,8 @@ class ImageSet:
         """One line for people."""
         count = plural(len(self), "image")
         where = f" on {self.machine}" if self.machine else ""
-        when = f"acquired {span(self.images)}" if self._dated else "without a date"
+        has_day = any(image.day for image in self.images)
+        when = f"acquired {span(self.images)}" if has_day else "without a date"
         remark = f" {self._remark}" if self._remark else ""
         return f"{count} of plan '{self.plan.label or self.plan.sop_uid}', {when}{where}.{remark}"
 

@@ -28,6 +28,7 @@ from qatrack_aria.retrieval.session_end import SessionEnd
 from qatrack_aria.retrieval.sessions import GAP, series_of, uids
 from qatrack_aria.retrieval.task import Task
 from qatrack_aria.retrieval.transfer import Transfer, require_uids
+from qatrack_aria.text import same_text
 
 #: Series that are looked at to find images without a date; more would take too long.
 MOST_SERIES = 300
@@ -288,7 +289,7 @@ class ImageSearch:
 
     def _require_spelling(self, images: Iterable[ImageRef]) -> None:
         for image in images:
-            if image.patient_id != self._request.patient_id:
+            if not same_text(image.patient_id or "", self._request.patient_id):
                 raise AmbiguousImagesError(
                     f"Images: {self._peer} lists images of patient ID '{image.patient_id}', you "
                     f"asked for '{self._request.patient_id}': give the ID as the images have it; "

@@ -103,9 +103,12 @@ def to_verify(
             if beside:
                 found.append(image)
             continue
-        # Images of other series are asked for only where the set itself is of several.
         at_the_time = any(begin <= image.moment <= end for begin, end in times)
-        among = at_the_time and (beside or len(series) > 1)
+        if code == "other_plan":
+            # Of other series, which often are of other plans, only where the set is of several.
+            among = at_the_time and (beside or len(series) > 1)
+        else:
+            among = any(begin - GAP <= image.moment <= end + GAP for begin, end in times)
         if code == "kv":
             # Some MV imagers write the unit of kV images: these may be a whole session.
             newer = not times or image.moment >= times[0][0] - GAP

@@ -88,14 +88,35 @@ def surroundings(session: Sequence[ImageRef]) -> tuple[dt.datetime, dt.datetime]
 
 
 def span(images: Sequence[ImageRef]) -> str:
-    """Return the first and the last time of images, for people; undated ones are left out."""
-    moments = [image.moment for image in images if image.day]
-    if not moments:
-        return "an unknown time"
-    first, last = (f"{moment:%Y-%m-%d %H:%M}" for moment in (min(moments), max(moments)))
-    if first == last:
-        return first
-    return f"{first} to {last[11:] if first[:10] == last[:10] else last}"
+    """Return the first and the last time of images, for people.
+
+    Of images without a time only the days are given; undated ones are left out.
+    """
+    moments = [image.moment for image in images if image.acquired]
+    days = sorted({image.day for image in images if image.day and not image.acquired})
+    parts = [_from_to(min(moments), max(moments))] if moments else []
+    if days:
+        first, last = days[0].isoformat(), days[-1].isoformat()
+        of_days = first if first == last else f"{first} to {last}"
+        parts.append(f"{of_days} at an unknown time")
+    return " and ".join(parts) or "an unknown time"
+
+
+def _from_to(first: dt.datetime, last: dt.datetime) -> str:
+    begin, end = f"{first:%Y-%m-%d %H:%M}", f"{last:%Y-%m-%d %H:%M}"
+    if begin == end:
+        return begin
+    return f"{begin} to {end[11:] if begin[:10] == end[:10] else end}"
+
+
+def may_be_of(image: ImageRef, session: Iterable[ImageRef]) -> bool:
+    """Return whether an image without a time may be of a session, by its day.
+
+    A session that ends just before midnight may go on after it.
+    """
+    begin = image.moment - GAP
+    end = image.moment + dt.timedelta(days=1) + GAP
+    return any(begin <= other.moment < end for other in session)
 
 
 def silence_needed(chosen: Sequence[ImageRef]) -> dt.timedelta:

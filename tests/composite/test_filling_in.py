@@ -34,7 +34,7 @@ def test_ten_fields_and_three_composites_move_each_image_once(aria, page):
     assert kinds(aria) == after_the_first_answer
     assert (after_the_first_answer["C-MOVE"], after_the_first_answer["C-STORE"]) == (1, 8)
     # Images of the last days, where there are none; and those of a fetch (test_number_of_queries).
-    assert after_the_first_answer["C-FIND"] == 10
+    assert after_the_first_answer["C-FIND"] == 11
     assert opened.screen["images_count"] == 8
 
 

@@ -24,13 +24,13 @@ from qatrack_aria.models import Retrieval
 from qatrack_aria.qatrack.context import SINCE
 from qatrack_aria.retrieval.signature import signed
 from qatrack_aria.simulator import phantom
-from tests.helpers.aria import PATIENT, plan, uids, winston_lutz
+from tests.helpers.aria import DAY, NOON, PATIENT, plan, uids, winston_lutz
 
 
 @pytest.fixture
 def images(serve):
     wl = plan()
-    serve(wl, winston_lutz(wl))
+    serve(wl, winston_lutz(wl, NOON - DAY))
     return fetch_images("aria", PATIENT, "WL")
 
 

@@ -11,7 +11,7 @@ import pytest
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence as Items
 
-from qatrack_aria import fetch_images
+from qatrack_aria import fetch_images, images_from
 from qatrack_aria.errors import AmbiguousImagesError, AriaError, IncompleteRetrievalError
 from qatrack_aria.simulator import find as simulated_find
 from qatrack_aria.simulator import phantom
@@ -148,6 +148,20 @@ def test_an_answer_that_excludes_an_image_has_to_be_confirmed_by_its_file(
     assert len(fetch(machine="TrueBeam1", count=3)) == 3
 
 
+@pytest.mark.parametrize("change", [says_other_machine, says_other_type])
+def test_an_image_in_a_series_of_its_own_is_confirmed_by_its_file_too(
+    serve: Any, answers_altered: Any, change: Any
+) -> None:
+    wl = plan()
+    images = winston_lutz(wl, YESTERDAY, count=3, machine="TrueBeam1")
+    last = winston_lutz(wl, YESTERDAY + 3 * MINUTE, count=1, machine="TrueBeam1")[0]
+    serve(wl, images, last)
+    answers_altered(last, change)
+    for options in ({}, {"select": "session"}, {"select": "all"}):
+        with pytest.raises(AmbiguousImagesError):
+            fetch(machine="TrueBeam1", **options)
+
+
 def of_another_month(ds: Any) -> None:
     for keyword in ("AcquisitionDate", "ContentDate"):
         if keyword in ds:
@@ -266,6 +280,17 @@ def test_a_label_that_is_composed_in_another_way_is_the_same_label(serve: Any) -
     serve(wl, images)
     fetched = fetch_images("aria", PATIENT, "W\u00f6chentlich", max_age=0)
     assert uids(fetched) == uids(images)
+
+
+def test_a_patient_id_that_is_composed_in_another_way_is_the_same_id(serve: Any) -> None:
+    """The server finds it although it is sent as it was typed."""
+    wl = plan(patient="QA_Mu\u0308ller")
+    images = winston_lutz(wl, YESTERDAY, count=2)
+    serve(wl, images, ignored_keys=frozenset({"PatientID"}))
+    for _ in range(2):  # the archive has them
+        fetched = fetch_images("aria", "QA_M\u00fcller", "WL", max_age=0)
+        assert uids(fetched) == uids(images)
+    assert uids(images_from(fetched.summary)) == uids(images)
 
 
 # --- the archive and the node -----------------------------------------------------------------

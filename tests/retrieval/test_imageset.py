@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import errno
 import hashlib
@@ -366,6 +367,27 @@ def test_a_set_without_dates_does_not_make_one_up(
     shown = (images.datetime, images.summary["acquired"], images.summary["images"][0]["acquired"])
     assert shown == ("", "", "")
     assert "3 images of plan 'WL', without a date on TB1" in images.status
+
+
+@pytest.mark.parametrize(
+    ("without", "says"),
+    [
+        ([1], "acquired 2026-11-20 08:30 to 08:31 and 2026-11-20 at an unknown time on TB1"),
+        ([0, 1, 2], "acquired 2026-11-20 at an unknown time on TB1"),
+    ],
+)
+def test_an_image_without_a_time_was_not_acquired_at_midnight(
+    archive: Archive, plan: Dataset, refs: list[ImageRef], without: list[int], says: str
+) -> None:
+    some = [
+        dataclasses.replace(ref, acquired=None, acquired_on=TAKEN.date()) if n in without else ref
+        for n, ref in enumerate(refs)
+    ]
+    images = image_set(archive, some, plan)
+
+    assert says in images.status
+    latest = max((ref.acquired for ref in some if ref.acquired), default=dt.datetime.min)
+    assert images.acquired == latest
 
 
 def test_an_undated_image_lies_before_the_dated_ones(

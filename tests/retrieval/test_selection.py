@@ -345,6 +345,17 @@ def test_an_image_without_a_time_of_an_earlier_day_does_no_harm() -> None:
     assert chosen(today + yesterday) == today
 
 
+def test_an_image_without_a_time_may_be_of_a_session_that_goes_on_after_midnight() -> None:
+    late = dt.datetime.combine(TAKEN.date(), dt.time()) - 5 * MINUTE
+    evening, morning = series_refs("2", 5, 6, acquired=late), series_refs("1", 1, 2)
+
+    for images in (evening + untimed("1", 3), evening + morning + untimed("1", 3)):
+        for options in ({}, {"select": "session"}, {"date": TAKEN}, {"select": "day"}):
+            with pytest.raises(AmbiguousImagesError):
+                chosen(images, **options)
+        assert chosen(images, select="series") == [i for i in images if i not in evening]
+
+
 def test_an_image_without_a_time_may_be_of_another_session_of_its_series_and_day() -> None:
     images = series_refs("1", 1, 2) + untimed("1", 3)
 
