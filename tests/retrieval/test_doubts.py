@@ -44,3 +44,20 @@ def test_images_long_after_the_end_of_the_session_do_no_harm() -> None:
     late = series_refs("2", 3, acquired=TAKEN + 50 * MINUTE)
 
     assert chosen(in_time + late, until=TAKEN + 5 * MINUTE) == in_time
+
+
+# --- midnight ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"select": "series"}, {"select": "session"}, {"select": "all", "date": TAKEN}],
+    ids=str,
+)
+def test_midnight_cuts_nothing_off_where_no_day_was_to_be_chosen(options: Any) -> None:
+    midnight = dt.datetime.combine(TAKEN.date(), dt.time())
+    before = series_refs("1", 1, 2, acquired=midnight - MINUTE)
+    after = series_refs("2", 3, 4, acquired=midnight + MINUTE)
+    whole = options["select"] == "session"
+
+    assert chosen(before + after, **options) == (before + after if whole else after)
