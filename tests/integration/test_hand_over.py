@@ -19,7 +19,7 @@ from qatrack_aria.retrieval import hand_over
 from qatrack_aria.simulator import Simulator
 from qatrack_aria.storage import digests
 from qatrack_aria.storage.pending_file import PendingFile
-from tests.helpers.aria import PATIENT, plan, uids, winston_lutz
+from tests.helpers.aria import DAY, NOON, PATIENT, plan, uids, winston_lutz
 from tests.helpers.standin.fixtures import clock as clock
 
 
@@ -30,7 +30,7 @@ def wl() -> Any:
 
 @pytest.fixture
 def irradiated(wl: Any) -> list[Any]:
-    return winston_lutz(wl, count=3)
+    return winston_lutz(wl, NOON - DAY, count=3)  # over: the answer is kept
 
 
 @pytest.fixture

@@ -121,7 +121,7 @@ def test_images_that_are_opened_again_are_laid_out(serve):
 
 def test_a_repeated_answer_leaves_the_timeline_as_it_is(serve):
     wl = plan()
-    serve(wl, winston_lutz(wl))
+    serve(wl, winston_lutz(wl, NOON - DAY))
     fetch_images("aria", PATIENT, "WL")
     before = Retrieval.objects.get().timeline
     fetch_images("aria", PATIENT, "WL")
