@@ -97,7 +97,8 @@ def test_contradictions_are_listed_of_the_images_in_question_only() -> None:
     images.read({ref.sop_uid: ref for ref in series_refs("1", 1, 2, **KV)})
     first, _, unread = (ref.sop_uid for ref in images)
 
-    assert len(images.contradictions([first, unread])) == 1
+    assert images.contradictions([first, unread]) == ["unit MU in the answer, MINUTE in the file"]
+    assert images.contradictions([unread]) == []
 
 
 def test_the_header_takes_the_place_of_the_answer() -> None:
