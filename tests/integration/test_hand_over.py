@@ -13,7 +13,12 @@ import pytest
 
 from qatrack_aria import fetch_images, images_from
 from qatrack_aria.conf import conf
-from qatrack_aria.errors import ArchiveError, IncompleteRetrievalError, PatientNotAllowedError
+from qatrack_aria.errors import (
+    ArchiveError,
+    IncompleteRetrievalError,
+    PatientNotAllowedError,
+    RequestError,
+)
 from qatrack_aria.models import AriaNode, Retrieval
 from qatrack_aria.retrieval import hand_over
 from qatrack_aria.simulator import Simulator
@@ -161,6 +166,20 @@ def test_an_image_that_was_fetched_anew_with_other_content_is_not_opened_as_the_
     fetch(max_age=0)
 
     with pytest.raises(IncompleteRetrievalError, match=r"1 of 3 images .* with other content"):
+        images_from(summary)
+
+
+def test_an_image_that_was_moved_to_another_plan_in_aria_is_not_opened_as_one_of_the_earlier(
+    sim: Simulator, irradiated: list[Any]
+) -> None:
+    summary = fetch().summary
+    moved, other = irradiated[1], plan("OTHER")
+    sim.add([other])
+    moved.ReferencedRTPlanSequence[0].ReferencedSOPInstanceUID = other.SOPInstanceUID
+    archived(str(moved.SOPInstanceUID)).unlink()
+    fetch_images("aria", PATIENT, "OTHER", max_age=0)
+
+    with pytest.raises(RequestError, match="do not reference the plan"):
         images_from(summary)
 
 
