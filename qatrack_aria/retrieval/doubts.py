@@ -14,8 +14,8 @@ from qatrack_aria.retrieval.request import Request
 from qatrack_aria.retrieval.sessions import (
     GAP,
     NEARBY,
-    cut_off,
     may_be_of,
+    rest_of_sessions,
     series_of,
     sessions,
     span,
@@ -97,6 +97,8 @@ def _may_belong(image: ImageRef, chosen: Sequence[ImageRef], request: Request) -
         return False
     if request.until is not None and image.day and image.day > request.until.date():
         return False
+    if request.select == "all":
+        return True
     if request.select != "session" and image.series_key in series_of(chosen):
         return True
     first = min(other.moment for other in chosen)
@@ -133,7 +135,7 @@ def _require_not_cut_by_day(
     if not by_day or (request.most is not None and request.settles(len(uids(chosen)))):
         return
     days = {image.day for image in chosen}
-    cut = [i for part in cut_off(chosen, others) for i in part if i.day not in days]
+    cut = [image for image in rest_of_sessions(chosen, others) if image.day not in days]
     if cut:
         raise AmbiguousImagesError(
             f"Images: midnight cuts a session: {plural(len(uids(chosen)), 'image')} of "
@@ -167,9 +169,10 @@ def _require_not_cut_by_end(
     until = request.until
     if until is None or request.settles(len(uids(chosen))):
         return
-    series, (_, following) = series_of(chosen), cut_off(chosen, others)
-    late = uids(i for i in others if i.moment > until and i.series_key in series)
-    late |= uids(i for i in following if i.moment > until)
+    series = series_of(chosen)
+    of_the_set = [image for image in others if image.series_key in series]
+    of_the_set += rest_of_sessions(chosen, others)
+    late = uids(image for image in of_the_set if image.moment > until)
     if late:
         raise AmbiguousImagesError(
             f"Images: {len(uids(chosen))} images were acquired up to the end of the session, "

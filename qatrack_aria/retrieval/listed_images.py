@@ -31,9 +31,6 @@ class ListedImages:
     def __iter__(self) -> Iterator[ImageRef]:
         return iter([self._known(answer) for answer in self._answers.values()])
 
-    def __len__(self) -> int:
-        return len(self._answers)
-
     @property
     def uids(self) -> set[str]:
         """The SOP Instance UIDs of all."""

@@ -65,19 +65,14 @@ def newest_series(images: Sequence[ImageRef]) -> list[ImageRef]:
     return [image for image in images if image.series_key in keys] if len(keys) == 1 else []
 
 
-def cut_off(
-    chosen: Sequence[ImageRef], images: Iterable[ImageRef]
-) -> tuple[list[ImageRef], list[ImageRef]]:
-    """Return what of `images` is in a session with the chosen ones, before and after them."""
+def rest_of_sessions(chosen: Sequence[ImageRef], images: Iterable[ImageRef]) -> list[ImageRef]:
+    """Return what of `images` is in a session with the chosen ones, and not chosen itself."""
     taken = uids(chosen)
-    moments = [image.moment for image in chosen if image.acquired]
-    before, after = [], []
+    rest: list[ImageRef] = []
     for session in sessions((*chosen, *images)):
         if taken & uids(session):
-            others = [image for image in session if image.sop_uid not in taken]
-            before += [image for image in others if image.moment < min(moments)]
-            after += [image for image in others if image.moment > max(moments)]
-    return before, after
+            rest += [image for image in session if image.sop_uid not in taken]
+    return rest
 
 
 def surroundings(session: Sequence[ImageRef]) -> tuple[dt.datetime, dt.datetime]:

@@ -48,16 +48,15 @@ def _shared(original: BinaryIO, made: BinaryIO) -> bool:
             if not count:
                 break
             done += count
-    except OSError:  # another disk, or one that cannot: all is copied anew below
-        done = 0
-    return done == size > 0
+    except OSError:  # another disk, or one that cannot
+        return False
+    return done == size
 
 
 def _copied(original: BinaryIO, made: BinaryIO) -> str:
+    """Copy all of a file, and return its SHA-256."""
+    # The kernel was given the positions: both files are still at their beginning.
     digest = hashlib.sha256()
-    original.seek(0)
-    made.seek(0)
-    made.truncate()
     for piece in pieces(original):
         digest.update(piece)
         made.write(piece)

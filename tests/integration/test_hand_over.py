@@ -13,7 +13,12 @@ import pytest
 
 from qatrack_aria import fetch_images, images_from
 from qatrack_aria.conf import conf
-from qatrack_aria.errors import ArchiveError, IncompleteRetrievalError, PatientNotAllowedError
+from qatrack_aria.errors import (
+    ArchiveError,
+    IncompleteRetrievalError,
+    PatientNotAllowedError,
+    RequestError,
+)
 from qatrack_aria.models import AriaNode, Retrieval
 from qatrack_aria.retrieval import hand_over
 from qatrack_aria.simulator import Simulator
@@ -30,7 +35,7 @@ def wl() -> Any:
 
 @pytest.fixture
 def irradiated(wl: Any) -> list[Any]:
-    return winston_lutz(wl, NOON - DAY, count=3)
+    return winston_lutz(wl, NOON - DAY, count=3)  # over: the answer is kept
 
 
 @pytest.fixture
@@ -161,6 +166,20 @@ def test_an_image_that_was_fetched_anew_with_other_content_is_not_opened_as_the_
     fetch(max_age=0)
 
     with pytest.raises(IncompleteRetrievalError, match=r"1 of 3 images .* with other content"):
+        images_from(summary)
+
+
+def test_an_image_that_was_moved_to_another_plan_in_aria_is_not_opened_as_one_of_the_earlier(
+    sim: Simulator, irradiated: list[Any]
+) -> None:
+    summary = fetch().summary
+    moved, other = irradiated[1], plan("OTHER")
+    sim.add([other])
+    moved.ReferencedRTPlanSequence[0].ReferencedSOPInstanceUID = other.SOPInstanceUID
+    archived(str(moved.SOPInstanceUID)).unlink()
+    fetch_images("aria", PATIENT, "OTHER", max_age=0)
+
+    with pytest.raises(RequestError, match="do not reference the plan"):
         images_from(summary)
 
 
@@ -367,6 +386,15 @@ def test_what_one_summary_says_of_its_plan_is_not_said_of_the_next(sim: Simulato
     plan = images_from(summary).plan
 
     assert (plan.label, plan.course) == (summary["plan_label"], summary["course"])
+
+
+def test_an_earlier_result_names_its_plan_as_the_file_does_where_the_node_lists_no_labels(
+    serve: Any, wl: Any, irradiated: list[Any]
+) -> None:
+    serve(wl, irradiated, unreturned_keys=frozenset({"RTPlanLabel"}))
+    images = fetch()
+
+    assert images_from(images.summary).plan == images.plan
 
 
 def test_a_summary_opens_nothing_once_its_node_does_not_allow_the_patient(

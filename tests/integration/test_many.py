@@ -49,15 +49,16 @@ class World:
 def world() -> World:
     """Two plans of one QA patient; the sets that are asked for overlap."""
     wl, pf = plan("WL"), plan("PF")
-    morning = winston_lutz(wl, NOON - 2 * HOUR, count=4)
-    noon = winston_lutz(wl, NOON, count=4)
-    yesterday = winston_lutz(wl, NOON - DAY, count=4)
-    fence = winston_lutz(pf, NOON, count=4)
+    last = NOON - DAY  # a session that is over at any time of the day
+    morning = winston_lutz(wl, last - 2 * HOUR, count=4)
+    noon = winston_lutz(wl, last, count=4)
+    day_before = winston_lutz(wl, last - DAY, count=4)
+    fence = winston_lutz(pf, last, count=4)
     sets: dict[str, tuple[dict[str, Any], list[Dataset]]] = {
         "series": ({"plan": "WL"}, noon),
         "day": ({"plan": "WL", "select": "day"}, morning + noon),
-        "all": ({"plan": "WL", "select": "all"}, yesterday + morning + noon),
-        "yesterday": ({"plan": "WL", "date": f"{NOON - DAY:%Y-%m-%d}"}, yesterday),
+        "all": ({"plan": "WL", "select": "all"}, day_before + morning + noon),
+        "day before": ({"plan": "WL", "date": f"{last - DAY:%Y-%m-%d}"}, day_before),
         "fence": ({"plan": "PF"}, fence),
     }
     # Most take what another was answered a moment ago, as composite tests do; some ask the node.
@@ -69,7 +70,7 @@ def world() -> World:
             asks[ask] = {"patient_id": PATIENT, "max_age": max_age, "deadline": PATIENCE}
             asks[ask].update(arguments)
             right[ask] = uids(images)
-    return World([wl, pf, *morning, *noon, *yesterday, *fence], asks, right)
+    return World([wl, pf, *morning, *noon, *day_before, *fence], asks, right)
 
 
 class Crowd:

@@ -9,6 +9,7 @@ import pytest
 
 from qatrack_aria import fetch_images
 from qatrack_aria.errors import AmbiguousImagesError
+from qatrack_aria.retrieval import date_windows, search
 from tests.helpers.aria import DAY, NOON, PATIENT, plan, uids, winston_lutz
 
 MINUTE = dt.timedelta(minutes=1)
@@ -135,6 +136,36 @@ def test_a_date_that_the_server_does_not_match_is_not_passed_over(serve: Any) ->
         image.AcquisitionDate = image.ContentDate = f"{YESTERDAY:%Y.%m.%d}"
     serve(wl, newest, winston_lutz(wl, YESTERDAY - DAY, count=2))
     assert uids(fetch()) == uids(newest)
+
+
+@pytest.mark.parametrize(("most", "found"), [(3, True), (2, False)])
+def test_so_many_series_are_looked_at_for_such_dates_and_no_more(
+    serve: Any, monkeypatch: Any, most: int, found: bool
+) -> None:
+    """A search of years would take too long, each time."""
+    monkeypatch.setattr(search, "MOST_SERIES", most)
+    wl = plan()
+    newest = written(winston_lutz(wl, YESTERDAY, count=2), "120000", f"{YESTERDAY:%Y.%m.%d}")
+    dated = winston_lutz(wl, YESTERDAY - DAY, count=2)
+    of_last_week = [winston_lutz(wl, YESTERDAY - days * DAY, count=1) for days in (7, 8)]
+    serve(wl, newest, dated, *of_last_week)
+    assert uids(fetch()) == uids(newest if found else dated)
+
+
+def test_an_image_whose_date_the_server_does_not_match_is_kept_when_the_search_is_widened(
+    serve: Any,
+) -> None:
+    """It is the first of the session, and so near to the first day searched that more may follow.
+
+    The search by days does not find it. It is found beside those days, and that only once.
+    """
+    wl = plan()
+    begin = dt.datetime.combine((NOON - date_windows.WINDOWS[0] * DAY).date(), dt.time())
+    first = winston_lutz(wl, begin + 20 * MINUTE, count=1)
+    written(first, "002000", f"{begin:%Y.%m.%d}")
+    others = winston_lutz(wl, begin + 40 * MINUTE, count=2)
+    serve(wl, first, others)
+    assert uids(fetch(select="session")) == uids(first + others)
 
 
 def test_an_image_listed_in_two_series_is_one_image(serve: Any, monkeypatch: Any) -> None:

@@ -15,7 +15,7 @@ from qatrack_aria.errors import AriaError, IncompleteRetrievalError
 from qatrack_aria.models import Retrieval
 from qatrack_aria.retrieval import service
 from qatrack_aria.simulator import phantom
-from tests.helpers.aria import NOON, PATIENT, plan, uids, winston_lutz
+from tests.helpers.aria import DAY, NOON, PATIENT, plan, uids, winston_lutz
 
 
 def test_a_fetch_leaves_a_complete_row(serve, node):
@@ -43,7 +43,7 @@ def test_the_row_of_a_second_fetch_counts_what_was_here(serve):
 
 def test_who_waits_while_another_fetches_the_same_counts_it_as_here(serve, monkeypatch):
     wl = plan()
-    serve(wl, winston_lutz(wl))
+    serve(wl, winston_lutz(wl, NOON - DAY))
     hold_destination = service.hold_destination
 
     def wait_for_another(*arguments):

@@ -115,6 +115,19 @@ def test_a_session_that_the_searched_days_cut_in_two_comes_whole(serve):
     assert uids(fetch_images("aria", PATIENT, "WL")) == uids(images)
 
 
+def test_a_series_that_goes_back_beyond_the_searched_days_comes_whole(serve):
+    """Images of last week and of yesterday were filed in one series."""
+    wl = plan()
+    last_week, yesterday = winston_lutz(wl, NOON - 7 * DAY), winston_lutz(wl, NOON - DAY)
+    for image in yesterday:
+        image.SeriesInstanceUID = last_week[0].SeriesInstanceUID
+        image.StudyInstanceUID = last_week[0].StudyInstanceUID
+    serve(wl, last_week, yesterday)
+    whole = fetch_images("aria", PATIENT, "WL", select="series")
+    assert uids(whole) == uids(last_week + yesterday)
+    assert uids(fetch_images("aria", PATIENT, "WL", select="session")) == uids(yesterday)
+
+
 def test_halcyon_plans_are_of_a_private_class_and_are_found(serve):
     wl = plan(sop_class="1.2.246.352.70.1.70")
     images = winston_lutz(wl)

@@ -27,6 +27,7 @@ HARMLESS = {
     "refuses the label": {"refused_keys": frozenset({"RTPlanLabel"})},
     "refuses dates": {"refused_keys": frozenset({"ContentDate", "AcquisitionDate"})},
     "refuses the modality": {"refused_keys": frozenset({"Modality"})},
+    "refuses the images of a series": {"refused_keys": frozenset({"SeriesInstanceUID"})},
     "nothing where the label is asked": {"empty_keys": frozenset({"RTPlanLabel"})},
     "nothing where dates are asked": {"empty_keys": frozenset({"ContentDate", "AcquisitionDate"})},
     "nothing where the modality is asked": {"empty_keys": frozenset({"Modality"})},

@@ -286,7 +286,7 @@ def test_an_end_of_the_session_that_is_none_is_an_error(serve, lie):
 
 def test_the_same_asked_again_needs_no_network(serve):
     wl = plan()
-    sim = serve(wl, winston_lutz(wl, NOON - 24 * HOUR))
+    sim = serve(wl, winston_lutz(wl, NOON - DAY))
     first = fetch_images("aria", PATIENT, "WL")
     sim.log.clear()
     again = fetch_images("aria", PATIENT, "WL")

@@ -10,7 +10,13 @@ import pytest
 from qatrack_aria.dicom.attributes import ImageRef
 from qatrack_aria.errors import AmbiguousImagesError, AmbiguousPlanError, TooFewImagesError
 from qatrack_aria.retrieval.request import Request
-from qatrack_aria.retrieval.selection import candidates, require_one_plan, settle, to_verify
+from qatrack_aria.retrieval.selection import (
+    candidates,
+    nearby,
+    require_one_plan,
+    settle,
+    to_verify,
+)
 from tests.helpers.datasets import KV, LABEL, PATIENT, PLAN_UID, TAKEN, plan_ref, series_refs
 
 PLANS = frozenset({PLAN_UID})
@@ -244,6 +250,24 @@ def test_images_that_may_match_are_chosen_to_be_retrieved() -> None:
     assert candidates(old + may_be_kv, request(), PLANS) == may_be_kv
 
 
+def test_of_answers_with_dates_only_the_newest_session_is_retrieved() -> None:
+    old = series_refs("1", 1, 2, acquired=TAKEN - HOUR, from_file=False)
+    newest = series_refs("2", 3, 4, from_file=False)
+
+    assert candidates(old + newest, request(), PLANS) == newest
+
+
+def test_the_headers_that_are_needed_depend_on_what_was_asked_for() -> None:
+    """Two series in one session, the first of which goes back to an hour ago."""
+    an_hour_ago = series_refs("1", 1, acquired=TAKEN - HOUR)
+    first, last = series_refs("1", 2), series_refs("2", 3, acquired=TAKEN + MINUTE)
+    images = an_hour_ago + first + last
+
+    assert candidates(images, request(), PLANS) == images
+    assert candidates(images, request(select="session"), PLANS) == first + last
+    assert candidates(images, request(select="series"), PLANS) == last
+
+
 @pytest.mark.parametrize("names", ["12", "123"])
 def test_single_images_of_one_day_may_belong_together(names: str) -> None:
     """Some imagers open a series for every image."""
@@ -438,6 +462,14 @@ def test_newer_images_that_are_kv_by_their_unit_alone_are_looked_at() -> None:
     assert to_verify(files, files + newer, request(), PLANS) == newer
 
 
+def test_images_that_are_kv_by_their_unit_alone_are_looked_at_from_half_an_hour_before_on() -> None:
+    files = series_refs("1", 1, acquired=TAKEN)
+    before = series_refs("2", 9, from_file=False, acquired=TAKEN - 30 * MINUTE, **KV)
+    long_before = series_refs("3", 8, from_file=False, acquired=TAKEN - 32 * MINUTE, **KV)
+
+    assert to_verify(files, files + before + long_before, request(), PLANS) == before
+
+
 @pytest.mark.parametrize(
     "options", [{"select": "series"}, {"select": "all"}, {"count": 2}], ids=str
 )
@@ -466,3 +498,30 @@ def test_a_preview_does_not_call_images_undated_whose_date_the_server_does_not_r
     answers = [i for n in "12" for i in series_refs(n, int(n), acquired=None, from_file=False)]
 
     assert candidates(answers, request(), PLANS) == answers
+
+
+# --- what is mentioned ------------------------------------------------------------------------
+
+
+def test_images_of_the_plan_within_six_hours_of_the_newest_are_nearby() -> None:
+    newest = series_refs("1", 1, acquired=TAKEN)
+    near = [
+        *series_refs("2", 2, acquired=TAKEN - 6 * HOUR),
+        *series_refs("3", 3, acquired=TAKEN + 6 * HOUR),
+    ]
+    elsewhere = [
+        *series_refs("4", 4, acquired=TAKEN - 6 * HOUR - MINUTE),
+        *series_refs("5", 5, acquired=TAKEN + 6 * HOUR + MINUTE),
+        *series_refs("6", 6, acquired=None),
+        *series_refs("7", 7, **KV),
+    ]
+
+    assert nearby(newest, newest + near + elsewhere, request(), PLANS) == newest + near
+
+
+def test_images_beyond_midnight_are_nearby_though_one_day_was_asked_for() -> None:
+    midnight = dt.datetime.combine(TAKEN.date(), dt.time())
+    before = series_refs("1", 1, acquired=midnight - HOUR)
+    after = series_refs("2", 2, acquired=midnight + HOUR)
+
+    assert nearby(after, before + after, request(date=TAKEN), PLANS) == before + after

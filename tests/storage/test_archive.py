@@ -19,7 +19,7 @@ from qatrack_aria.dicom.uids import IMAGE_CLASSES, PLAN_CLASSES, VARIAN_PLAN_CLA
 from qatrack_aria.errors import ArchiveError
 from qatrack_aria.storage import archive as archive_module
 from qatrack_aria.storage.archive import Archive
-from qatrack_aria.storage.digests import beside
+from qatrack_aria.storage.digests import beside, digest_of
 from qatrack_aria.storage.filesystem import remove_file
 from tests.helpers import datasets
 from tests.helpers.datasets import PATIENT
@@ -675,3 +675,107 @@ def test_a_file_that_is_gone_can_be_discarded(tmp_path: Path) -> None:
     remove_file(tmp_path / "none")
 
     assert not (tmp_path / "none").exists()
+
+
+def test_folders_above_the_archive_are_made_too(tmp_path: Path) -> None:
+    assert Archive(tmp_path / "qatrack" / "aria").incoming.is_dir()
+
+
+# --- handing over -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def filed(archive: Archive, image: Dataset) -> Path:
+    """The file of an instance in the archive."""
+    datasets.file_in(archive, datasets.incoming(image), PATIENT)
+    return archive.path(image.SOPInstanceUID)
+
+
+def damage(path: Path) -> None:
+    """Change the last byte of a file."""
+    path.chmod(0o600)
+    content = path.read_bytes()
+    path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+
+
+def test_a_copy_is_handed_over_with_its_digest(
+    archive: Archive, image: Dataset, filed: Path, tmp_path: Path
+) -> None:
+    target = tmp_path / "copy.dcm"
+
+    digest = archive.copy(image.SOPInstanceUID, target)
+
+    assert target.read_bytes() == filed.read_bytes()
+    assert digest == archive.digest(image.SOPInstanceUID) == digest_of(filed)
+
+
+def test_of_a_damaged_instance_neither_a_copy_nor_the_instance_stays(
+    archive: Archive, image: Dataset, filed: Path, tmp_path: Path
+) -> None:
+    damage(filed)
+    target = tmp_path / "copy.dcm"
+
+    assert archive.copy(image.SOPInstanceUID, target) is None
+
+    assert not target.exists()
+    assert not filed.exists()
+    assert not beside(filed).exists()
+
+
+@pytest.mark.parametrize("lost", ["the file", "its record", "both"])
+def test_an_instance_that_is_not_all_here_has_no_digest_and_no_copy(
+    archive: Archive, image: Dataset, filed: Path, tmp_path: Path, lost: str
+) -> None:
+    if lost != "its record":
+        remove_file(filed)
+    if lost != "the file":
+        remove_file(beside(filed))
+
+    assert archive.digest(image.SOPInstanceUID) is None
+    assert archive.copy(image.SOPInstanceUID, tmp_path / "copy.dcm") is None
+
+
+def test_a_folder_of_a_set_that_is_gone_is_no_reason_to_fetch_again(
+    archive: Archive, image: Dataset, filed: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(FileNotFoundError):
+        archive.copy(image.SOPInstanceUID, tmp_path / "gone" / "copy.dcm")
+
+    assert filed.exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "explicit", "held"),
+    [
+        pytest.param({}, False, True, id="the same"),
+        pytest.param({}, True, True, id="in another transfer syntax"),
+        pytest.param({"RTImageLabel": "other"}, False, False, id="with another label"),
+    ],
+)
+def test_an_instance_that_comes_again_is_held_if_its_content_is_the_same(
+    archive: Archive,
+    image: Dataset,
+    filed: Path,
+    changes: dict[str, Any],
+    explicit: bool,
+    held: bool,
+) -> None:
+    again = datasets.incoming(datasets.change(image, changes), explicit=explicit)
+
+    assert archive.holds(again) is held
+
+
+def test_an_instance_that_never_came_is_not_held(archive: Archive, image: Dataset) -> None:
+    assert not archive.holds(datasets.incoming(image))
+
+
+@pytest.mark.parametrize("what", ["sop_class", "transfer_syntax"])
+@pytest.mark.parametrize("uid", ["", "1.2.x", "1..2"])
+def test_an_instance_without_a_valid_class_or_transfer_syntax_is_not_filed(
+    archive: Archive, image: Dataset, what: str, uid: str
+) -> None:
+    with pytest.raises(UnacceptableInstance) as error:
+        archive.receive(datasets.incoming(image, **{what: uid}), PATIENT)
+
+    assert error.value.reason.code == "no_class"
+    assert files(archive) == []

@@ -21,7 +21,7 @@ from pydicom.dataset import Dataset
 
 from qatrack_aria.simulator import Simulator
 from tests import ROOT
-from tests.helpers.aria import plan, uids, winston_lutz
+from tests.helpers.aria import DAY, NOON, plan, uids, winston_lutz
 from tests.helpers.peers.server import free_port
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot fork")
@@ -81,7 +81,7 @@ def wl() -> Dataset:
 
 @pytest.fixture
 def images(wl: Dataset) -> list[Dataset]:
-    return winston_lutz(wl, count=2)
+    return winston_lutz(wl, NOON - DAY, count=2)
 
 
 @pytest.fixture
