@@ -17,7 +17,7 @@ import datetime as dt
 import time
 from functools import partial
 from itertools import product
-from typing import Any, Callable, Collection, Sequence
+from typing import Any, Callable, Collection, Mapping, Sequence
 
 from qatrack_aria.dicom.association import Session
 from qatrack_aria.dicom.attributes import ImageRef, PlanRef, image_ref
@@ -43,6 +43,7 @@ from qatrack_aria.errors import QueryError
 LABEL_LENGTH = 16  # characters of a Short String: what an RTPlanLabel key can hold
 #: Series up to this number are listed one by one.
 FEW_SERIES = 4
+ALL_DAYS = "19000101-"
 #: Seconds before lists that differ are queried again.
 PAUSES = (0.0, 0.1, 0.3, 1.0, 2.0)
 
@@ -169,9 +170,11 @@ class Finder:
         found: dict[str, ImageRef] = {}
         for keys, returned in product(queries, (DATES, (*DATES, "Modality"))):
             with contextlib.suppress(QueryRefused):
+                dated = self._dated(keys)
                 answers = self._queries.send("IMAGE", keys, returned, dated_image)
                 images = [one.image for one in answers if not one.has_day]
-                found.update({i.sop_uid: i for i in self._queries.rt_images(keys, images)})
+                own = self._queries.rt_images(keys, images)
+                found.update({i.sop_uid: i for i in own if i.sop_uid not in dated})
         found = {uid: image for uid, image in found.items() if image.series_key in series}
         for key in sorted({image.series_key for image in found.values()}):
             found.update({i.sop_uid: i for i in self.series(*key) if i.sop_uid in found})
@@ -181,9 +184,10 @@ class Finder:
         """List all RT Images of one series; an empty list if the node refuses."""
         keys = self._series_keys(study_uid, series_uid)
         forms = [partial(self._queries.images, keys, r) for r in (IMAGE_KEYS, IMAGE_KEYS_SEEN)]
+        found: list[ImageRef] = []
         with contextlib.suppress(QueryError):
-            return self._first_answer("images", forms)
-        return []
+            found = self._first_answer("images", forms)
+        return [image for image in found if image.series_uid == series_uid]
 
     def images_of_series(self, series_uid: str, *, fewest: bool = False) -> list[ImageRef]:
         """List the RT Images of a series whose study is unknown.
@@ -280,6 +284,13 @@ class Finder:
     def _series_keys(self, study_uid: str, series_uid: str) -> dict[str, Any]:
         keys = {"StudyInstanceUID": study_uid, "SeriesInstanceUID": series_uid}
         return self._queries.keys_below_study(keys)
+
+    def _dated(self, keys: Mapping[str, Any]) -> set[str]:
+        """List the images that a node finds by days, if its answers do not tell their dates."""
+        if self.by_days.returns_dates:
+            return set()
+        by_days = ({**keys, keyword: ALL_DAYS} for keyword in ("ContentDate", "AcquisitionDate"))
+        return {i.sop_uid for keys in by_days for i in self._queries.images(keys, FEWEST)}
 
     def _plans_with_label(self, label: str) -> list[PlanRef]:
         if not self.relational or len(label) > LABEL_LENGTH:

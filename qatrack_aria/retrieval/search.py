@@ -176,7 +176,7 @@ class ImageSearch:
 
     def _look_outside_days(self) -> bool:
         """List images without a date that can be matched, and return whether there are any."""
-        if self._looked_outside or not self._finder.by_days.returns_dates:
+        if self._looked_outside:
             return False
         self._looked_outside = True
         unknown = self._finder.all_series() | series_of(self.listed)

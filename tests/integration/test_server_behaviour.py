@@ -24,6 +24,7 @@ HARMLESS = {
     "ignores all but the patient": {
         "ignored_keys": frozenset({"RTPlanLabel", "Modality", "ContentDate", "AcquisitionDate"})
     },
+    "ignores the series": {"ignored_keys": frozenset({"SeriesInstanceUID"})},
     "refuses the label": {"refused_keys": frozenset({"RTPlanLabel"})},
     "refuses dates": {"refused_keys": frozenset({"ContentDate", "AcquisitionDate"})},
     "refuses the modality": {"refused_keys": frozenset({"Modality"})},

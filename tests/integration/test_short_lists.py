@@ -220,6 +220,22 @@ def test_images_without_dates_in_a_series_of_their_own_are_seen(
                 return
 
 
+@pytest.mark.parametrize("earlier", [0, 5], ids=["one series", "six series"])
+def test_images_without_dates_are_seen_where_answers_tell_no_dates(
+    serve: Any, earlier: int
+) -> None:
+    wl = plan()
+    mine, undated = winston_lutz(wl, YESTERDAY, count=2), winston_lutz(wl, NOON, count=1)
+    keywords = ("AcquisitionDate", "AcquisitionTime", "ContentDate", "ContentTime")
+    for keyword in keywords:
+        delattr(undated[0], keyword)
+    old = [winston_lutz(wl, NOON - days * 100 * DAY, count=1) for days in range(1, earlier + 1)]
+    serve(wl, mine, *old, undated, unreturned_keys=frozenset(keywords))
+    for _ in range(2):
+        with pytest.raises(AmbiguousImagesError, match="neither an acquisition nor a content"):
+            fetch_images("aria", PATIENT, "WL", max_age=0)
+
+
 def test_lists_that_go_on_differing_are_an_error(serve: Any, monkeypatch: Any) -> None:
     """Each list lacks one image or another, so which there are is unknown."""
     from qatrack_aria.dicom import finder

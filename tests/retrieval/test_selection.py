@@ -416,10 +416,12 @@ def test_an_image_with_signs_of_both_is_neither_taken_nor_left_out() -> None:
     assert chosen(images, count=2) == images[:2]
 
 
-def test_an_older_image_with_signs_of_both_does_no_harm() -> None:
-    images = series_refs("1", 1, 2)
+def test_an_older_image_with_signs_of_both_does_no_harm_unless_all_are_asked_for() -> None:
+    images, older = series_refs("1", 1, 2), series_refs("2", 3, acquired=TAKEN - DAY, **BOTH)
 
-    assert chosen(images + series_refs("2", 3, acquired=TAKEN - DAY, **BOTH)) == images
+    assert chosen(images + older) == images
+    with pytest.raises(AmbiguousImagesError, match="described as MV"):
+        chosen(images + older, select="all")
 
 
 # --- what the files have to confirm -----------------------------------------------------------
