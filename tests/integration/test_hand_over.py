@@ -388,6 +388,12 @@ def test_what_one_summary_says_of_its_plan_is_not_said_of_the_next(sim: Simulato
     assert (plan.label, plan.course) == (summary["plan_label"], summary["course"])
 
 
+def test_an_earlier_result_says_of_its_images_what_their_files_say(sim: Simulator) -> None:
+    images = fetch()
+
+    assert images_from(images.summary).images == images.images
+
+
 def test_an_earlier_result_names_its_plan_as_the_file_does_where_the_node_lists_no_labels(
     serve: Any, wl: Any, irradiated: list[Any]
 ) -> None:

@@ -178,6 +178,12 @@ def test_the_machine_distinguishes_plans_of_one_label(twins):
     assert uids(fetch_images("aria", PATIENT, "WL", machine="TB1")) == uids(twins[2][0])
 
 
+@pytest.mark.parametrize(("machine", "number"), [("TB1", 0), ("TB2", 1)])
+def test_the_plan_is_that_of_the_images_of_the_machine(twins, machine, number):
+    images = fetch_images("aria", PATIENT, "WL", machine=machine)
+    assert images.plan.sop_uid == twins[number].SOPInstanceUID
+
+
 def test_the_plans_uid_distinguishes_plans_of_one_label(twins):
     uid = str(twins[0].SOPInstanceUID)
     assert uids(fetch_images("aria", PATIENT, uid)) == uids(twins[2][0])

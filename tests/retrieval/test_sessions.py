@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from qatrack_aria.dicom.attributes import ImageRef
-from qatrack_aria.retrieval.sessions import silence_needed, span
+from qatrack_aria.retrieval.sessions import silence_needed, span, surroundings
 from tests.helpers.datasets import TAKEN, image_ref
 
 SECOND = dt.timedelta(seconds=1)
@@ -47,6 +47,25 @@ def test_a_session_is_over_after_three_times_its_largest_pause_and_a_minute_at_l
     images: Any, silence: dt.timedelta
 ) -> None:
     assert silence_needed(images) == silence
+
+
+@pytest.mark.parametrize(
+    ("images", "before", "after"),
+    [
+        pytest.param(taken_after(0 * SECOND), MINUTE, MINUTE, id="one image"),
+        pytest.param(taken_after(0 * SECOND, 5 * SECOND), MINUTE, MINUTE + 5 * SECOND, id="an arc"),
+        pytest.param(
+            taken_after(0 * SECOND, 5 * MINUTE, 6 * MINUTE),
+            5 * MINUTE,
+            11 * MINUTE,
+            id="with a pause",
+        ),
+    ],
+)
+def test_images_as_near_as_those_of_a_session_may_be_of_it_too(
+    images: Any, before: dt.timedelta, after: dt.timedelta
+) -> None:
+    assert surroundings(images) == (TAKEN - before, TAKEN + after)
 
 
 @pytest.mark.parametrize(
