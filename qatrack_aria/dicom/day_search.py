@@ -7,16 +7,22 @@ miss the newest image: the result is empty, and the caller searches more widely.
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import re
 from functools import partial
-from typing import Any, Callable, NamedTuple, Optional, Sequence
+from itertools import product
+from typing import Any, Callable, Collection, Mapping, NamedTuple, Optional, Sequence
 
 from pydicom.dataset import Dataset
 
 from qatrack_aria.dicom.attributes import ImageRef, image_ref
 from qatrack_aria.dicom.queries import DATES, FEWEST, IMAGE_KEYS, PatientQueries, QueryRefused
 from qatrack_aria.dicom.values import text
+
+ALL_DAYS = "19000101-"
+#: Series up to this number are listed one by one.
+FEW_SERIES = 4
 
 FirstDay = Callable[[Sequence[ImageRef]], Optional[dt.date]]
 
@@ -92,6 +98,32 @@ class DaySearch:
         return self._confirms_date("ContentDate", days, by_content, uids) and self._confirms_date(
             "AcquisitionDate", days, by_acquisition, uids
         )
+
+    def outside(self, series: Collection[tuple[str, str]]) -> dict[str, ImageRef]:
+        """List the images in these series that no query by days can find, by SOP Instance UID.
+
+        Each query is sent twice, put in different ways: what one misses is in the other.
+        """
+        queries: list[Mapping[str, Any]] = [self._keys]
+        if len(series) <= FEW_SERIES:
+            queries = [self._queries.series_key(*key) for key in sorted(series)]
+        found: dict[str, ImageRef] = {}
+        for keys, returned in product(queries, (DATES, (*DATES, "Modality"))):
+            with contextlib.suppress(QueryRefused):
+                dated = self._dated(keys)
+                answers = self._queries.send("IMAGE", keys, returned, dated_image)
+                images = [one.image for one in answers if not one.has_day]
+                for image in self._queries.rt_images(keys, images):
+                    if image.sop_uid not in dated and image.series_key in series:
+                        found[image.sop_uid] = image
+        return found
+
+    def _dated(self, keys: Mapping[str, Any]) -> set[str]:
+        """List the images that the node finds by days, if its answers do not tell their dates."""
+        if self.returns_dates:
+            return set()
+        by_days = ({**keys, keyword: ALL_DAYS} for keyword in ("ContentDate", "AcquisitionDate"))
+        return {i.sop_uid for keys in by_days for i in self._queries.images(keys, FEWEST)}
 
     def _confirms_date(self, keyword: str, days: str, due: set[str], uids: set[str]) -> bool:
         keys = {**self._keys, keyword: days}

@@ -16,15 +16,13 @@ import contextlib
 import datetime as dt
 import time
 from functools import partial
-from itertools import product
-from typing import Any, Callable, Collection, Mapping, Sequence
+from typing import Any, Callable, Collection, Sequence
 
 from qatrack_aria.dicom.association import Session
 from qatrack_aria.dicom.attributes import ImageRef, PlanRef, image_ref
 from qatrack_aria.dicom.c_find import QueryRecord
-from qatrack_aria.dicom.day_search import DaySearch, FirstDay, dated_image
+from qatrack_aria.dicom.day_search import DaySearch, FirstDay
 from qatrack_aria.dicom.queries import (
-    DATES,
     FEWEST,
     IMAGE_KEYS,
     IMAGE_KEYS_SEEN,
@@ -41,9 +39,6 @@ from qatrack_aria.dicom.uids import valid_uid
 from qatrack_aria.errors import QueryError
 
 LABEL_LENGTH = 16  # characters of a Short String: what an RTPlanLabel key can hold
-#: Series up to this number are listed one by one.
-FEW_SERIES = 4
-ALL_DAYS = "19000101-"
 #: Seconds before lists that differ are queried again.
 PAUSES = (0.0, 0.1, 0.3, 1.0, 2.0)
 
@@ -84,14 +79,17 @@ class Finder:
             The node refused every form of the query, or its lists go on differing.
         """
         found: dict[str, PlanRef] = {}
+        returned: Sequence[Sequence[str]] = (PLAN_KEYS, PLAN_KEYS_FEW)
         for pause in PAUSES:
-            listed = self._list_plans((PLAN_KEYS, PLAN_KEYS_FEW, PLAN_KEYS_NAMELESS))
+            listed = self._list_plans(returned)
             if label is not None and all(plan.label not in (label, None) for plan in listed):
                 listed += self._plans_with_label(label)
             found.update({plan.sop_uid: plan for plan in listed})
             again = {plan.sop_uid for plan in self._list_plans((PLAN_FEWEST, PLAN_KEYS_FEW))}
             if again == {plan.sop_uid for plan in listed}:
                 return list(found.values())
+            if not listed:
+                returned = (PLAN_KEYS_NAMELESS,)
             self.wait(pause)
         raise self.lists_differ("plans")
 
@@ -160,29 +158,16 @@ class Finder:
     def outside_all_days(self, series: Collection[tuple[str, str]]) -> list[ImageRef]:
         """List the images in these series that no query by days can find.
 
-        They have no date, or one in a form that a server does not match. Each query is sent twice,
-        put in different ways: what one misses is in the other.
+        They have no date, or one in a form that a server does not match.
         """
-        if len(series) > FEW_SERIES:
-            queries = [{"PatientID": self.patient_id, "Modality": "RTIMAGE"}]
-        else:
-            queries = [self._series_keys(*key) for key in sorted(series)]
-        found: dict[str, ImageRef] = {}
-        for keys, returned in product(queries, (DATES, (*DATES, "Modality"))):
-            with contextlib.suppress(QueryRefused):
-                dated = self._dated(keys)
-                answers = self._queries.send("IMAGE", keys, returned, dated_image)
-                images = [one.image for one in answers if not one.has_day]
-                own = self._queries.rt_images(keys, images)
-                found.update({i.sop_uid: i for i in own if i.sop_uid not in dated})
-        found = {uid: image for uid, image in found.items() if image.series_key in series}
+        found = self.by_days.outside(series)
         for key in sorted({image.series_key for image in found.values()}):
             found.update({i.sop_uid: i for i in self.series(*key) if i.sop_uid in found})
         return list(found.values())
 
     def series(self, study_uid: str, series_uid: str) -> list[ImageRef]:
         """List all RT Images of one series; an empty list if the node refuses."""
-        keys = self._series_keys(study_uid, series_uid)
+        keys = self._queries.series_key(study_uid, series_uid)
         forms = [partial(self._queries.images, keys, r) for r in (IMAGE_KEYS, IMAGE_KEYS_SEEN)]
         found: list[ImageRef] = []
         with contextlib.suppress(QueryError):
@@ -218,7 +203,7 @@ class Finder:
 
         A server need not open the images for them, as it must for most other keys.
         """
-        keys = self._series_keys(study_uid, series_uid)
+        keys = self._queries.series_key(study_uid, series_uid)
         try:
             images = self._queries.images(keys, FEWEST)
         except QueryRefused:
@@ -241,8 +226,7 @@ class Finder:
 
     def _list_plans(self, returned: Sequence[Sequence[str]]) -> list[PlanRef]:
         forms = self._relational_forms("RTPLAN", self._queries.plans, returned)
-        forms += [partial(self._plans_by_level, keys) for keys in (returned[0], returned[-1])]
-        return self._first_answer("plans", forms)
+        return self._first_answer("plans", [*forms, partial(self._plans_by_level, returned[0])])
 
     def _list_images(self, returned: Sequence[Sequence[str]]) -> list[ImageRef]:
         forms = self._relational_forms("RTIMAGE", self._queries.images, returned)
@@ -280,17 +264,6 @@ class Finder:
             f"({'; '.join(str(query) for query in self.queries[-4:])}): check the node's query "
             "model; its log gives the reason."
         )
-
-    def _series_keys(self, study_uid: str, series_uid: str) -> dict[str, Any]:
-        keys = {"StudyInstanceUID": study_uid, "SeriesInstanceUID": series_uid}
-        return self._queries.keys_below_study(keys)
-
-    def _dated(self, keys: Mapping[str, Any]) -> set[str]:
-        """List the images that a node finds by days, if its answers do not tell their dates."""
-        if self.by_days.returns_dates:
-            return set()
-        by_days = ({**keys, keyword: ALL_DAYS} for keyword in ("ContentDate", "AcquisitionDate"))
-        return {i.sop_uid for keys in by_days for i in self._queries.images(keys, FEWEST)}
 
     def _plans_with_label(self, label: str) -> list[PlanRef]:
         if not self.relational or len(label) > LABEL_LENGTH:

@@ -175,6 +175,12 @@ class PatientQueries:
             return {"PatientID": self.patient_id, **keys}
         return dict(keys)
 
+    def series_key(self, study_uid: str, series_uid: str) -> dict[str, Any]:
+        """Return the keys of a query for one series, of which the study is known."""
+        return self.keys_below_study(
+            {"StudyInstanceUID": study_uid, "SeriesInstanceUID": series_uid}
+        )
+
     def series_keys(self, modality: str, *, by_modality: bool) -> Iterator[Keys]:
         """List study by study, and yield the keys of each series of a modality.
 

@@ -8,6 +8,7 @@ from collections import Counter
 from typing import Collection, Iterable, Sequence
 
 from qatrack_aria.dicom.attributes import ImageRef
+from qatrack_aria.dicom.peer import Peer
 from qatrack_aria.errors import AmbiguousImagesError, TooFewImagesError
 from qatrack_aria.retrieval.matching import match_image, may_match
 from qatrack_aria.retrieval.request import Request
@@ -21,7 +22,7 @@ from qatrack_aria.retrieval.sessions import (
     span,
     uids,
 )
-from qatrack_aria.text import plural
+from qatrack_aria.text import plural, same_text
 
 #: Clocks and time zones of this machine and of an imager may differ; more is a wrong date.
 CLOCKS_APART = dt.timedelta(days=1)
@@ -58,6 +59,43 @@ def require_certain(
     _require_not_cut_by_end(chosen, others, request)
     _require_count(chosen, request)
     _require_no_other_singles(chosen, others, request)
+
+
+def require_agreement(
+    contradictions: Sequence[str], chosen: Sequence[ImageRef], request: Request, peer: Peer
+) -> None:
+    """Refuse a set where files contradict what the node lists of its images.
+
+    Raises
+    ------
+    AmbiguousImagesError
+        They do, and `count` does not say that the chosen images are the set.
+    """
+    number = len(uids(chosen))
+    if contradictions and not request.settles(number):
+        raise AmbiguousImagesError(
+            f"Images: what {peer} lists of the newest images of plan '{request.plan}' is not what "
+            f"their files say ({contradictions[0]}; {len(contradictions)} in all), so it is "
+            "unknown which belong to the set: correct them in ARIA, or give count= if the "
+            f"{number} that match are the set."
+        )
+
+
+def require_spelling(images: Iterable[ImageRef], request: Request, peer: Peer) -> None:
+    """Refuse images of a patient ID that differs by its capitals.
+
+    Raises
+    ------
+    AmbiguousImagesError
+        There is one.
+    """
+    for image in images:
+        if not same_text(image.patient_id or "", request.patient_id):
+            raise AmbiguousImagesError(
+                f"Images: {peer} lists images of patient ID '{image.patient_id}', you asked for "
+                f"'{request.patient_id}': give the ID as the images have it; if they have both, "
+                "correct them in ARIA."
+            )
 
 
 def _require_known(

@@ -15,6 +15,7 @@ from qatrack_aria.dicom.retrieve import RetrieveAttempt
 from qatrack_aria.dicom.statuses import CLASS_REFUSED, SUCCESS
 from qatrack_aria.dicom.storage_scp import OTHER_ADDRESS
 from qatrack_aria.dicom.transports import transport_of
+from qatrack_aria.errors import IncompleteRetrievalError
 from qatrack_aria.retrieval.matching import (
     exclusion_reasons,
     match_plan_reference,
@@ -90,6 +91,18 @@ def incomplete(
     return (
         f"Transfer: {len(missing)} of {wanted} {what} did not arrive from {peer}, the first "
         f"{missing[0]}{said}{refused}; {advice}. No set is handed over."
+    )
+
+
+def cannot_verify(
+    excluded: Sequence[ImageRef], chosen: Sequence[ImageRef], error: IncompleteRetrievalError
+) -> IncompleteRetrievalError:
+    """Return the error for images of which only answers say that they are not of the set."""
+    return IncompleteRetrievalError(
+        f"Images: by the node's answers, {len(excluded)} beside the {len(chosen)} that match do "
+        "not, and their files cannot be fetched to confirm that: give count= if they are not of "
+        f"the set. {error}",
+        error.missing,
     )
 
 

@@ -8,7 +8,7 @@ confirmed by another query before a set is handed over: ARIA's are short now and
 from __future__ import annotations
 
 from functools import partial
-from typing import Collection, Iterable, Sequence
+from typing import Collection, Sequence
 
 from qatrack_aria.dicom.attributes import ImageRef
 from qatrack_aria.dicom.finder import PAUSES, Finder
@@ -19,7 +19,7 @@ from qatrack_aria.errors import (
     IncompleteRetrievalError,
     TooFewImagesError,
 )
-from qatrack_aria.retrieval import date_windows, messages, selection
+from qatrack_aria.retrieval import date_windows, doubts, messages, selection
 from qatrack_aria.retrieval.date_windows import EVER, Days
 from qatrack_aria.retrieval.known_series import KnownSeries
 from qatrack_aria.retrieval.listed_images import ListedImages, is_outdated
@@ -28,7 +28,6 @@ from qatrack_aria.retrieval.session_end import SessionEnd
 from qatrack_aria.retrieval.sessions import GAP, series_of, uids
 from qatrack_aria.retrieval.task import Task
 from qatrack_aria.retrieval.transfer import Transfer, require_uids
-from qatrack_aria.text import same_text
 
 #: Series that are looked at to find images without a date; more would take too long.
 MOST_SERIES = 300
@@ -209,11 +208,11 @@ class ImageSearch:
                 continue
             if date_windows.may_begin_before(days[0], wanted, self._request):
                 raise _WiderSearchNeeded
-            excluded = selection.to_verify(wanted, self.listed, self._request, self._plan_uids)
             if all(match_image(i, self._request, self._plan_uids).matches for i in wanted):
                 try:
                     wanted = self.chosen = self._settle()
                 except TooFewImagesError:
+                    excluded = self._excluded(wanted)
                     if not retrieve or not excluded:
                         raise
                     self._read_confirming(excluded, wanted, whole)  # perhaps there are enough
@@ -221,13 +220,16 @@ class ImageSearch:
             missing = [image for image in wanted if not image.from_file]
             if not retrieve:
                 return wanted
-            excluded = selection.to_verify(wanted, self.listed, self._request, self._plan_uids)
+            excluded = self._excluded(wanted)
             if not missing and not excluded:
                 self._require_agreement(wanted)
                 return list({image.sop_uid: image for image in wanted}.values())
             self._claimed |= uids(missing)
-            self._require_spelling(missing)
+            doubts.require_spelling(missing, self._request, self._peer)
             self._read_confirming(excluded, wanted, whole, missing)
+
+    def _excluded(self, wanted: Sequence[ImageRef]) -> list[ImageRef]:
+        return selection.to_verify(wanted, self.listed, self._request, self._plan_uids)
 
     def _settle(self) -> list[ImageRef]:
         try:
@@ -260,41 +262,12 @@ class ImageSearch:
             self._read([*missing, *excluded], whole)
         except IncompleteRetrievalError as error:
             if set(error.missing) <= uids(excluded):
-                raise self._cannot_verify(excluded, chosen, error) from error
+                raise messages.cannot_verify(excluded, chosen, error) from error
             raise
 
-    def _cannot_verify(
-        self,
-        excluded: Sequence[ImageRef],
-        chosen: Sequence[ImageRef],
-        error: IncompleteRetrievalError,
-    ) -> IncompleteRetrievalError:
-        return IncompleteRetrievalError(
-            f"Images: by the node's answers, {len(excluded)} beside the {len(chosen)} that match "
-            "do not, and their files cannot be fetched to confirm that: give count= if they are "
-            f"not of the set. {error}",
-            error.missing,
-        )
-
     def _require_agreement(self, chosen: Sequence[ImageRef]) -> None:
-        taken = uids(chosen)
-        contradictions = self.listed.contradictions(self._claimed | taken)
-        if contradictions and not self._request.settles(len(taken)):
-            raise AmbiguousImagesError(
-                f"Images: what {self._peer} lists of the newest images of plan "
-                f"'{self._request.plan}' is not what their files say ({contradictions[0]}; "
-                f"{len(contradictions)} in all), so it is unknown which belong to the set: correct "
-                f"them in ARIA, or give count= if the {len(taken)} that match are the set."
-            )
-
-    def _require_spelling(self, images: Iterable[ImageRef]) -> None:
-        for image in images:
-            if not same_text(image.patient_id or "", self._request.patient_id):
-                raise AmbiguousImagesError(
-                    f"Images: {self._peer} lists images of patient ID '{image.patient_id}', you "
-                    f"asked for '{self._request.patient_id}': give the ID as the images have it; "
-                    "if they have both, correct them in ARIA."
-                )
+        contradictions = self.listed.contradictions(self._claimed | uids(chosen))
+        doubts.require_agreement(contradictions, chosen, self._request, self._peer)
 
     def _complete_series(self, chosen: Sequence[ImageRef]) -> bool:
         """List all of the chosen series, and return whether that added images.

@@ -59,15 +59,15 @@ def test_all_attributes_of_an_image_set_are_strict_json(aria, page):
     assert len(opened.screen["composite"][1]) == opened.screen["composite"][-1] == 8
 
 
-def test_the_summary_of_images_without_any_date_is_strict_json(serve, page):
+def test_the_summary_of_an_image_without_any_date_is_strict_json(serve, page):
     wl = plan()
-    images = winston_lutz(wl, count=2)
+    images = winston_lutz(wl, count=1)
     for image in images:
         del image.AcquisitionDate, image.AcquisitionTime, image.ContentDate, image.ContentTime
     serve(wl, images)
     opened = page(SUMMARY_AND_AGAIN).fill(**FILLED)
     assert opened.tooltips == {}
-    assert opened.screen["again"] == 2
+    assert opened.screen["again"] == 1
     assert opened.screen["images_summary"]["acquired"] == ""
 
 
