@@ -49,7 +49,7 @@ def _load() -> str:
 def _table(groups: Mapping[str, Rows]) -> list[str]:
     lines = ["| what | median | from – to | runs | |", "|---|---:|---:|---:|---|"]
     for name, rows in groups.items():
-        title = str(GROUPS[name].__doc__).rstrip(".")
+        title = str(GROUPS[name].__doc__).splitlines()[0].rstrip(".")
         lines.append(f"| **{title}** | | | | |")
         lines += [_row(samples) for samples in rows.values()]
     return lines
