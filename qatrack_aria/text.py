@@ -5,6 +5,7 @@ All layers use this module; it imports none of them.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from typing import Any
 
@@ -33,6 +34,21 @@ def printable(text: str, longest: int = MAX_LENGTH) -> str:
 def same_text(one: str, other: str) -> bool:
     """Return whether two texts are the same letters, however they are composed in Unicode."""
     return one == other or unicodedata.normalize("NFC", one) == unicodedata.normalize("NFC", other)
+
+
+def may_have_lost_letters(damaged: str, whole: str) -> bool:
+    """Return whether a text may be another one of which not all letters beyond ASCII came through.
+
+    A server that has no such letter writes another one or several, a question mark, or none.
+    """
+    parts = re.split("[^\x00-\x7f]+", unicodedata.normalize("NFC", whole))
+    begin = 0
+    for part in parts:
+        found = damaged.find(part, begin)
+        if found < 0:
+            return False
+        begin = found + len(part)
+    return len(parts) > 1 and damaged.startswith(parts[0]) and damaged.endswith(parts[-1])
 
 
 def same_name(one: str, other: str) -> bool:

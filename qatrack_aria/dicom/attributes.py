@@ -139,6 +139,11 @@ class ImageRef:
         return self.acquired or dt.datetime.combine(self.day or dt.date.min, dt.time())
 
     @property
+    def latest(self) -> dt.datetime:
+        """`acquired`, else the end of the day, which is the latest that it can have been."""
+        return self.acquired or dt.datetime.combine(self.day or dt.date.min, dt.time.max)
+
+    @property
     def order(self) -> tuple[dt.datetime, str]:
         """The sort key of images: time of acquisition, then SOP Instance UID."""
         return self.moment, self.sop_uid
@@ -212,11 +217,8 @@ def _acquired(ds: Dataset, from_file: bool, *keywords: str) -> dt.datetime | Non
 
 
 def _acquired_on(ds: Dataset, from_file: bool, *keywords: str) -> dt.date | None:
-    """Read the day of an image that has no readable time.
-
-    An answer with a date but no time counts as unknown: its file may have one.
-    """
-    if not from_file or _acquired(ds, from_file, *keywords):
+    """Read the day of an image that has no readable time."""
+    if _acquired(ds, from_file, *keywords):
         return None
     return date(ds, keywords[0]) or date(ds, keywords[2])
 

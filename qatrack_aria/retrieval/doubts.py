@@ -142,8 +142,7 @@ def _may_belong(image: ImageRef, chosen: Sequence[ImageRef], request: Request) -
     first = min(other.moment for other in chosen)
     if first.year == dt.MINYEAR or image.day is None:
         return True
-    latest = image.acquired or dt.datetime.combine(image.day, dt.time.max)
-    return latest >= first - GAP
+    return image.latest >= first - GAP
 
 
 def _signs(image: ImageRef) -> str:

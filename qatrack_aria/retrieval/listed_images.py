@@ -96,7 +96,14 @@ class ListedImages:
 
 def _claims(image: ImageRef) -> tuple[object, ...]:
     """Return what an answer says, as far as the choice of a set depends on it."""
-    return image.plan_uids, image.image_type, image.acquired, image.machines, image.dose_unit
+    return (
+        image.plan_uids,
+        image.image_type,
+        image.acquired,
+        image.day,
+        image.machines,
+        image.dose_unit,
+    )
 
 
 def is_outdated(answer: ImageRef, header: ImageRef) -> bool:
@@ -139,9 +146,10 @@ def differences(answer: ImageRef, header: ImageRef) -> list[str]:
     if answer.dose_unit:
         same = same_name(answer.dose_unit, header.dose_unit or "")
         compare("unit", answer.dose_unit, header.dose_unit, same)
-    if answer.acquired and header.day:
+    if answer.day and header.day:
         times = [time for time in (header.acquired, header.saved) if time]
-        near = any(abs(answer.acquired - time) <= SAME_TIME for time in times)
-        same = near if times else answer.day == header.day
-        compare("time", answer.acquired, header.acquired or header.day, same)
+        same = answer.day in {header.day, *(time.date() for time in times)}
+        if answer.acquired and times:
+            same = any(abs(answer.acquired - time) <= SAME_TIME for time in times)
+        compare("time", answer.acquired or answer.day, header.acquired or header.day, same)
     return found

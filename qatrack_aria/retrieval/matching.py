@@ -12,7 +12,7 @@ from qatrack_aria.dicom.attributes import ImageRef, PlanRef
 from qatrack_aria.dicom.uids import PLAN_CLASSES
 from qatrack_aria.phrases import Phrase, phrase
 from qatrack_aria.retrieval.request import Request
-from qatrack_aria.text import same_name, same_text
+from qatrack_aria.text import may_have_lost_letters, same_name, same_text
 
 #: Reasons that leave open whether an image belongs to a set, though its header is known.
 OPEN = ("undated", "untimed", "kv_or_mv")
@@ -48,11 +48,18 @@ def match_plan(plan: PlanRef, request: Request) -> bool | None:
         return False
     if plan.label is None:
         return None
-    if not same_text(plan.label, request.plan):
-        return False
-    if request.course is None:
+    label = _same_text(plan, plan.label, request.plan)
+    if not label or request.course is None:
+        return label
+    course = None if plan.course is None else _same_text(plan, plan.course, request.course)
+    return False if course is False else (label and course)
+
+
+def _same_text(plan: PlanRef, listed: str, wanted: str) -> bool | None:
+    """Compare texts; ``None`` where an answer may have lost letters that the file has."""
+    if same_text(listed, wanted):
         return True
-    return None if plan.course is None else same_text(plan.course, request.course)
+    return None if not plan.from_file and may_have_lost_letters(listed, wanted) else False
 
 
 def match_image(image: ImageRef, request: Request, plan_uids: frozenset[str]) -> Match:

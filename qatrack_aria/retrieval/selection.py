@@ -103,15 +103,17 @@ def to_verify(
             if beside:
                 found.append(image)
             continue
-        at_the_time = any(begin <= image.moment <= end for begin, end in times)
+        at_the_time = any(begin <= image.latest and image.moment <= end for begin, end in times)
         if code == "other_plan":
             # Of other series, which often are of other plans, only where the set is of several.
             among = at_the_time and (beside or len(series) > 1)
         else:
-            among = any(begin - GAP <= image.moment <= end + GAP for begin, end in times)
+            among = any(
+                begin - GAP <= image.latest and image.moment <= end + GAP for begin, end in times
+            )
         if code == "kv":
             # Some MV imagers write the unit of kV images: these may be a whole session.
-            newer = not times or image.moment >= times[0][0] - GAP
+            newer = not times or image.latest >= times[0][0] - GAP
             among = among or newer or beside or request.select == "all"
         if among or (beside and not (image.acquired and times)):
             found.append(image)
