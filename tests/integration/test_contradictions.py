@@ -12,7 +12,13 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence as Items
 
 from qatrack_aria import fetch_images, images_from
-from qatrack_aria.errors import AmbiguousImagesError, AriaError, IncompleteRetrievalError
+from qatrack_aria.errors import (
+    AmbiguousImagesError,
+    AmbiguousPlanError,
+    AriaError,
+    ImagesNotFoundError,
+    IncompleteRetrievalError,
+)
 from qatrack_aria.simulator import find as simulated_find
 from qatrack_aria.simulator import phantom
 from tests.helpers.aria import DAY, NOON, PATIENT, plan, uids, winston_lutz
@@ -309,6 +315,36 @@ def test_dates_that_were_corrected_in_aria_since_are_believed(serve: Any) -> Non
     again = fetch(date=day)
     assert uids(again) == uids(wrong)
     assert again.acquired.date() == day
+
+
+def test_a_day_without_a_time_that_was_corrected_in_aria_since_is_believed(serve: Any) -> None:
+    wl = plan()
+    images = winston_lutz(wl, YESTERDAY, count=1)
+    images[0].AcquisitionTime = images[0].ContentTime = ""
+    serve(wl, images)
+    assert uids(fetch(date=YESTERDAY.date())) == uids(images)
+    images[0].AcquisitionDate = images[0].ContentDate = f"{YESTERDAY - 30 * DAY:%Y%m%d}"
+    with pytest.raises(ImagesNotFoundError):
+        fetch(date=YESTERDAY.date())
+
+
+def test_a_label_of_which_the_server_loses_a_letter_is_read_from_the_file(
+    serve: Any, answers_altered: Any
+) -> None:
+    """Latin-1 has no combining diaeresis: Orthanc lists such a label without it."""
+    first, second = plan("Wöchentlich", course="C1"), plan("Wo\u0308chentlich", course="C2")
+    images = winston_lutz(first, YESTERDAY, count=2), winston_lutz(second, YESTERDAY, count=2)
+
+    def without_the_letter(ds: Any) -> None:
+        if "RTPlanLabel" in ds:
+            ds.RTPlanLabel = "Wochentlich"
+
+    serve(first, second, *images)
+    answers_altered(second, without_the_letter)
+    with pytest.raises(AmbiguousPlanError):
+        fetch_images("aria", PATIENT, "Wöchentlich", max_age=0)
+    found = fetch_images("aria", PATIENT, "Wöchentlich", course="C2", max_age=0)
+    assert uids(found) == uids(images[1])
 
 
 @pytest.mark.parametrize("keyword", ["RadiationMachineName", "StationName"])

@@ -424,6 +424,16 @@ def test_an_older_image_with_signs_of_both_does_no_harm_unless_all_are_asked_for
         chosen(images + older, select="all")
 
 
+def test_an_image_that_is_kv_by_its_answer_is_looked_at_if_it_may_be_of_that_time() -> None:
+    files = series_refs("1", 1, 2)
+    today = series_refs("2", 3, from_file=False, acquired=None, acquired_on=TAKEN.date(), **KV)
+    before = series_refs(
+        "3", 4, from_file=False, acquired=None, acquired_on=(TAKEN - DAY).date(), **KV
+    )
+
+    assert to_verify(files, files + today + before, request(), PLANS) == today
+
+
 # --- what the files have to confirm -----------------------------------------------------------
 
 
