@@ -169,7 +169,7 @@ def _require_not_cut_by_day(
     """Refuse the part of a session that lies on one side of midnight."""
     by_day = request.select == "day" or (request.date and request.select != "all")
     by_day = by_day and not (request.series and request.select == "series")
-    if not by_day or (request.most is not None and request.settles(len(uids(chosen)))):
+    if not by_day or request.least == request.most == len(uids(chosen)):
         return
     days = {image.day for image in chosen}
     cut = [image for image in rest_of_sessions(chosen, others) if image.day not in days]

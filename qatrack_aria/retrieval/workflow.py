@@ -162,9 +162,15 @@ class Workflow:
             return self._transfer.headers(plans)
 
     def _referenced(self, plans: Sequence[PlanRef], listed: Sequence[ImageRef]) -> list[PlanRef]:
-        """Return the plans of the label, or that may have it, of which there are such images."""
+        """Return the plans of the label, or that may have it, of which there are such images.
+
+        The day does not tell them apart: of which plan its images should be is the question.
+        """
         possible = self._plan_uids | self._open_plans
-        images = [image for image in listed if may_match(image, self.task.request, possible)]
-        referenced = frozenset().union(*(image.plan_uids or () for image in images))
+        any_time = dataclasses.replace(self.task.request, date=None, until=None)
+        images = [image for image in listed if may_match(image, any_time, possible)]
+        referenced = set().union(*(image.plan_uids or () for image in images))
+        if any(image.plan_uids is None for image in images):
+            referenced |= self._plan_uids  # the server does not tell
         opened = [PlanRef(None, "", "", uid) for uid in sorted(self._open_plans)]
         return [plan for plan in (*plans, *opened) if plan.sop_uid in referenced]

@@ -168,6 +168,22 @@ def test_other_series_of_the_same_hours_are_mentioned(serve):
 # --- of which plan ----------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    "unreturned", [frozenset(), frozenset({"ReferencedRTPlanSequence"})], ids=len
+)
+def test_a_day_on_which_only_one_of_two_plans_was_irradiated_does_not_choose_it(serve, unreturned):
+    """Both are of this machine, and the other one may be meant."""
+    first, second = plan(course="C1", machine="TB1"), plan(course="C2", machine="TB1")
+    older = winston_lutz(second, NOON - 5 * DAY, count=2)
+    serve(
+        first, second, winston_lutz(first, NOON - DAY, count=2), older, unreturned_keys=unreturned
+    )
+    with pytest.raises(AmbiguousPlanError):
+        fetch_images("aria", PATIENT, "WL", machine="TB1", date=(NOON - DAY).date())
+    fetched = fetch_images("aria", PATIENT, "WL", course="C2", date=(NOON - 5 * DAY).date())
+    assert uids(fetched) == uids(older)
+
+
 def test_the_machine_does_not_choose_between_two_plans_of_one_machine(serve):
     first, second = plan(course="C1", machine="TB1"), plan(course="C2", machine="TB1")
     serve(first, second, winston_lutz(first, NOON - 20 * DAY), winston_lutz(second))

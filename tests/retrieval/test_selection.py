@@ -127,7 +127,7 @@ def test_a_part_of_a_day_that_midnight_cuts_off_is_refused() -> None:
 
     assert chosen(images) == images
     for options in ({"select": "day"}, {"date": TAKEN}, {"date": TAKEN - DAY}):
-        for count in (None, 4):
+        for count in (None, 4, (1, 5)):
             with pytest.raises(AmbiguousImagesError, match=r"midnight cuts .* 4 of the same"):
                 chosen(images, count=count, **options)
     assert chosen(images, select="day", count=(4, 4)) == after
