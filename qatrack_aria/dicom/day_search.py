@@ -11,7 +11,6 @@ import contextlib
 import datetime as dt
 import re
 from functools import partial
-from itertools import product
 from typing import Any, Callable, Collection, Mapping, NamedTuple, Optional, Sequence
 
 from pydicom.dataset import Dataset
@@ -108,14 +107,21 @@ class DaySearch:
         if len(series) <= FEW_SERIES:
             queries = [self._queries.series_key(*key) for key in sorted(series)]
         found: dict[str, ImageRef] = {}
-        for keys, returned in product(queries, (DATES, (*DATES, "Modality"))):
+        for keys in queries:
             with contextlib.suppress(QueryRefused):
                 dated = self._dated(keys)
-                answers = self._queries.send("IMAGE", keys, returned, dated_image)
-                images = [one.image for one in answers if not one.has_day]
-                for image in self._queries.rt_images(keys, images):
+                for image in self._without_day(keys):
                     if image.sop_uid not in dated and image.series_key in series:
                         found[image.sop_uid] = image
+        return found
+
+    def _without_day(self, keys: Mapping[str, Any]) -> list[ImageRef]:
+        found: list[ImageRef] = []
+        for returned in (DATES, (*DATES, "Modality")):
+            with contextlib.suppress(QueryRefused):
+                answers = self._queries.send("IMAGE", keys, returned, dated_image)
+                images = [one.image for one in answers if not one.has_day]
+                found += self._queries.rt_images(keys, images)
         return found
 
     def _dated(self, keys: Mapping[str, Any]) -> set[str]:

@@ -186,7 +186,7 @@ def _require_apart(
     chosen: Sequence[ImageRef], others: Sequence[ImageRef], request: Request
 ) -> None:
     """Refuse images without a time where a session beside midnight may go on with them."""
-    if request.select == "all" or request.select == "series" or request.settles(len(uids(chosen))):
+    if request.select in ("all", "series") or request.settles(len(uids(chosen))):
         return
     taken = uids(chosen)
     untimed = [image for image in chosen if image.day and not image.acquired]
