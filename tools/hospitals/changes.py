@@ -12,6 +12,7 @@ from tools.hospitals.sessions import acquire
 from tools.hospitals.world import World
 
 DATES = ("AcquisitionDate", "ContentDate")
+ANOTHER_PLAN = "another plan"
 
 
 def change(world: World, chance: random.Random, now: dt.datetime) -> tuple[World, str]:
@@ -20,7 +21,7 @@ def change(world: World, chance: random.Random, now: dt.datetime) -> tuple[World
     if not sessions:
         return world, "nothing"
     session = chance.choice(sessions)
-    kind = chance.choice(("corrected", "another plan", "added", "removed"))
+    kind = chance.choice(("corrected", ANOTHER_PLAN, "added", "removed"))
     if kind == "added":
         mine = [one for one in sessions if one.plan is session.plan]
         new = acquire(session.plan, [session.plan], mine, chance, now)

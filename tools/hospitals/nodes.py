@@ -12,6 +12,7 @@ from pydicom.dataset import Dataset
 from qatrack_aria.simulator import Behaviour, Simulator
 from tests.helpers.peers.dcmtk import Dcmqrscp
 from tests.helpers.peers.orthanc import Orthanc
+from tools.hospitals.changes import ANOTHER_PLAN
 
 SIMULATOR, ORTHANC, DCMQRSCP = "simulator", "orthanc", "dcmqrscp"
 PEERS = (SIMULATOR, ORTHANC, DCMQRSCP)
@@ -58,7 +59,7 @@ class Node:
         self.server.store(datasets)
         self.settings = _ways(chance)
 
-    def change(self, datasets: Sequence[Dataset]) -> bool:
+    def change(self, datasets: Sequence[Dataset], what: str) -> bool:
         """Hold a hospital as it was changed; False where that cannot be."""
         return False
 
@@ -76,7 +77,10 @@ class SimulatedNode(Node):
         self.lies = chance.random() < 0.05
         self.server.replace(datasets)
 
-    def change(self, datasets: Sequence[Dataset]) -> bool:
+    def change(self, datasets: Sequence[Dataset], what: str) -> bool:
+        silent = self._behaviour.unreturned_keys | self._behaviour.empty_return_keys
+        if what == ANOTHER_PLAN and "ReferencedRTPlanSequence" in silent:
+            return False  # no answer could show it for an image that was received before
         self.server.replace(datasets)
         return True
 

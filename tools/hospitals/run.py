@@ -140,7 +140,7 @@ class _Hospital:
 
     def _change(self, chance: random.Random) -> str:
         world, what = change(self._world, chance, dt.datetime.now())
-        if not self._server.change(world.datasets):
+        if not self._server.change(world.datasets, what):
             return ""
         self._world, self._is_changed, self._since = world, True, time.monotonic()
         return what
