@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import random
 import unicodedata
+from collections import Counter
 from typing import Any, NamedTuple
 
 from pydicom.dataset import Dataset
@@ -108,9 +109,13 @@ def _spelt(label: str, chance: random.Random) -> str:
 
 
 def _reference_twice(images: list[Dataset], plans: list[Any], chance: random.Random) -> None:
-    """Let a few images name a second plan of their patient, first or last."""
+    """Let a few images name a second plan of their patient, first or last.
+
+    None that is alone in its series: a server that returns the first plan only would hide it.
+    """
+    number = Counter(str(image.SeriesInstanceUID) for image in images)
     for image in images:
-        if chance.random() < 0.03:
+        if chance.random() < 0.03 and number[str(image.SeriesInstanceUID)] > 1:
             others = [plan for plan in plans if plan.PatientID.strip() == image.PatientID.strip()]
             at = chance.choice((0, len(image.ReferencedRTPlanSequence)))
             item = pictures.reference(chance.choice(others))
