@@ -14,7 +14,7 @@ demo: .venv/.demo  ## Run the app against a simulated ARIA, on SQLite
 test: .venv/.dev lint  ## Check the style and types, and run the tests
 	@.ci/packages dcmqrscp:dcmtk Orthanc:orthanc initdb:postgresql \
 		chromium:chromium chromedriver:chromium-driver xgettext:gettext
-	@$(BIN)/python -m pytest --numprocesses 4 --dist worksteal
+	@$(BIN)/python -m pytest --numprocesses 3 --dist loadfile
 
 lint: .venv/.dev  ## Check the style, types and layers only
 	@$(BIN)/ruff check .

@@ -41,17 +41,28 @@ MARKED_FIXTURES = {
     "serve": "slow",
 }
 
+#: Begun first, so that nothing has to be waited for at the end: some tests of them take a minute.
+LONGEST = ("tools", "integration")
+
 FIGURE = "figure"
 COUNT = "count of "
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.option.loadscopereorder = False  # of pytest-xdist 3.7: it puts the longest files last
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        folder = item.path.relative_to(Path(__file__).parent).parts[0]
-        marks = {MARKED_FOLDERS.get(folder)}
+        marks = {MARKED_FOLDERS.get(_folder(item))}
         marks.update(MARKED_FIXTURES.get(name) for name in getattr(item, "fixturenames", ()))
         for mark in marks - {None}:
             item.add_marker(mark)
+    items.sort(key=lambda item: _folder(item) not in LONGEST)
+
+
+def _folder(item: pytest.Item) -> str:
+    return item.path.relative_to(Path(__file__).parent).parts[0]
 
 
 @pytest.fixture
