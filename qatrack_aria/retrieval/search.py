@@ -278,7 +278,7 @@ class ImageSearch:
             return False
         require_uids(chosen)
         added = False
-        keys = {image.series_key for image in chosen if image.acquired}
+        keys = {image.series_key for image in chosen if image.acquired or image.from_file}
         for key in keys - self._complete:
             self._complete.add(key)
             here = self.listed.of_series(*key)

@@ -62,6 +62,21 @@ def test_a_time_that_cannot_be_read_is_unknown_and_not_midnight(
         fetch(**options)
 
 
+def test_a_series_without_times_is_whole_also_where_it_began_weeks_ago(serve: Any) -> None:
+    """The days that are searched first hold its newest images only."""
+    wl = plan()
+    newest = written(winston_lutz(wl, YESTERDAY, count=4), None)
+    older = winston_lutz(wl, YESTERDAY - 13 * DAY, count=2)
+    for image in older:
+        image.SeriesInstanceUID = newest[0].SeriesInstanceUID
+    serve(wl, older, newest, winston_lutz(wl, YESTERDAY - 2 * DAY, count=3))
+    assert set(uids(fetch(select="series"))) == set(uids(older + newest))
+    assert set(uids(fetch(select="day"))) == set(uids(newest))
+    for count in (4, (4, 4)):
+        with pytest.raises(AmbiguousImagesError, match="no readable time"):
+            fetch(count=count)
+
+
 def test_a_reopened_list_does_not_take_an_image_of_an_unknown_time(serve: Any) -> None:
     """It may have been taken in the afternoon, after the session."""
     from django.utils import timezone
