@@ -73,7 +73,7 @@ class ImageSearch:
         self._session_end = SessionEnd(task)
         self._known_series = KnownSeries(task)
         self._looked_outside = False
-        self._outside: list[ImageRef] = []  # images that no search by days finds
+        self._outside: list[ImageRef] = []  # images that the searches by days have not found
         self.listed = ListedImages()
         self.chosen: list[ImageRef] = []
         self._complete: set[SeriesKey] = set()  # series of which every image is listed
@@ -107,7 +107,7 @@ class ImageSearch:
                 continue
             self.listed, self._complete = ListedImages(), set()
             found_by_day = self._list(days, widest=days in windows[-2:])
-            self.listed.add([*found_by_day, *self._outside])
+            self.listed.add(self._with_outside(found_by_day))
             try:
                 found = self._confirmed_set(days) if retrieve else self._choose(days, retrieve)
             except _WiderSearchNeeded:
@@ -185,7 +185,7 @@ class ImageSearch:
         found = self._finder.outside_all_days(unknown)
         self._known_series.add(unknown - series_of(found))
         listed = self.listed.uids
-        self._outside = [image for image in found if image.sop_uid not in listed]
+        self._outside += [image for image in found if image.sop_uid not in listed]
         return self.listed.add(self._outside)
 
     def _list_again(self, days: Days) -> bool:
@@ -193,7 +193,11 @@ class ImageSearch:
         self._complete = set()
         if self._request.series is not None:
             return self.listed.replace(self._finder.images_of_series(self._request.series))
-        return self.listed.replace([*self._finder.images(*days), *self._outside])
+        return self.listed.replace(self._with_outside(self._finder.images(*days)))
+
+    def _with_outside(self, found_by_day: Sequence[ImageRef]) -> list[ImageRef]:
+        found = uids(found_by_day)
+        return [*found_by_day, *(i for i in self._outside if i.sop_uid not in found)]
 
     # --- choosing and retrieving --------------------------------------------------------------
 
@@ -287,7 +291,9 @@ class ImageSearch:
             series = self._finder.series(*key)
             if not here <= uids(series):
                 raise _WiderSearchNeeded
-            added = self.listed.add(i for i in series if i.sop_uid not in here) or added
+            more = [image for image in series if image.sop_uid not in here]
+            self._outside += more  # some of them, perhaps, no search by days finds
+            added = self.listed.add(more) or added
         return added
 
     def _whole_series(self, missing: Collection[ImageRef], whole: bool) -> list[SeriesKey]:

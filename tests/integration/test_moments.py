@@ -153,6 +153,19 @@ def test_a_date_that_the_server_does_not_match_is_not_passed_over(serve: Any) ->
     assert uids(fetch()) == uids(newest)
 
 
+def test_an_image_that_only_the_list_of_its_series_shows_is_not_forgotten(serve: Any) -> None:
+    """No search by days finds the newest session; a part of it lies in the series before."""
+    wl = plan()
+    older = winston_lutz(wl, MORNING - DAY, count=3)
+    newest = written(winston_lutz(wl, MORNING, count=3), "060000", f"{MORNING:%Y.%m.%d}")
+    newest[0].SeriesInstanceUID = older[0].SeriesInstanceUID
+    serve(wl, older, newest)
+    for _ in range(2):
+        with pytest.raises(AmbiguousImagesError, match="has 3 images in 2 series"):
+            fetch()
+        assert set(uids(fetch(select="session"))) == set(uids(newest))
+
+
 @pytest.mark.parametrize(("most", "found"), [(3, True), (2, False)])
 def test_so_many_series_are_looked_at_for_such_dates_and_no_more(
     serve: Any, monkeypatch: Any, most: int, found: bool

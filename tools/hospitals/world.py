@@ -111,12 +111,20 @@ def _spelt(label: str, chance: random.Random) -> str:
 def _reference_twice(images: list[Dataset], plans: list[Any], chance: random.Random) -> None:
     """Let a few images name a second plan of their patient, first or last.
 
-    None that is alone in its series: a server that returns the first plan only would hide it.
+    The second one has to have other images in the series: a server that returns the first plan
+    only would hide an image that is alone, and a newest one of a plan is not looked for among
+    those of others.
     """
-    number = Counter(str(image.SeriesInstanceUID) for image in images)
+    number = Counter((str(image.SeriesInstanceUID), _first_plan(image)) for image in images)
     for image in images:
-        if chance.random() < 0.03 and number[str(image.SeriesInstanceUID)] > 1:
+        if chance.random() < 0.03:
             others = [plan for plan in plans if plan.PatientID.strip() == image.PatientID.strip()]
             at = chance.choice((0, len(image.ReferencedRTPlanSequence)))
             item = pictures.reference(chance.choice(others))
-            image.ReferencedRTPlanSequence.insert(at, item)
+            hidden = item.ReferencedSOPInstanceUID if at else _first_plan(image)
+            if number[str(image.SeriesInstanceUID), hidden] > (0 if at else 1):
+                image.ReferencedRTPlanSequence.insert(at, item)
+
+
+def _first_plan(image: Dataset) -> str:
+    return str(image.ReferencedRTPlanSequence[0].ReferencedSOPInstanceUID)
