@@ -185,8 +185,9 @@ class ImageSearch:
         found = self._finder.outside_all_days(unknown)
         self._known_series.add(unknown - series_of(found))
         listed = self.listed.uids
-        self._outside += [image for image in found if image.sop_uid not in listed]
-        return self.listed.add(self._outside)
+        new = [image for image in found if image.sop_uid not in listed]
+        self._outside += new
+        return self.listed.add(new)
 
     def _list_again(self, days: Days) -> bool:
         """List the images once more, and return whether there are new ones."""
