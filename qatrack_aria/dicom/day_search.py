@@ -17,6 +17,7 @@ from pydicom.dataset import Dataset
 
 from qatrack_aria.dicom.attributes import ImageRef, image_ref
 from qatrack_aria.dicom.queries import DATES, FEWEST, IMAGE_KEYS, PatientQueries, QueryRefused
+from qatrack_aria.dicom.uids import valid_uid
 from qatrack_aria.dicom.values import text
 
 ALL_DAYS = "19000101-"
@@ -102,27 +103,46 @@ class DaySearch:
         """List the images in these series that no query by days can find, by SOP Instance UID.
 
         Each query is sent twice, put in different ways: what one misses is in the other.
-        """
-        queries: list[Mapping[str, Any]] = [self._keys]
-        if len(series) <= FEW_SERIES:
-            queries = [self._queries.series_key(*key) for key in sorted(series)]
-        found: dict[str, ImageRef] = {}
-        for keys in queries:
-            with contextlib.suppress(QueryRefused):
-                dated = self._dated(keys)
-                for image in self._without_day(keys):
-                    if image.sop_uid not in dated and image.series_key in series:
-                        found[image.sop_uid] = image
-        return found
 
-    def _without_day(self, keys: Mapping[str, Any]) -> list[ImageRef]:
-        found: list[ImageRef] = []
-        for returned in (DATES, (*DATES, "Modality")):
+        Raises
+        ------
+        QueryRefused
+            The node cuts the list of a series.
+        """
+        listed: set[tuple[str, str]] = set()
+        found: dict[str, ImageRef] = {}
+        if len(series) > FEW_SERIES:
             with contextlib.suppress(QueryRefused):
+                listed, found = self._outside(self._keys)
+        # Without one of them that list was short: some servers cut long ones, and do not say so.
+        by_one = () if listed.issuperset(series) else sorted(series)
+        for key in (key for key in by_one if all(map(valid_uid, key))):
+            try:
+                found.update(self._outside(self._queries.series_key(*key))[1])
+            except QueryRefused as refused:
+                if refused.answers:
+                    raise
+        return {uid: image for uid, image in found.items() if image.series_key in series}
+
+    def _outside(self, keys: Mapping[str, Any]) -> tuple[set[tuple[str, str]], dict[str, ImageRef]]:
+        """Return the series that are answered, and the images that no query by days can find."""
+        dated = self._dated(keys)
+        seen: set[tuple[str, str]] = set()
+        found: dict[str, ImageRef] = {}
+        refusals = []
+        forms = (DATES, (*DATES, "Modality"))
+        for returned in forms:
+            try:
                 answers = self._queries.send("IMAGE", keys, returned, dated_image)
-                images = [one.image for one in answers if not one.has_day]
-                found += self._queries.rt_images(keys, images)
-        return found
+            except QueryRefused as refused:
+                refusals.append(refused)
+                continue
+            seen.update(one.image.series_key for one in answers)
+            images = [one.image for one in answers if not one.has_day]
+            found.update({i.sop_uid: i for i in self._queries.rt_images(keys, images)})
+        if len(refusals) == len(forms):
+            raise max(refusals, key=lambda refused: refused.answers)
+        return seen, {uid: image for uid, image in found.items() if uid not in dated}
 
     def _dated(self, keys: Mapping[str, Any]) -> set[str]:
         """List the images that the node finds by days, if its answers do not tell their dates."""

@@ -146,21 +146,38 @@ class Finder:
         """List the study and Series Instance UIDs of all RT Images; none if the node refuses.
 
         Two queries, put in different ways, are sent: what one misses is in the other.
+
+        Raises
+        ------
+        QueryError
+            The node cuts the list of series, and that of studies or of the series of one too.
         """
         patient = {"PatientID": self.patient_id}
-        found: list[ImageRef] = []
+        found: list[tuple[str, str]] = []
         for keys in ({**patient, "Modality": "RTIMAGE"}, patient):
-            with contextlib.suppress(QueryRefused):
+            try:
                 answers = self._queries.send("SERIES", keys, SERIES_KEYS, image_ref)
-                found += self._queries.rt_images(keys, answers)
-        return {image.series_key for image in found if all(map(valid_uid, image.series_key))}
+            except QueryRefused as refused:
+                if refused.answers:
+                    return self._series_by_level()
+                continue
+            found += [image.series_key for image in self._queries.rt_images(keys, answers)]
+        return {key for key in found if all(map(valid_uid, key))}
 
     def outside_all_days(self, series: Collection[tuple[str, str]]) -> list[ImageRef]:
         """List the images in these series that no query by days can find.
 
         They have no date, or one in a form that a server does not match.
+
+        Raises
+        ------
+        QueryError
+            The node cuts the list of a series.
         """
-        found = self.by_days.outside(series)
+        try:
+            found = self.by_days.outside(series)
+        except QueryRefused:
+            raise self._all_refused("images") from None
         for key in sorted({image.series_key for image in found.values()}):
             found.update({i.sop_uid: i for i in self.series(*key) if i.sop_uid in found})
         return list(found.values())
@@ -281,6 +298,16 @@ class Finder:
         if plans:
             self.relational = False
         return plans
+
+    def _series_by_level(self) -> set[tuple[str, str]]:
+        try:
+            return {
+                (keys["StudyInstanceUID"], keys["SeriesInstanceUID"])
+                for by_modality in (True, False)
+                for keys in self._queries.series_keys("RTIMAGE", by_modality=by_modality)
+            }
+        except QueryRefused:
+            raise self._all_refused("series") from None
 
     def _images_by_level(
         self, returned: Sequence[str], series_uid: str | None = None

@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any, Callable
 
 import pytest
+from pydicom.uid import generate_uid
 
 from qatrack_aria import fetch_images
-from qatrack_aria.errors import AmbiguousImagesError, AmbiguousPlanError
+from qatrack_aria.errors import AmbiguousImagesError, AmbiguousPlanError, QueryError
 from qatrack_aria.simulator import find as simulated_find
+from qatrack_aria.simulator import server as simulated_server
 from tests.helpers.aria import DAY, NOON, PATIENT, plan, uids, winston_lutz
 
 MINUTE = dt.timedelta(minutes=1)
@@ -234,6 +236,65 @@ def test_images_without_dates_are_seen_where_answers_tell_no_dates(
     for _ in range(2):
         with pytest.raises(AmbiguousImagesError, match="neither an acquisition nor a content"):
             fetch_images("aria", PATIENT, "WL", max_age=0)
+
+
+def unmatched(wl: Any, when: dt.datetime, **options: Any) -> list[Any]:
+    """A series whose dates, in ACR-NEMA's form, the server does not match."""
+    images = winston_lutz(wl, when, **options)
+    for image in images:
+        image.AcquisitionDate = image.ContentDate = f"{when:%Y.%m.%d}"
+    return images
+
+
+def years_of(wl: Any, series: int, count: int) -> list[list[Any]]:
+    """Old series."""
+    return [winston_lutz(wl, NOON - (n + 1) * 100 * DAY, count=count) for n in range(series)]
+
+
+@pytest.mark.parametrize("says_so", [True, False], ids=["and says so", "with Success"])
+def test_series_beyond_the_answers_that_a_server_gives_are_looked_at_one_by_one(
+    serve: Any, monkeypatch: Any, says_so: bool
+) -> None:
+    """Its list of all images ends before the newest ones, that of all series does not."""
+    if not says_so:
+        monkeypatch.setattr(simulated_server, "RESPONSE_LIMIT_REACHED", 0x0000)
+    wl = plan()
+    newest = [unmatched(wl, YESTERDAY + n * MINUTE, count=1) for n in range(3)]
+    dated = winston_lutz(wl, YESTERDAY - DAY, count=2)
+    serve(wl, *years_of(wl, series=5, count=2), dated, *newest, answer_limit=12)
+    fetched = fetch_images("aria", PATIENT, "WL", max_age=0, select="session")
+    assert uids(fetched) == uids([image for series in newest for image in series])
+
+
+@pytest.mark.parametrize("studies", [2, 1])
+def test_series_are_listed_study_by_study_where_the_list_of_all_is_cut(
+    serve: Any, studies: int
+) -> None:
+    wl = plan()
+    newest = unmatched(wl, YESTERDAY, count=2)
+    old = years_of(wl, series=8, count=1)
+    if studies == 2:
+        study = generate_uid()
+        for images in old[::2]:
+            images[0].StudyInstanceUID = study
+    serve(wl, *old, winston_lutz(wl, YESTERDAY - DAY, count=2), newest, answer_limit=8)
+    if studies == 2:
+        assert uids(fetch_images("aria", PATIENT, "WL", max_age=0)) == uids(newest)
+        return
+    with pytest.raises(
+        QueryError, match=r"does not list the series.*cut off at the server's limit"
+    ):
+        fetch_images("aria", PATIENT, "WL", max_age=0)
+
+
+def test_a_series_of_which_the_server_lists_only_a_part_is_an_error(serve: Any) -> None:
+    """Its images may be newer than all that have a date."""
+    wl = plan()
+    serve(wl, winston_lutz(wl, YESTERDAY, count=2), unmatched(wl, NOON, count=9), answer_limit=8)
+    with pytest.raises(
+        QueryError, match=r"does not list the images.*cut off at the server's limit"
+    ):
+        fetch_images("aria", PATIENT, "WL", max_age=0)
 
 
 def test_lists_that_go_on_differing_are_an_error(serve: Any, monkeypatch: Any) -> None:
