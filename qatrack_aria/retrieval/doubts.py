@@ -139,6 +139,8 @@ def _may_belong(image: ImageRef, chosen: Sequence[ImageRef], request: Request) -
         return True
     if request.select != "session" and image.series_key in series_of(chosen):
         return True
+    if request.select == "day" and image.day in {other.day for other in chosen}:
+        return True
     first = min(other.moment for other in chosen)
     if first.year == dt.MINYEAR or image.day is None:
         return True

@@ -168,10 +168,19 @@ class ImageSearch:
             return False
         if not self._finder.confirms(*days, self.listed.uids):
             return False
-        return all(
-            self.listed.confirmed_by(key, self._finder.series(*key))
-            for key in sorted(self._complete)
-        )
+        return all(self._series_agrees(key) for key in sorted(self._complete))
+
+    def _series_agrees(self, key: SeriesKey) -> bool:
+        again = self._finder.series(*key)
+        if self.listed.confirmed_by(key, again):
+            return True
+        # The days are listed again, these are not: a short list may have left them few attributes.
+        latest = {image.sop_uid: image for image in again}
+        self._outside = [
+            latest.get(image.sop_uid, image) if image.series_key == key else image
+            for image in self._outside
+        ]
+        return False
 
     def _look_outside_days(self) -> bool:
         """List images without a date that can be matched, and return whether there are any."""
@@ -279,8 +288,6 @@ class ImageSearch:
 
         The first day of the search may cut through a series.
         """
-        if self._request.select in ("day", "all"):
-            return False
         require_uids(chosen)
         added = False
         keys = {image.series_key for image in chosen if image.acquired or image.from_file}

@@ -92,6 +92,7 @@ def to_verify(
     if request.settles(len(uids(chosen))):
         return []
     times, series = [surroundings(session) for session in sessions(chosen)], series_of(chosen)
+    whole_days = {image.day for image in chosen} if request.select == "day" else set()
     found, taken = [], uids(chosen)
     for image in images:
         reason = match_image(image, request, plan_uids).reason
@@ -108,7 +109,7 @@ def to_verify(
             # Of other series, which often are of other plans, only where the set is of several.
             among = at_the_time and (beside or len(series) > 1)
         else:
-            among = any(
+            among = image.day in whole_days or any(
                 begin - GAP <= image.latest and image.moment <= end + GAP for begin, end in times
             )
         if code == "kv":

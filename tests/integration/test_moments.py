@@ -143,6 +143,24 @@ def test_a_newest_series_without_any_date_is_not_passed_over(serve: Any) -> None
         fetch()
 
 
+@pytest.mark.parametrize("select", [None, "day"])
+def test_an_image_without_a_date_that_is_added_to_a_chosen_series_is_not_passed_over(
+    serve: Any, select: str | None
+) -> None:
+    """Series are looked at for such images once only, but those of the set each time."""
+    wl = plan()
+    images = winston_lutz(wl, YESTERDAY, count=2)
+    aria = serve(wl, images)
+    assert uids(fetch(select=select)) == uids(images)
+    undated = winston_lutz(wl, NOON, count=1)
+    for keyword in ("AcquisitionDate", "AcquisitionTime", "ContentDate", "ContentTime"):
+        delattr(undated[0], keyword)
+    undated[0].SeriesInstanceUID = images[0].SeriesInstanceUID
+    aria.add(undated)
+    with pytest.raises(AmbiguousImagesError):
+        fetch(select=select)
+
+
 def test_a_date_that_the_server_does_not_match_is_not_passed_over(serve: Any) -> None:
     """In ACR-NEMA's form it lies outside every range of days."""
     wl = plan()

@@ -424,6 +424,27 @@ def test_an_older_image_with_signs_of_both_does_no_harm_unless_all_are_asked_for
         chosen(images + older, select="all")
 
 
+def test_an_image_with_signs_of_both_may_be_of_a_day_at_any_of_its_times() -> None:
+    images = series_refs("1", 1, 2)
+    morning = series_refs("2", 3, acquired=dt.datetime.combine(TAKEN.date(), dt.time()), **BOTH)
+
+    assert chosen(images + morning, select="session") == images
+    with pytest.raises(AmbiguousImagesError, match="described as MV"):
+        chosen(images + morning, select="day")
+
+
+@pytest.mark.parametrize("claim", [KV, {"image_type": ("ORIGINAL", "PRIMARY", "DRR")}], ids=str)
+def test_an_answer_alone_excludes_no_image_from_a_day(claim: Any) -> None:
+    files = series_refs("1", 1, 2)
+    midnight = dt.datetime.combine(TAKEN.date(), dt.time())
+    morning = series_refs("2", 3, from_file=False, acquired=midnight, **claim)
+    before = series_refs("3", 4, from_file=False, acquired=midnight - HOUR, **claim)
+
+    images = files + morning + before
+    assert to_verify(files, images, request(select="day"), PLANS) == morning
+    assert to_verify(files, images, request(select="session"), PLANS) == []
+
+
 def test_an_image_that_is_kv_by_its_answer_is_looked_at_if_it_may_be_of_that_time() -> None:
     files = series_refs("1", 1, 2)
     today = series_refs("2", 3, from_file=False, acquired=None, acquired_on=TAKEN.date(), **KV)

@@ -12,7 +12,7 @@ from tools.hospitals.sessions import acquire
 from tools.hospitals.world import World
 
 DATES = ("AcquisitionDate", "ContentDate")
-ANOTHER_PLAN = "another plan"
+ANOTHER_PLAN, CORRECTED = "another plan", "corrected"
 
 
 def change(world: World, chance: random.Random, now: dt.datetime) -> tuple[World, str]:
@@ -21,7 +21,7 @@ def change(world: World, chance: random.Random, now: dt.datetime) -> tuple[World
     if not sessions:
         return world, "nothing"
     session = chance.choice(sessions)
-    kind = chance.choice(("corrected", ANOTHER_PLAN, "added", "removed"))
+    kind = chance.choice((CORRECTED, ANOTHER_PLAN, "added", "removed"))
     if kind == "added":
         mine = [one for one in sessions if one.plan is session.plan]
         new = acquire(session.plan, [session.plan], mine, chance, now)
@@ -31,7 +31,7 @@ def change(world: World, chance: random.Random, now: dt.datetime) -> tuple[World
         gone = chance.choice(session.images)
         return world._replace(datasets=[ds for ds in world.datasets if ds is not gone]), kind
     whose = session.images if chance.random() < 0.5 else session.images[:1]
-    edit = _earlier(chance.randrange(1, 40)) if kind == "corrected" else _of_plan(world, chance)
+    edit = _earlier(chance.randrange(1, 40)) if kind == CORRECTED else _of_plan(world, chance)
     changed = {id(image): deepcopy(image) for image in whose}
     for image in changed.values():
         edit(image)

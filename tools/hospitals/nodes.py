@@ -12,7 +12,7 @@ from pydicom.dataset import Dataset
 from qatrack_aria.simulator import Behaviour, Simulator
 from tests.helpers.peers.dcmtk import Dcmqrscp
 from tests.helpers.peers.orthanc import Orthanc
-from tools.hospitals.changes import ANOTHER_PLAN
+from tools.hospitals.changes import ANOTHER_PLAN, CORRECTED, DATES
 
 SIMULATOR, ORTHANC, DCMQRSCP = "simulator", "orthanc", "dcmqrscp"
 PEERS = (SIMULATOR, ORTHANC, DCMQRSCP)
@@ -79,8 +79,9 @@ class SimulatedNode(Node):
 
     def change(self, datasets: Sequence[Dataset], what: str) -> bool:
         silent = self._behaviour.unreturned_keys | self._behaviour.empty_return_keys
-        if what == ANOTHER_PLAN and "ReferencedRTPlanSequence" in silent:
-            return False  # no answer could show it for an image that was received before
+        shown_by = {ANOTHER_PLAN: {"ReferencedRTPlanSequence"}, CORRECTED: set(DATES)}
+        if silent & shown_by.get(what, set()):
+            return False  # perhaps no answer shows it for an image that was received before
         self.server.replace(datasets)
         return True
 
