@@ -1,18 +1,16 @@
 """Find the images of a request, retrieve them, and confirm that they are all.
 
 Choosing and retrieving alternate. What an answer does not return is read from the header of the
-retrieved file, and the header always decides (:mod:`qatrack_aria.retrieval.matching`). Each list is
-confirmed by another query before a set is handed over: ARIA's are short now and then.
+retrieved file, and the header always decides (:mod:`qatrack_aria.retrieval.matching`). The lists
+are confirmed (:mod:`qatrack_aria.retrieval.image_lists`) before a set is handed over.
 """
 
 from __future__ import annotations
 
-from functools import partial
-from typing import Collection, Sequence
+from typing import Sequence
 
 from qatrack_aria.dicom.attributes import ImageRef
 from qatrack_aria.dicom.finder import PAUSES, Finder
-from qatrack_aria.dicom.retrieve import SeriesKey
 from qatrack_aria.errors import (
     AmbiguousImagesError,
     ImagesNotFoundError,
@@ -21,22 +19,16 @@ from qatrack_aria.errors import (
 )
 from qatrack_aria.retrieval import date_windows, doubts, messages, selection
 from qatrack_aria.retrieval.date_windows import EVER, Days
-from qatrack_aria.retrieval.known_series import KnownSeries
+from qatrack_aria.retrieval.image_lists import ImageLists, WiderSearchNeeded
 from qatrack_aria.retrieval.listed_images import ListedImages, is_outdated
 from qatrack_aria.retrieval.matching import match_image
 from qatrack_aria.retrieval.session_end import SessionEnd
-from qatrack_aria.retrieval.sessions import GAP, series_of, uids
+from qatrack_aria.retrieval.sessions import GAP, uids
 from qatrack_aria.retrieval.task import Task
-from qatrack_aria.retrieval.transfer import Transfer, require_uids
+from qatrack_aria.retrieval.transfer import Transfer
 
-#: Series that are looked at to find images without a date; more would take too long.
-MOST_SERIES = 300
 #: How often the images are listed again before giving up.
 MOST_ROUNDS = 20
-
-
-class _WiderSearchNeeded(Exception):
-    """The searched days may hold only a part of the chosen images."""
 
 
 class ImageSearch:
@@ -53,8 +45,6 @@ class ImageSearch:
 
     Attributes
     ----------
-    listed : ListedImages
-        What is known of the images by now.
     chosen : list of ImageRef
         The images that match, as far as is known by now.
     """
@@ -71,13 +61,14 @@ class ImageSearch:
         self._finder = finder
         self._transfer = transfer
         self._session_end = SessionEnd(task)
-        self._known_series = KnownSeries(task)
-        self._looked_outside = False
-        self._outside: list[ImageRef] = []  # images that the searches by days have not found
-        self.listed = ListedImages()
+        self._lists = ImageLists(task, plan_uids, finder)
         self.chosen: list[ImageRef] = []
-        self._complete: set[SeriesKey] = set()  # series of which every image is listed
         self._claimed: set[str] = set()  # images that were of the set by the answers
+
+    @property
+    def listed(self) -> ListedImages:
+        """What is known of the images by now."""
+        return self._lists.images
 
     @property
     def is_final(self) -> bool:
@@ -105,24 +96,16 @@ class ImageSearch:
         for days in windows:
             if days != EVER and not self._finder.by_days.supported:
                 continue
-            self.listed, self._complete = ListedImages(), set()
-            found_by_day = self._list(days, widest=days in windows[-2:])
-            self.listed.add(self._with_outside(found_by_day))
+            self._lists.begin(days, widest=days in windows[-2:])
             try:
                 found = self._confirmed_set(days) if retrieve else self._choose(days, retrieve)
-            except _WiderSearchNeeded:
+            except WiderSearchNeeded:
                 continue
             if found:
                 return found
         raise ImagesNotFoundError(
             messages.no_images(self._peer, self._request, list(self.listed), self._plan_uids)
         )
-
-    def _list(self, days: Days, widest: bool) -> list[ImageRef]:
-        if self._request.series is not None:
-            return self._finder.images_of_series(self._request.series)
-        first_day = partial(date_windows.first_day, self._request, self._plan_uids, days[0], widest)
-        return self._finder.images(*days, first_day)
 
     # --- certainty ----------------------------------------------------------------------------
 
@@ -137,12 +120,12 @@ class ImageSearch:
             if not found and failure is None and days != EVER:
                 return []  # searched more widely
             days = self._days_of(found, days)
-            if self._lists_agree(days):
+            if self._lists.agree(days):
                 if failure is not None:
                     raise failure
                 if not found or not self._session_end.wait(found):
                     return found
-            elif not self._list_again(days):
+            elif not self._lists.repeat(days):
                 pause = next(pauses, None)
                 if pause is None:
                     raise self._finder.lists_differ("images")
@@ -160,68 +143,17 @@ class ImageSearch:
         first = (min(image.moment for image in found) - GAP).date()
         return max(first, days[0]) if days[0] else first, days[1]
 
-    def _lists_agree(self, days: Days) -> bool:
-        if self._request.series is not None:
-            again = self._finder.images_of_series(self._request.series, fewest=True)
-            return uids(again) == self.listed.uids
-        if days != EVER and self._look_outside_days():
-            return False
-        if not self._finder.confirms(*days, self.listed.uids):
-            return False
-        return all(self._series_agrees(key) for key in sorted(self._complete))
-
-    def _series_agrees(self, key: SeriesKey) -> bool:
-        again = self._finder.series(*key)
-        if self.listed.confirmed_by(key, again):
-            return True
-        # The days are listed again, these are not: a short list may have left them few attributes.
-        latest = {image.sop_uid: image for image in again}
-        self._outside = [
-            latest.get(image.sop_uid, image) if image.series_key == key else image
-            for image in self._outside
-        ]
-        return False
-
-    def _look_outside_days(self) -> bool:
-        """List images without a date that can be matched, and return whether there are any."""
-        if self._looked_outside:
-            return False
-        self._looked_outside = True
-        unknown = self._finder.all_series() | series_of(self.listed)
-        unknown -= self._complete | self._known_series.read()
-        if not unknown or len(unknown) > MOST_SERIES:
-            return False
-        found = self._finder.outside_all_days(unknown)
-        self._known_series.add(unknown - series_of(found))
-        listed = self.listed.uids
-        new = [image for image in found if image.sop_uid not in listed]
-        self._outside += new
-        return self.listed.add(new)
-
-    def _list_again(self, days: Days) -> bool:
-        """List the images once more, and return whether there are new ones."""
-        self._complete = set()
-        if self._request.series is not None:
-            return self.listed.replace(self._finder.images_of_series(self._request.series))
-        return self.listed.replace(self._with_outside(self._finder.images(*days)))
-
-    def _with_outside(self, found_by_day: Sequence[ImageRef]) -> list[ImageRef]:
-        found = uids(found_by_day)
-        return [*found_by_day, *(i for i in self._outside if i.sop_uid not in found)]
-
     # --- choosing and retrieving --------------------------------------------------------------
 
     def _choose(self, days: Days, retrieve: bool) -> list[ImageRef]:
         """Choose and retrieve in turns, until the headers of all chosen images match."""
-        # A list of one series is checked like one that the searched days may have cut.
-        whole = days == EVER and self._request.series is None
         while True:
             wanted = selection.candidates(self.listed, self._request, self._plan_uids)
             self.chosen = wanted
-            if not whole and self._complete_series(wanted):
+            if self._lists.complete(wanted):
                 continue
             if date_windows.may_begin_before(days[0], wanted, self._request):
-                raise _WiderSearchNeeded
+                raise WiderSearchNeeded
             if all(match_image(i, self._request, self._plan_uids).matches for i in wanted):
                 try:
                     wanted = self.chosen = self._settle()
@@ -229,7 +161,7 @@ class ImageSearch:
                     excluded = self._excluded(wanted)
                     if not retrieve or not excluded:
                         raise
-                    self._read_confirming(excluded, wanted, whole)  # perhaps there are enough
+                    self._read_confirming(excluded, wanted)  # perhaps there are enough
                     continue
             missing = [image for image in wanted if not image.from_file]
             if not retrieve:
@@ -240,7 +172,7 @@ class ImageSearch:
                 return list({image.sop_uid: image for image in wanted}.values())
             self._claimed |= uids(missing)
             doubts.require_spelling(missing, self._request, self._peer)
-            self._read_confirming(excluded, wanted, whole, missing)
+            self._read_confirming(excluded, wanted, missing)
 
     def _excluded(self, wanted: Sequence[ImageRef]) -> list[ImageRef]:
         return selection.to_verify(wanted, self.listed, self._request, self._plan_uids)
@@ -252,7 +184,7 @@ class ImageSearch:
             self._require_agreement(())  # a wrong answer may be the reason
             raise
 
-    def _read(self, images: Sequence[ImageRef], whole: bool) -> None:
+    def _read(self, images: Sequence[ImageRef]) -> None:
         """Read the headers of images, from the archive where it agrees with the node."""
         known = self._transfer.headers(images)
         for image in images:
@@ -262,18 +194,17 @@ class ImageSearch:
                 del known[image.sop_uid]  # corrected in ARIA since: retrieved again
         missing = [image for image in images if image.sop_uid not in known]
         self.listed.read(known)
-        self.listed.read(self._transfer.retrieve(missing, self._whole_series(missing, whole)))
+        self.listed.read(self._transfer.retrieve(missing, self._lists.whole_series(missing)))
 
     def _read_confirming(
         self,
         excluded: Sequence[ImageRef],
         chosen: Sequence[ImageRef],
-        whole: bool,
         missing: Sequence[ImageRef] = (),
     ) -> None:
         """Read the headers of images that only answers exclude, and of those still missing."""
         try:
-            self._read([*missing, *excluded], whole)
+            self._read([*missing, *excluded])
         except IncompleteRetrievalError as error:
             if set(error.missing) <= uids(excluded):
                 raise messages.cannot_verify(excluded, chosen, error) from error
@@ -282,31 +213,3 @@ class ImageSearch:
     def _require_agreement(self, chosen: Sequence[ImageRef]) -> None:
         contradictions = self.listed.contradictions(self._claimed | uids(chosen))
         doubts.require_agreement(contradictions, chosen, self._request, self._peer)
-
-    def _complete_series(self, chosen: Sequence[ImageRef]) -> bool:
-        """List all of the chosen series, and return whether that added images.
-
-        The first day of the search may cut through a series.
-        """
-        require_uids(chosen)
-        added = False
-        keys = {image.series_key for image in chosen if image.acquired or image.from_file}
-        for key in keys - self._complete:
-            self._complete.add(key)
-            here = self.listed.of_series(*key)
-            if self._finder.uids_of_series(*key) == here:
-                continue
-            series = self._finder.series(*key)
-            if not here <= uids(series):
-                raise _WiderSearchNeeded
-            more = [image for image in series if image.sop_uid not in here]
-            self._outside += more  # some of them, perhaps, no search by days finds
-            added = self.listed.add(more) or added
-        return added
-
-    def _whole_series(self, missing: Collection[ImageRef], whole: bool) -> list[SeriesKey]:
-        """Return the series that hold only missing images."""
-        wanted = uids(missing)
-        complete = {i.series_key for i in missing} if whole else set(self._complete)
-        split = {image.series_key for image in self.listed if image.sop_uid not in wanted}
-        return [key for key in complete if key not in split]
