@@ -112,8 +112,9 @@ def to_verify(
             among = image.day in whole_days or any(
                 begin - GAP <= image.latest and image.moment <= end + GAP for begin, end in times
             )
-        if code == "kv":
-            # Some MV imagers write the unit of kV images: these may be a whole session.
+        if code in ("kv", "mv"):
+            # By the unit in the answer: some MV imagers write that of kV images, and kV images
+            # from MOSAIQ carry that of MV ones. These may be a whole session.
             newer = not times or image.latest >= times[0][0] - GAP
             among = among or newer or beside or request.select == "all"
         if among or (beside and not (image.acquired and times)):

@@ -488,11 +488,22 @@ def test_images_of_other_series_are_confirmed_where_the_set_is_of_several() -> N
     assert to_verify(several, several + other, request(), PLANS) == other
 
 
-def test_newer_images_that_are_kv_by_their_unit_alone_are_looked_at() -> None:
-    files = series_refs("1", 1, 3)
-    newer = series_refs("2", 9, from_file=False, acquired=TAKEN + HOUR, **KV)
+@pytest.mark.parametrize(
+    ("options", "chosen_by", "excluded_by"),
+    [({}, {}, KV), ({"kv": "only"}, KV, {"dose_unit": "MU"})],
+    ids=["kV", "MV"],
+)
+def test_images_that_are_of_the_other_kind_by_their_unit_alone_are_looked_at(
+    options: Any, chosen_by: Any, excluded_by: Any
+) -> None:
+    """Newer ones; where all are asked for, older ones too."""
+    files = series_refs("1", 1, 3, **chosen_by)
+    newer = series_refs("2", 9, from_file=False, acquired=TAKEN + HOUR, **excluded_by)
+    older = series_refs("3", 8, from_file=False, acquired=TAKEN - DAY, **excluded_by)
 
-    assert to_verify(files, files + newer, request(), PLANS) == newer
+    images = files + newer + older
+    assert to_verify(files, images, request(**options), PLANS) == newer
+    assert to_verify(files, images, request(select="all", **options), PLANS) == newer + older
 
 
 def test_images_that_are_kv_by_their_unit_alone_are_looked_at_from_half_an_hour_before_on() -> None:
