@@ -20,7 +20,6 @@ from qatrack_aria.dicom.queries import DATES, FEWEST, IMAGE_KEYS, PatientQueries
 from qatrack_aria.dicom.uids import valid_uid
 from qatrack_aria.dicom.values import text
 
-ALL_DAYS = "19000101-"
 #: Series up to this number are listed one by one.
 FEW_SERIES = 4
 
@@ -148,8 +147,12 @@ class DaySearch:
         """List the images that the node finds by days, if its answers do not tell their dates."""
         if self.returns_dates:
             return set()
-        by_days = ({**keys, keyword: ALL_DAYS} for keyword in ("ContentDate", "AcquisitionDate"))
-        return {i.sop_uid for keys in by_days for i in self._queries.images(keys, FEWEST)}
+        return {
+            image.sop_uid
+            for keyword in ("ContentDate", "AcquisitionDate")
+            for days in _all_days(dt.date.today().year)
+            for image in self._queries.images({**keys, keyword: days}, FEWEST)
+        }
 
     def _confirms_date(self, keyword: str, days: str, due: set[str], uids: set[str]) -> bool:
         keys = {**self._keys, keyword: days}
@@ -204,6 +207,14 @@ def _day_range(since: dt.date | None, until: dt.date | None) -> str:
     first = since.strftime("%Y%m%d") if since else ""
     last = until.strftime("%Y%m%d") if until else ""
     return first if first == last else f"{first}-{last}"
+
+
+def _all_days(year: int) -> tuple[str, ...]:
+    """Return range keys for all days, this and the last year by themselves.
+
+    Where a server compares texts, a date in ACR-NEMA's form, 2026.11.30, lies between two years.
+    """
+    return f"19000101-{year - 2}1231", f"{year - 1}0101-{year - 1}1231", f"{year}0101-"
 
 
 def _within(date: str | None, days: str) -> bool:

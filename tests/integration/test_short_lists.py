@@ -238,6 +238,17 @@ def test_images_without_dates_are_seen_where_answers_tell_no_dates(
             fetch_images("aria", PATIENT, "WL", max_age=0)
 
 
+@pytest.mark.parametrize("earlier", [0, 5], ids=["one series", "six series"])
+def test_dates_that_no_server_matches_are_seen_where_answers_tell_no_dates(
+    serve: Any, earlier: int
+) -> None:
+    wl = plan()
+    newest, dated = unmatched(wl, YESTERDAY, count=2), winston_lutz(wl, YESTERDAY - DAY, count=2)
+    unreturned = frozenset({"AcquisitionDate", "ContentDate"})
+    serve(wl, *years_of(wl, earlier, count=1), dated, newest, unreturned_keys=unreturned)
+    assert uids(fetch_images("aria", PATIENT, "WL", max_age=0)) == uids(newest)
+
+
 def unmatched(wl: Any, when: dt.datetime, **options: Any) -> list[Any]:
     """A series whose dates, in ACR-NEMA's form, the server does not match."""
     images = winston_lutz(wl, when, **options)
