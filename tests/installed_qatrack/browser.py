@@ -26,6 +26,14 @@ return document.querySelectorAll("#perform-qa-table tr.qa-valuerow")[slugs.index
 """
 
 
+#: What the page says that shows a submitted list again; empty on another page.
+REFUSED = """
+if (!document.querySelector("#submit-qa")) return "";
+const marks = [...document.querySelectorAll(".has-error, .errorlist, .alert, .btn-danger")];
+return marks.map(mark => mark.innerText.trim()).join(" | ") || document.body.innerText;
+"""
+
+
 class Browser(Chromium):
     """One person in front of QATrack+."""
 
@@ -68,6 +76,8 @@ class Browser(Chromium):
     def submit(self) -> None:
         """Submit, and wait until it is saved."""
         self.leave(lambda: self.find("#submit-qa").click())
+        refused = self.driver.execute_script(REFUSED)
+        assert not refused, f"QATrack+ does not save the list: {refused}"
 
     def go_away(self) -> None:
         """Leave QATrack+: an open page goes on asking whether it is still there."""
