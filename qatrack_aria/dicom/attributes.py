@@ -16,6 +16,7 @@ from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 
 from qatrack_aria.dicom.beam_quality import described_quality, peak_voltage, quality
+from qatrack_aria.dicom.uids import SeriesKey
 from qatrack_aria.dicom.values import date, date_time, items, text, texts, time
 
 #: Where Content Date and Time are earlier than Acquisition Date and Time by up to this, the latter
@@ -149,7 +150,7 @@ class ImageRef:
         return self.moment, self.sop_uid
 
     @property
-    def series_key(self) -> tuple[str, str]:
+    def series_key(self) -> SeriesKey:
         """Study and Series Instance UID."""
         return self.study_uid, self.series_uid
 

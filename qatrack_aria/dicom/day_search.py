@@ -17,7 +17,7 @@ from pydicom.dataset import Dataset
 
 from qatrack_aria.dicom.attributes import ImageRef, image_ref
 from qatrack_aria.dicom.queries import DATES, FEWEST, IMAGE_KEYS, PatientQueries, QueryRefused
-from qatrack_aria.dicom.uids import valid_uid
+from qatrack_aria.dicom.uids import SeriesKey, valid_uid
 from qatrack_aria.dicom.values import text
 
 #: Series up to this number are listed one by one.
@@ -98,7 +98,7 @@ class DaySearch:
             "AcquisitionDate", days, by_acquisition, uids
         )
 
-    def outside(self, series: Collection[tuple[str, str]]) -> dict[str, ImageRef]:
+    def outside(self, series: Collection[SeriesKey]) -> dict[str, ImageRef]:
         """List the images in these series that no query by days can find, by SOP Instance UID.
 
         Each query is sent twice, put in different ways: what one misses is in the other.
@@ -108,7 +108,7 @@ class DaySearch:
         QueryRefused
             The node cuts the list of a series.
         """
-        listed: set[tuple[str, str]] = set()
+        listed: set[SeriesKey] = set()
         found: dict[str, ImageRef] = {}
         if len(series) > FEW_SERIES:
             with contextlib.suppress(QueryRefused):
@@ -123,10 +123,10 @@ class DaySearch:
                     raise
         return {uid: image for uid, image in found.items() if image.series_key in series}
 
-    def _outside(self, keys: Mapping[str, Any]) -> tuple[set[tuple[str, str]], dict[str, ImageRef]]:
+    def _outside(self, keys: Mapping[str, Any]) -> tuple[set[SeriesKey], dict[str, ImageRef]]:
         """Return the series that are answered, and the images that no query by days can find."""
         dated = self._dated(keys)
-        seen: set[tuple[str, str]] = set()
+        seen: set[SeriesKey] = set()
         found: dict[str, ImageRef] = {}
         refusals = []
         forms = (DATES, (*DATES, "Modality"))

@@ -12,14 +12,13 @@ a second query, put in another way.
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
 import time
 from functools import partial
 from typing import Any, Callable, Collection, Sequence
 
 from qatrack_aria.dicom.association import Session
-from qatrack_aria.dicom.attributes import ImageRef, PlanRef, image_ref
+from qatrack_aria.dicom.attributes import ImageRef, PlanRef
 from qatrack_aria.dicom.c_find import QueryRecord
 from qatrack_aria.dicom.day_search import DaySearch, FirstDay
 from qatrack_aria.dicom.queries import (
@@ -30,12 +29,12 @@ from qatrack_aria.dicom.queries import (
     PLAN_KEYS,
     PLAN_KEYS_FEW,
     PLAN_KEYS_NAMELESS,
-    SERIES_KEYS,
     UIDS,
     PatientQueries,
     QueryRefused,
 )
-from qatrack_aria.dicom.uids import valid_uid
+from qatrack_aria.dicom.series_search import SeriesSearch
+from qatrack_aria.dicom.uids import SeriesKey
 from qatrack_aria.errors import QueryError
 
 LABEL_LENGTH = 16  # characters of a Short String: what an RTPlanLabel key can hold
@@ -50,8 +49,8 @@ class Finder:
     ----------
     relational : bool
         False once the node has turned out to answer level by level only.
-    by_days : DaySearch
-        The search by days.
+    by_days, by_series : DaySearch, SeriesSearch
+        The search by days, and that for series and by them.
     """
 
     def __init__(self, session: Session, patient_id: str) -> None:
@@ -60,6 +59,7 @@ class Finder:
         self.relational = True
         self._queries = PatientQueries(session, patient_id)
         self.by_days = DaySearch(self._queries)
+        self.by_series = SeriesSearch(self._queries)
 
     @property
     def queries(self) -> Sequence[QueryRecord]:
@@ -140,31 +140,9 @@ class Finder:
         try:
             return self.by_days.confirms(since, until, uids)
         except QueryRefused:
-            raise self._all_refused("images") from None
+            raise self._queries.all_refused("images") from None
 
-    def all_series(self) -> set[tuple[str, str]]:
-        """List the study and Series Instance UIDs of all RT Images; none if the node refuses.
-
-        Two queries, put in different ways, are sent: what one misses is in the other.
-
-        Raises
-        ------
-        QueryError
-            The node cuts the list of series, and that of studies or of the series of one too.
-        """
-        patient = {"PatientID": self.patient_id}
-        found: list[tuple[str, str]] = []
-        for keys in ({**patient, "Modality": "RTIMAGE"}, patient):
-            try:
-                answers = self._queries.send("SERIES", keys, SERIES_KEYS, image_ref)
-            except QueryRefused as refused:
-                if refused.answers:
-                    return self._series_by_level()
-                continue
-            found += [image.series_key for image in self._queries.rt_images(keys, answers)]
-        return {key for key in found if all(map(valid_uid, key))}
-
-    def outside_all_days(self, series: Collection[tuple[str, str]]) -> list[ImageRef]:
+    def outside_all_days(self, series: Collection[SeriesKey]) -> list[ImageRef]:
         """List the images in these series that no query by days can find.
 
         They have no date, or one in a form that a server does not match.
@@ -177,19 +155,11 @@ class Finder:
         try:
             found = self.by_days.outside(series)
         except QueryRefused:
-            raise self._all_refused("images") from None
+            raise self._queries.all_refused("images") from None
         for key in sorted({image.series_key for image in found.values()}):
-            found.update({i.sop_uid: i for i in self.series(*key) if i.sop_uid in found})
+            listed = self.by_series.images(*key)
+            found.update({i.sop_uid: i for i in listed if i.sop_uid in found})
         return list(found.values())
-
-    def series(self, study_uid: str, series_uid: str) -> list[ImageRef]:
-        """List all RT Images of one series; an empty list if the node refuses."""
-        keys = self._queries.series_key(study_uid, series_uid)
-        forms = [partial(self._queries.images, keys, r) for r in (IMAGE_KEYS, IMAGE_KEYS_SEEN)]
-        found: list[ImageRef] = []
-        with contextlib.suppress(QueryError):
-            found = self._first_answer("images", forms)
-        return [image for image in found if image.series_uid == series_uid]
 
     def images_of_series(self, series_uid: str, *, fewest: bool = False) -> list[ImageRef]:
         """List the RT Images of a series whose study is unknown.
@@ -214,18 +184,6 @@ class Finder:
         forms.append(partial(self._images_by_level, FEWEST if fewest else IMAGE_KEYS, series_uid))
         found: list[ImageRef] = self._first_answer("images", forms)
         return [image for image in found if image.series_uid == series_uid]
-
-    def uids_of_series(self, study_uid: str, series_uid: str) -> set[str]:
-        """List the SOP Instance UIDs of one series' RT Images; none if the node refuses.
-
-        A server need not open the images for them, as it must for most other keys.
-        """
-        keys = self._queries.series_key(study_uid, series_uid)
-        try:
-            images = self._queries.images(keys, FEWEST)
-        except QueryRefused:
-            return set()
-        return {image.sop_uid for image in images}
 
     def lists_differ(self, what: str) -> QueryError:
         """Return the error for lists that go on differing."""
@@ -271,16 +229,8 @@ class Finder:
             if found:
                 return found
         if len(refusals) == len(forms) or any(refused.answers for refused in refusals):
-            raise self._all_refused(what)
+            raise self._queries.all_refused(what)
         return []
-
-    def _all_refused(self, what: str) -> QueryError:
-        return QueryError(
-            f"C-FIND: {self.session.peer} does not list the {what} of patient "
-            f"'{self.patient_id}' for any form of the query "
-            f"({'; '.join(str(query) for query in self.queries[-4:])}): check the node's query "
-            "model; its log gives the reason."
-        )
 
     def _plans_with_label(self, label: str) -> list[PlanRef]:
         if not self.relational or len(label) > LABEL_LENGTH:
@@ -298,16 +248,6 @@ class Finder:
         if plans:
             self.relational = False
         return plans
-
-    def _series_by_level(self) -> set[tuple[str, str]]:
-        try:
-            return {
-                (keys["StudyInstanceUID"], keys["SeriesInstanceUID"])
-                for by_modality in (True, False)
-                for keys in self._queries.series_keys("RTIMAGE", by_modality=by_modality)
-            }
-        except QueryRefused:
-            raise self._all_refused("series") from None
 
     def _images_by_level(
         self, returned: Sequence[str], series_uid: str | None = None

@@ -161,6 +161,15 @@ class PatientQueries:
             self.patient_id
         )
 
+    def all_refused(self, what: str) -> QueryError:
+        """Return the error for plans, images or series that no form of the query lists."""
+        return QueryError(
+            f"C-FIND: {self.session.peer} does not list the {what} of patient "
+            f"'{self.patient_id}' for any form of the query "
+            f"({'; '.join(str(query) for query in self.records[-4:])}): check the node's query "
+            "model; its log gives the reason."
+        )
+
     def patient_keys(self) -> Iterator[dict[str, str]]:
         """Yield the keys by which the patient may be found, the most exact first."""
         yield {"PatientID": self.patient_id}

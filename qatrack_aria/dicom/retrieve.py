@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from typing import Any, Callable, Collection, NamedTuple, Sequence, Tuple
+from typing import Any, Callable, Collection, NamedTuple, Sequence
 
 from qatrack_aria.dicom.association import Session
 from qatrack_aria.dicom.identifier import identifier
@@ -12,6 +12,7 @@ from qatrack_aria.dicom.inbox import Inbox
 from qatrack_aria.dicom.peer import PATIENT_ROOT
 from qatrack_aria.dicom.retrieve_operation import RetrieveOperation
 from qatrack_aria.dicom.statuses import UNKNOWN_DESTINATION, describe_end
+from qatrack_aria.dicom.uids import SeriesKey
 from qatrack_aria.phrases import Phrase
 
 logger = logging.getLogger(__name__)
@@ -21,10 +22,6 @@ PAUSES = (1.0, 3.0)
 
 #: Called with (images arrived, images wanted, bytes arrived) whenever one arrives.
 Progress = Callable[[int, int, int], None]
-
-
-#: Study Instance UID and Series Instance UID.
-SeriesKey = Tuple[str, str]
 
 
 class Instance(NamedTuple):

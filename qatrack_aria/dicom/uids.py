@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import re
+from typing import Tuple
+
+#: Study Instance UID and Series Instance UID.
+SeriesKey = Tuple[str, str]
 
 RT_PLAN_STORAGE = "1.2.840.10008.5.1.4.1.1.481.5"
 RT_ION_PLAN_STORAGE = "1.2.840.10008.5.1.4.1.1.481.8"

@@ -12,7 +12,7 @@ from typing import Collection, Sequence
 
 from qatrack_aria.dicom.attributes import ImageRef
 from qatrack_aria.dicom.finder import Finder
-from qatrack_aria.dicom.retrieve import SeriesKey
+from qatrack_aria.dicom.uids import SeriesKey
 from qatrack_aria.retrieval import date_windows
 from qatrack_aria.retrieval.date_windows import EVER, Days
 from qatrack_aria.retrieval.known_series import KnownSeries
@@ -102,9 +102,9 @@ class ImageLists:
         for key in keys - self._complete:
             self._complete.add(key)
             here = self.images.of_series(*key)
-            if self._finder.uids_of_series(*key) == here:
+            if self._finder.by_series.uids(*key) == here:
                 continue
-            series = self._finder.series(*key)
+            series = self._finder.by_series.images(*key)
             if not here <= uids(series):
                 raise WiderSearchNeeded
             more = [image for image in series if image.sop_uid not in here]
@@ -131,7 +131,7 @@ class ImageLists:
         return all(self._series_agrees(key) for key in sorted(self._complete))
 
     def _series_agrees(self, key: SeriesKey) -> bool:
-        again = self._finder.series(*key)
+        again = self._finder.by_series.images(*key)
         if self.images.confirmed_by(key, again):
             return True
         # The days are listed again, these are not: a short list may have left them few attributes.
@@ -147,7 +147,7 @@ class ImageLists:
         if self._looked_outside:
             return False
         self._looked_outside = True
-        unknown = self._finder.all_series() | series_of(self.images)
+        unknown = self._finder.by_series.all() | series_of(self.images)
         unknown -= self._complete | self._known_series.read()
         if not unknown or len(unknown) > MOST_SERIES:
             return False

@@ -11,7 +11,7 @@ import contextlib
 import json
 from typing import Iterable
 
-from qatrack_aria.dicom.retrieve import SeriesKey
+from qatrack_aria.dicom.uids import SeriesKey
 from qatrack_aria.errors import ArchiveError
 from qatrack_aria.retrieval.task import Task
 from qatrack_aria.storage.filesystem import hashed_name, make_private_folder, replace_text

@@ -11,7 +11,7 @@ import datetime as dt
 from typing import Iterable, Iterator, Mapping
 
 from qatrack_aria.dicom.attributes import ImageRef
-from qatrack_aria.dicom.retrieve import SeriesKey
+from qatrack_aria.dicom.uids import SeriesKey
 from qatrack_aria.text import same_name
 
 #: Times of an answer and a file that are that near are the same: a server may drop the seconds.

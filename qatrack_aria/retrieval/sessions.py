@@ -10,6 +10,7 @@ import datetime as dt
 from typing import Iterable, Sequence
 
 from qatrack_aria.dicom.attributes import ImageRef
+from qatrack_aria.dicom.uids import SeriesKey
 
 #: After this time without an image the next one belongs to another session.
 GAP = dt.timedelta(minutes=30)
@@ -24,7 +25,7 @@ def uids(images: Iterable[ImageRef]) -> set[str]:
     return {image.sop_uid for image in images}
 
 
-def series_of(images: Iterable[ImageRef]) -> set[tuple[str, str]]:
+def series_of(images: Iterable[ImageRef]) -> set[SeriesKey]:
     """Return the keys of all series that the images are in."""
     return {image.series_key for image in images}
 

@@ -14,10 +14,10 @@ from pydicom.dataset import Dataset
 from qatrack_aria.dicom.association import Session
 from qatrack_aria.dicom.attributes import ImageRef, PlanRef, image_ref, plan_ref
 from qatrack_aria.dicom.inbox import Inbox, ReceivedInstance
-from qatrack_aria.dicom.retrieve import Instance, Progress, RetrieveAttempt, Retriever, SeriesKey
+from qatrack_aria.dicom.retrieve import Instance, Progress, RetrieveAttempt, Retriever
 from qatrack_aria.dicom.storage_scp import StorageScp
 from qatrack_aria.dicom.transports import transport_of
-from qatrack_aria.dicom.uids import IMAGE_CLASSES, PLAN_CLASSES, valid_uid
+from qatrack_aria.dicom.uids import IMAGE_CLASSES, PLAN_CLASSES, SeriesKey, valid_uid
 from qatrack_aria.errors import (
     AmbiguousImagesError,
     ArchiveError,
