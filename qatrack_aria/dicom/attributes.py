@@ -16,6 +16,7 @@ from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 
 from qatrack_aria.dicom.beam_quality import described_quality, peak_voltage, quality
+from qatrack_aria.dicom.plain_answers import PlainAnswer
 from qatrack_aria.dicom.uids import SeriesKey
 from qatrack_aria.dicom.values import date, date_time, items, text, texts, time
 
@@ -296,15 +297,15 @@ READ = frozenset(
 )
 
 
-def plan_ref(ds: Dataset, *, from_file: bool = False) -> PlanRef:
+def plan_ref(ds: Dataset | PlainAnswer, *, from_file: bool = False) -> PlanRef:
     """Read a plan from the header of a file, or from a C-FIND answer."""
     return PlanRef(**_read(ds, from_file, _PLAN), from_file=from_file)
 
 
-def image_ref(ds: Dataset, *, from_file: bool = False) -> ImageRef:
+def image_ref(ds: Dataset | PlainAnswer, *, from_file: bool = False) -> ImageRef:
     """Read an image from the header of a file, or from a C-FIND answer."""
     return ImageRef(**_read(ds, from_file, _IMAGE), from_file=from_file)
 
 
-def _read(ds: Dataset, from_file: bool, fields: Mapping[str, Any]) -> dict[str, Any]:
+def _read(ds: Any, from_file: bool, fields: Mapping[str, Any]) -> dict[str, Any]:
     return {name: read(ds, from_file, *keywords) for name, (read, *keywords) in fields.items()}

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import time
-from typing import Callable, NamedTuple, TypeVar
+from io import BytesIO
+from typing import Any, Callable, NamedTuple, TypeVar
 
 from pydicom.dataset import Dataset
+from pydicom.uid import UID
+from pynetdicom.dsutils import decode
 
 from qatrack_aria.dicom.association import Session
 from qatrack_aria.dicom.character_sets import decode_texts
 from qatrack_aria.dicom.identifier import PENDING
+from qatrack_aria.dicom.plain_answers import plain_answer
+from qatrack_aria.dicom.pynetdicom_patches import take_identifier
 from qatrack_aria.errors import QueryError
 from qatrack_aria.phrases import Phrase, phrase
 
@@ -37,7 +42,7 @@ class QueryRecord(NamedTuple):
 
 
 def find(
-    session: Session, query: Dataset, read: Callable[[Dataset], Answer]
+    session: Session, query: Dataset, read: Callable[[Any], Answer]
 ) -> tuple[list[Answer], Phrase | None]:
     """Send one C-FIND (PS3.4 C.4.1).
 
@@ -48,7 +53,8 @@ def find(
     query : Dataset
         The identifier to send.
     read : callable
-        Reads what is needed from each answer as it arrives: a data set is twenty times as large.
+        Reads what is needed from each answer, a data set or a plain one, as it arrives: a data set
+        is twenty times as large.
 
     Returns
     -------
@@ -75,7 +81,8 @@ def find(
         responses = association.send_c_find(query, model, message_id)
     except RuntimeError:  # the association has just ended
         raise session.no_response_error("C-FIND", 0) from None
-    for status, answer in responses:
+    syntax = _transfer_syntax(association, model)
+    for status, _ in responses:
         code = status.get("Status")
         if code is None or session.deadline.expired:
             session.abort()
@@ -86,12 +93,34 @@ def find(
         if len(answers) + unreadable >= MAX_ANSWERS:
             session.abort()
             raise _too_many_answers(session, query)
+        answer = _decode(take_identifier(association), syntax, session.peer.character_set)
         if answer is None:
             unreadable += 1
         else:
-            decode_texts(answer, session.peer.character_set)
             answers.append(read(answer))
     raise session.no_response_error("C-FIND", time.monotonic() - last_response)
+
+
+def _transfer_syntax(association: Any, model: str) -> UID:
+    contexts = {cx.abstract_syntax: cx for cx in association.accepted_contexts}
+    return UID(contexts[model].transfer_syntax[0])
+
+
+def _decode(encoded: bytes | None, syntax: UID, character_set: str) -> Any:
+    """Decode an answer; ``None`` if that fails."""
+    if encoded is None:
+        return None
+    if syntax.is_little_endian and not syntax.is_deflated:
+        plain = plain_answer(encoded, syntax.is_implicit_VR)
+        if plain is not None:
+            return plain
+    form = syntax.is_implicit_VR, syntax.is_little_endian, syntax.is_deflated
+    try:
+        answer = decode(BytesIO(encoded), *form)
+    except Exception:  # malformed data make pydicom raise errors of any type
+        return None
+    decode_texts(answer, character_set)
+    return answer
 
 
 def _too_many_answers(session: Session, query: Dataset) -> QueryError:

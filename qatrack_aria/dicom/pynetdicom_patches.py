@@ -13,12 +13,14 @@ import queue
 import socket
 import threading
 import time
+from io import BytesIO
 from typing import Any, Callable, Iterator
 
 import pynetdicom
 from pynetdicom import _config, evt, sop_class
 from pynetdicom.ae import ApplicationEntity
 from pynetdicom.association import Association
+from pynetdicom.dimse_primitives import C_FIND
 from pynetdicom.service_class import StorageServiceClass
 from pynetdicom.transport import (
     AssociationSocket,
@@ -138,6 +140,8 @@ def keep_responses(association: Association, message_id: int | None = None) -> N
         From now on, accept only responses to this request.
     """
     end_waits_with_connection(association)
+    set_aside: Any = association
+    set_aside.set_aside = None
     dimse: Any = association.dimse
     get_any = dimse.get_msg
 
@@ -149,10 +153,24 @@ def keep_responses(association: Association, message_id: int | None = None) -> N
             context_id, message = get_any(block)
             belongs_to = getattr(message, "MessageIDBeingRespondedTo", None)
             if message_id is None or belongs_to in (None, message_id):
+                _set_aside(association, message)
                 return context_id, message
         return None, None
 
     dimse.get_msg = get_msg
+
+
+def _set_aside(association: Any, message: Any) -> None:
+    """Set the identifier of a response to C-FIND aside, so that pynetdicom does not decode it."""
+    if isinstance(message, C_FIND) and message.Identifier is not None:
+        association.set_aside = message.Identifier.getvalue()
+        message.Identifier = BytesIO()
+
+
+def take_identifier(association: Any) -> bytes | None:
+    """Return the identifier of the response to C-FIND that has just come, as it was encoded."""
+    encoded, association.set_aside = association.set_aside, None
+    return None if encoded is None else bytes(encoded)
 
 
 def end_waits_with_connection(association: Association) -> None:

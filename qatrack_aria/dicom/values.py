@@ -14,6 +14,7 @@ from pydicom.tag import Tag
 from pydicom.valuerep import PersonName
 
 from qatrack_aria.dicom.character_sets import PADDING, plain_text
+from qatrack_aria.dicom.plain_answers import PlainAnswer
 from qatrack_aria.text import printable
 
 #: Values of an attribute that are read: one more than a request for an ImageType may hold.
@@ -31,14 +32,24 @@ _TIME = re.compile(
 _tag = functools.lru_cache(maxsize=None)(Tag)
 
 
-def text(ds: Dataset, keyword: str) -> str | None:
+@functools.lru_cache(maxsize=None)
+def _number(keyword: str) -> int:
+    return int(Tag(keyword))  # an integer, which is compared faster
+
+
+def text(ds: Dataset | PlainAnswer, keyword: str) -> str | None:
     """Return an attribute's first value as text without padding; ``None`` if absent or empty."""
     values = texts(ds, keyword)
     return values[0] or None if values else None
 
 
-def texts(ds: Dataset, keyword: str) -> Sequence[str]:
+def texts(ds: Dataset | PlainAnswer, keyword: str) -> Sequence[str]:
     """Return an attribute's values as text without padding, :data:`MAX_VALUES` at most."""
+    if isinstance(ds, PlainAnswer):
+        found = ds.get(_number(keyword))
+        if not found or not isinstance(found, str):
+            return []
+        return [part.strip(PADDING) for part in found.split("\\")[:MAX_VALUES]]
     plain = plain_text(ds, _tag(keyword))
     if plain is not None:
         many: Sequence[Any] = plain.split("\\")[:MAX_VALUES]
@@ -47,23 +58,30 @@ def texts(ds: Dataset, keyword: str) -> Sequence[str]:
     return [printable(str(part).strip(PADDING)) for part in many]
 
 
-def items(ds: Dataset, keyword: str) -> Sequence[Dataset]:
+def items(ds: Dataset | PlainAnswer, keyword: str) -> Sequence[Any]:
     """Return the items of a sequence; none if it is absent, or no sequence."""
     value = converted(ds, keyword)
-    return value if isinstance(value, pydicom.Sequence) else []
+    return value if isinstance(value, (pydicom.Sequence, list)) else []
 
 
-def converted(ds: Dataset, keyword: str) -> Any:
+def converted(ds: Dataset | PlainAnswer, keyword: str) -> Any:
     """Return an attribute's value as pydicom converts it; ``None`` if that fails."""
+    if isinstance(ds, PlainAnswer):
+        return ds.get(_number(keyword))
     try:
         return ds.get(keyword)
     except Exception:  # a value that cannot be converted is as good as none
         return None
 
 
-def date(ds: Dataset, keyword: str) -> dt.date | None:
+def date(ds: Dataset | PlainAnswer, keyword: str) -> dt.date | None:
     """Return a DA value (PS3.5 table 6.2-1), also in ACR-NEMA's form ``2026.11.22``."""
-    match = _DATE.fullmatch(text(ds, keyword) or "")
+    return _date(text(ds, keyword) or "")
+
+
+@functools.lru_cache(maxsize=1024)
+def _date(value: str) -> dt.date | None:
+    match = _DATE.fullmatch(value)
     if not match:
         return None
     try:
@@ -73,7 +91,7 @@ def date(ds: Dataset, keyword: str) -> dt.date | None:
     return day if day.year >= EARLIEST_YEAR else None
 
 
-def time(ds: Dataset, keyword: str) -> dt.time | None:
+def time(ds: Dataset | PlainAnswer, keyword: str) -> dt.time | None:
     """Return a TM value (PS3.5 table 6.2-1), also in ACR-NEMA's form ``07:30:00``.
 
     It may end after hours or minutes. Digits of the fraction after the sixth are dropped, and so is
@@ -82,7 +100,7 @@ def time(ds: Dataset, keyword: str) -> dt.time | None:
     return _time(text(ds, keyword) or "")
 
 
-def date_time(ds: Dataset, keyword: str) -> dt.datetime | None:
+def date_time(ds: Dataset | PlainAnswer, keyword: str) -> dt.datetime | None:
     """Return a DT value (PS3.5 table 6.2-1) that has a time, without its time zone."""
     value = text(ds, keyword) or ""
     at = _time(value[8:])
@@ -92,6 +110,7 @@ def date_time(ds: Dataset, keyword: str) -> dt.datetime | None:
         return None
 
 
+@functools.lru_cache(maxsize=1024)
 def _time(value: str) -> dt.time | None:
     match = _TIME.fullmatch(value)
     if not match:

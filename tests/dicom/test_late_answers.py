@@ -11,6 +11,7 @@ from qatrack_aria.dicom.association import Session
 from qatrack_aria.dicom.c_find import find
 from qatrack_aria.dicom.deadline import Deadline
 from qatrack_aria.dicom.identifier import identifier
+from qatrack_aria.dicom.values import text
 from tests.helpers.scripted_scp import PENDING, SUCCESS, accept, called, find_rsp
 
 
@@ -40,4 +41,4 @@ def test_an_answer_that_comes_late_is_not_taken_for_one_to_the_next_query():
     with called(late_by_one) as peer, Session(peer, Deadline(10)) as session:
         assert find(session, asked, copy) == ([], None)
         (answer,), trouble = find(session, asked, copy)
-    assert (answer.SeriesInstanceUID, trouble) == ("1.2.4", None)
+    assert (text(answer, "SeriesInstanceUID"), trouble) == ("1.2.4", None)

@@ -10,17 +10,20 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pynetdicom.dsutils import decode
+from pydicom.datadict import dictionary_VR
+from pynetdicom.dsutils import decode, encode
 
 from qatrack_aria.dicom import values
 from qatrack_aria.dicom.attributes import ImageRef, PlanRef, image_ref, plan_ref
 from qatrack_aria.dicom.character_sets import CHOICES, decode_texts
 from qatrack_aria.dicom.peer import Peer
+from qatrack_aria.dicom.plain_answers import plain_answer
+from qatrack_aria.dicom.queries import IMAGE_KEYS, PLAN_KEYS
 from qatrack_aria.errors import AriaError
 from qatrack_aria.retrieval import messages, selection
 from qatrack_aria.retrieval.request import Request
 from tests.fuzz.conftest import fuzz, tried
-from tests.fuzz.spoiling import TAGS, elements, spoilt
+from tests.fuzz.spoiling import TAGS, WORDS, element, elements, spoilt
 from tests.helpers import datasets
 from tests.helpers.datasets import PATIENT
 
@@ -43,6 +46,47 @@ def answer() -> Any:
 
 
 ANSWER = datasets.encoded(answer())
+
+
+def listed(implicit: bool, undefined: bool) -> bytes:
+    """One that has what the search asks for, and no more."""
+    ds = answer()
+    for one in list(ds):
+        if one.keyword not in (*IMAGE_KEYS, *PLAN_KEYS, "PatientID", "SpecificCharacterSet"):
+            del ds[one.tag]
+    ds.RTPlanLabel, ds.StudyID, ds.RTPlanDate, ds.RTPlanTime = "WL", "C1", "20261120", "0830"
+    ds["ReferencedRTPlanSequence"].is_undefined_length = undefined
+    for item in ds.ReferencedRTPlanSequence:
+        item.is_undefined_length_sequence_item = undefined
+    return bytes(encode(ds, implicit, True) or b"")
+
+
+LISTED = {
+    listed(implicit, undefined): implicit
+    for implicit in (True, False)
+    for undefined in (True, False)
+}
+listed_answers = st.one_of(
+    *(
+        (st.just(data) | spoilt(data, most=2)).map(lambda data, implicit=implicit: (data, implicit))
+        for data, implicit in LISTED.items()
+    )
+)
+
+
+@st.composite
+def well_formed(draw: Any) -> tuple[bytes, bool]:
+    """Values of any kind, each with the value representation of the dictionary."""
+    tags = draw(st.lists(st.sampled_from(sorted(TAGS.values())), unique=True, min_size=1))
+    value = st.sampled_from(WORDS) | st.text("09:.-+\\ A\0", max_size=20).map(str.encode)
+    pairs = [(tag, dictionary_VR(tag)) for tag in sorted(tags)]
+    return b"".join(
+        element(*pair, draw(value)) for pair in pairs if pair[1] not in NOT_PLAIN
+    ), False
+
+
+#: Value representations that are left to pydicom, or have items.
+NOT_PLAIN = ("PN", "SQ")
 answers = elements().map(lambda data: (data, False)) | spoilt(ANSWER).map(lambda data: (data, True))
 
 
@@ -64,10 +108,25 @@ def test_a_text_that_stands_as_it_was_read_is_what_conversion_makes_of_it(given_
     ours, converted = read(data, implicit, character_set), read(data, implicit, character_set)
     if ours is None:
         return
-    for element in converted:
-        assert element.tag in ours
+    for one in converted:
+        assert one.tag in ours
     for keyword in TAGS:
         assert values.texts(ours, keyword) == values.texts(converted, keyword), keyword
+
+
+@fuzz(300)
+@given(well_formed() | listed_answers | answers, st.sampled_from([name for name, _ in CHOICES]))
+def test_an_answer_that_is_read_without_pydicom_says_what_pydicom_makes_of_it(given_, set_):
+    tried["answers read without pydicom"] += 1
+    data, implicit = given_
+    plain, converted = plain_answer(data, implicit), read(data, implicit, set_)
+    if plain is None:
+        return
+    tried["of them plain"] += 1
+    assert image_ref(plain) == image_ref(converted)
+    assert plan_ref(plain) == plan_ref(converted)
+    for keyword in TAGS:
+        assert values.texts(plain, keyword) == values.texts(converted, keyword), keyword
 
 
 def texts(value: Any) -> list[str]:

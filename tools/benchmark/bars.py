@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Iterator, Mapping, NamedTuple
 
-from tools.benchmark import trials
+from tools.benchmark import decoding, trials
 from tools.benchmark.trials import Rows, of, of_peak
 from tools.benchmark.world import Sizes
 
@@ -103,6 +103,11 @@ def _importing(of_: Medians, sizes: Sizes) -> Iterator[Bar]:
     yield Bar("7", "import qatrack_aria above bare Python", added, 10, True, "ms")
 
 
+def _decoding(of_: Medians, sizes: Sizes) -> Iterator[Bar]:
+    ratio = of_[decoding.BY_US] / of_[decoding.BY_PYDICOM]
+    yield Bar("8", "one answer decoded by us to pydicom's decoding of it", ratio, 0.35, True)
+
+
 _OF_GROUPS = {
     "transfer": _transfer,
     "history": _history,
@@ -110,4 +115,5 @@ _OF_GROUPS = {
     "again": _again,
     "memory": _memory,
     "import": _importing,
+    "decoding": _decoding,
 }

@@ -13,6 +13,7 @@ import pydicom
 
 from tools.benchmark import contenders
 from tools.benchmark.contenders import require, scratch
+from tools.benchmark.decoding import decoding
 from tools.benchmark.measure import Measure, Samples, side_by_side
 from tools.benchmark.site import GET, INDEX, MOVE, Site
 from tools.benchmark.world import FULL_PATIENT, LABEL, RECEIVED_PATIENT, patient_of, patient_with
@@ -204,6 +205,7 @@ GROUPS: dict[str, Callable[[Site, int], Rows]] = {
     "again": again,
     "memory": memory,
     "import": importing,
+    "decoding": decoding,
 }
 
 
