@@ -14,7 +14,7 @@ from qatrack_aria.dicom.association import Session
 from qatrack_aria.dicom.character_sets import decode_texts
 from qatrack_aria.dicom.identifier import PENDING
 from qatrack_aria.dicom.plain_answers import plain_answer
-from qatrack_aria.dicom.pynetdicom_patches import take_identifier
+from qatrack_aria.dicom.pynetdicom_patches import undecoded_identifiers
 from qatrack_aria.errors import QueryError
 from qatrack_aria.phrases import Phrase, phrase
 
@@ -74,6 +74,7 @@ def find(
     message_id = session.next_message_id()
     association = session.association
     association.dimse_timeout = session.deadline.at_most(session.peer.response_timeout)
+    encoded = undecoded_identifiers(association)
     answers: list[Answer] = []
     unreadable = 0
     last_response = time.monotonic()
@@ -93,7 +94,7 @@ def find(
         if len(answers) + unreadable >= MAX_ANSWERS:
             session.abort()
             raise _too_many_answers(session, query)
-        answer = _decode(take_identifier(association), syntax, session.peer.character_set)
+        answer = _decode(encoded(), syntax, session.peer.character_set)
         if answer is None:
             unreadable += 1
         else:

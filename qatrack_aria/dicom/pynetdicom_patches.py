@@ -140,8 +140,6 @@ def keep_responses(association: Association, message_id: int | None = None) -> N
         From now on, accept only responses to this request.
     """
     end_waits_with_connection(association)
-    set_aside: Any = association
-    set_aside.set_aside = None
     dimse: Any = association.dimse
     get_any = dimse.get_msg
 
@@ -153,24 +151,34 @@ def keep_responses(association: Association, message_id: int | None = None) -> N
             context_id, message = get_any(block)
             belongs_to = getattr(message, "MessageIDBeingRespondedTo", None)
             if message_id is None or belongs_to in (None, message_id):
-                _set_aside(association, message)
                 return context_id, message
         return None, None
 
     dimse.get_msg = get_msg
 
 
-def _set_aside(association: Any, message: Any) -> None:
-    """Set the identifier of a response to C-FIND aside, so that pynetdicom does not decode it."""
-    if isinstance(message, C_FIND) and message.Identifier is not None:
-        association.set_aside = message.Identifier.getvalue()
-        message.Identifier = BytesIO()
+def undecoded_identifiers(association: Association) -> Callable[[], bytes | None]:
+    """Keep pynetdicom from decoding the identifiers of the responses to the next C-FIND.
 
+    Returns
+    -------
+    callable
+        Returns the identifier of the response that has just come, as it was encoded, or ``None``.
+    """
+    dimse: Any = association.dimse
+    get_any = dimse.get_msg
+    last: list[bytes | None] = [None]
 
-def take_identifier(association: Any) -> bytes | None:
-    """Return the identifier of the response to C-FIND that has just come, as it was encoded."""
-    encoded, association.set_aside = association.set_aside, None
-    return None if encoded is None else bytes(encoded)
+    def get_msg(block: bool = False) -> Any:
+        context_id, message = get_any(block)
+        identifier = message.Identifier if isinstance(message, C_FIND) else None
+        last[0] = None if identifier is None else identifier.getvalue()
+        if identifier is not None:
+            message.Identifier = BytesIO()
+        return context_id, message
+
+    dimse.get_msg = get_msg
+    return lambda: last[0]
 
 
 def end_waits_with_connection(association: Association) -> None:
