@@ -7,6 +7,7 @@ that does not know the set takes them for these. Both are errors before anything
 
 from __future__ import annotations
 
+import functools
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -118,11 +119,12 @@ def plain_text(ds: Dataset, tag: Any) -> str | None:
     if not isinstance(value, bytes) or not value.isascii():
         return None
     text = value.decode("ascii").rstrip(PADDING)
-    vr = getattr(element, "VR", None) or _dictionary_vr(tag)
+    vr = getattr(element, "VR", None) or dictionary_vr(tag)
     return text if text and text.isprintable() and vr in STRINGS else None
 
 
-def _dictionary_vr(tag: Any) -> str:
+@functools.lru_cache(maxsize=1024)
+def dictionary_vr(tag: int) -> str:
     """Return the value representation of an attribute by the dictionary, for implicit VR."""
     from pydicom.datadict import dictionary_VR
 

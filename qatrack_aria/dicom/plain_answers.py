@@ -7,13 +7,10 @@ the dictionary gives. Whatever is not plain is left to pydicom.
 
 from __future__ import annotations
 
-import functools
 import struct
 from typing import Dict, List, Union
 
-from pydicom.datadict import dictionary_VR
-
-from qatrack_aria.dicom.character_sets import PADDING, STRINGS
+from qatrack_aria.dicom.character_sets import PADDING, STRINGS, dictionary_vr
 from qatrack_aria.text import MAX_LENGTH
 
 #: Value representations with a length of four bytes in explicit VR (PS3.5 7.1.2).
@@ -48,7 +45,7 @@ def plain_answer(encoded: bytes, implicit_vr: bool) -> PlainAnswer | None:
     """
     try:
         answer, _ = _read(encoded, 0, len(encoded), implicit_vr, False)
-    except (_NotPlain, struct.error):
+    except (_NotPlain, struct.error, RecursionError):  # the last of sequences within sequences
         return None
     return answer
 
@@ -83,9 +80,9 @@ def _header(encoded: bytes, at: int, implicit_vr: bool) -> tuple[int, str, int, 
     group, element, length = struct.unpack_from("<HHL", encoded, at)
     tag = group << 16 | element
     if implicit_vr or group == 0xFFFE:
-        return tag, _dictionary_vr(tag), length, at + 8
+        return tag, dictionary_vr(tag), length, at + 8
     vr = encoded[at + 4 : at + 6]
-    if vr.decode("latin-1") != _dictionary_vr(tag):
+    if vr.decode("latin-1") != dictionary_vr(tag):
         raise _NotPlain
     if vr in _LONG:
         (length,) = struct.unpack_from("<L", encoded, at + 8)
@@ -123,11 +120,3 @@ def _text(value: bytes) -> str:
     if not text.isprintable() or "\ufffd" in text:
         raise _NotPlain
     return text
-
-
-@functools.lru_cache(maxsize=1024)
-def _dictionary_vr(tag: int) -> str:
-    try:
-        return str(dictionary_VR(tag))
-    except KeyError:  # a private one
-        return ""
