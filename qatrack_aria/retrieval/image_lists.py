@@ -11,6 +11,7 @@ from functools import partial
 from typing import Collection, Sequence
 
 from qatrack_aria.dicom.attributes import ImageRef
+from qatrack_aria.dicom.day_search import FirstDay
 from qatrack_aria.dicom.finder import Finder
 from qatrack_aria.dicom.uids import SeriesKey
 from qatrack_aria.retrieval import date_windows
@@ -71,18 +72,13 @@ class ImageLists:
         self.images, self._complete = ListedImages(), set()
         # A list of one series is checked like one that the searched days may have cut.
         self._all_of_patient = days == EVER and self._request.series is None
-        if self._request.series is not None:
-            self.images.add(self._finder.images_of_series(self._request.series))
-            return
         first_day = partial(date_windows.first_day, self._request, self._plan_uids, days[0], widest)
-        self.images.add(self._with_outside(self._finder.images(*days, first_day)))
+        self.images.add(self._list(days, first_day))
 
     def repeat(self, days: Days) -> bool:
         """List the images once more, and return whether there are new ones."""
         self._complete = set()
-        if self._request.series is not None:
-            return self.images.replace(self._finder.images_of_series(self._request.series))
-        return self.images.replace(self._with_outside(self._finder.images(*days)))
+        return self.images.replace(self._list(days))
 
     def complete(self, chosen: Sequence[ImageRef]) -> bool:
         """List all of the chosen series, and return whether that added images.
@@ -158,6 +154,9 @@ class ImageLists:
         self._outside += new
         return self.images.add(new)
 
-    def _with_outside(self, found_by_day: Sequence[ImageRef]) -> list[ImageRef]:
+    def _list(self, days: Days, first_day: FirstDay | None = None) -> list[ImageRef]:
+        if self._request.series is not None:
+            return self._finder.images_of_series(self._request.series)
+        found_by_day = self._finder.images(*days, first_day)
         found = uids(found_by_day)
         return [*found_by_day, *(i for i in self._outside if i.sop_uid not in found)]
