@@ -203,7 +203,7 @@ def _machines(ds: Dataset, from_file: bool, name: str, station: str) -> frozense
     return frozenset() if from_file else None
 
 
-def _acquired(ds: Dataset, from_file: bool, *keywords: str) -> dt.datetime | None:
+def _times(ds: Dataset | PlainAnswer, from_file: bool, *keywords: str) -> dict[str, Any]:
     """Read the moment of acquisition, by all times that an image has.
 
     By the standard, acquisition comes before the content is made, and so the earlier of the two
@@ -212,29 +212,21 @@ def _acquired(ds: Dataset, from_file: bool, *keywords: str) -> dt.datetime | Non
     acquisition, content = _moments(ds, *keywords)
     days = [date(ds, keyword) for keyword in (keywords[0], keywords[2])]
     if acquisition and content and content < acquisition <= content + SAVED_WITHIN:
-        return content
-    if acquisition or days[0] is None or days[0] == days[1]:
-        return acquisition or content
-    return None  # acquired on another day than the content is of, at an unknown time
-
-
-def _acquired_on(ds: Dataset, from_file: bool, *keywords: str) -> dt.date | None:
-    """Read the day of an image that has no readable time."""
-    if _acquired(ds, from_file, *keywords):
-        return None
-    return date(ds, keywords[0]) or date(ds, keywords[2])
-
-
-def _saved(ds: Dataset, from_file: bool, *keywords: str) -> dt.datetime | None:
-    """Read the other one of the two times."""
-    if not from_file:
-        return None
-    acquired = _acquired(ds, from_file, *keywords)
-    return next((m for m in _moments(ds, *keywords) if m and m != acquired), None)
+        acquired: dt.datetime | None = content
+    elif acquisition or days[0] is None or days[0] == days[1]:
+        acquired = acquisition or content
+    else:
+        acquired = None  # on another day than the content is of, at an unknown time
+    others = (moment for moment in (acquisition, content) if moment and moment != acquired)
+    return {
+        "acquired": acquired,
+        "acquired_on": None if acquired else days[0] or days[1],
+        "saved": next(others, None) if from_file else None,
+    }
 
 
 def _moments(
-    ds: Dataset, day: str, at: str, content_day: str, content_at: str, both: str
+    ds: Dataset | PlainAnswer, day: str, at: str, content_day: str, content_at: str, both: str
 ) -> tuple[dt.datetime | None, dt.datetime | None]:
     """Return the complete dates and times of acquisition and of content."""
     dates = date(ds, day), date(ds, content_day)
@@ -269,7 +261,7 @@ _PLAN: dict[str, Any] = {
     "course": (_text_or_absent, "StudyID"),
     "created": (_created, "RTPlanDate", "RTPlanTime"),
 }
-_TIMES = (
+_DATES_AND_TIMES = (
     "AcquisitionDate",
     "AcquisitionTime",
     "ContentDate",
@@ -280,9 +272,6 @@ _IMAGE: dict[str, Any] = {
     **_BOTH,
     "image_type": (_image_type, "ImageType"),
     "plan_uids": (_plan_uids, "ReferencedRTPlanSequence"),
-    "acquired": (_acquired, *_TIMES),
-    "acquired_on": (_acquired_on, *_TIMES),
-    "saved": (_saved, *_TIMES),
     "machines": (_machines, "RadiationMachineName", "StationName"),
     "dose_unit": (_text_or_absent, "PrimaryDosimeterUnit"),
     "peak_kv": (_peak_kv, "ExposureSequence", "KVP"),
@@ -292,7 +281,11 @@ _IMAGE: dict[str, Any] = {
 #: Tags of all that is read above. Of a file all else is dropped: converting it takes twice as long.
 READ = frozenset(
     Tag(keyword)
-    for _, *keywords in (*_PLAN.values(), *_IMAGE.values(), (None, "SpecificCharacterSet"))
+    for _, *keywords in (
+        *_PLAN.values(),
+        *_IMAGE.values(),
+        (None, *_DATES_AND_TIMES, "SpecificCharacterSet"),
+    )
     for keyword in keywords
 )
 
@@ -304,7 +297,8 @@ def plan_ref(ds: Dataset | PlainAnswer, *, from_file: bool = False) -> PlanRef:
 
 def image_ref(ds: Dataset | PlainAnswer, *, from_file: bool = False) -> ImageRef:
     """Read an image from the header of a file, or from a C-FIND answer."""
-    return ImageRef(**_read(ds, from_file, _IMAGE), from_file=from_file)
+    times = _times(ds, from_file, *_DATES_AND_TIMES)
+    return ImageRef(**_read(ds, from_file, _IMAGE), **times, from_file=from_file)
 
 
 def _read(ds: Any, from_file: bool, fields: Mapping[str, Any]) -> dict[str, Any]:

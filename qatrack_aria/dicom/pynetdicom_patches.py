@@ -6,6 +6,7 @@ No other module uses them, and ``tests/dicom/test_pynetdicom_patches.py`` names 
 from __future__ import annotations
 
 import contextlib
+import copy
 import functools
 import logging
 import math
@@ -20,7 +21,10 @@ import pynetdicom
 from pynetdicom import _config, evt, sop_class
 from pynetdicom.ae import ApplicationEntity
 from pynetdicom.association import Association
+from pynetdicom.dimse_messages import C_FIND_RSP
 from pynetdicom.dimse_primitives import C_FIND
+from pynetdicom.dsutils import decode, encode
+from pynetdicom.pdu_primitives import P_DATA
 from pynetdicom.service_class import StorageServiceClass
 from pynetdicom.transport import (
     AssociationSocket,
@@ -35,6 +39,15 @@ ABORT_TIMEOUT = 1.0
 CHECK_INTERVAL = 0.2
 
 C_STORE_RQ = 0x0001  # the Command Field (PS3.7 E.1)
+C_FIND_RSP_FIELD = 0x8020
+#: Group Length, Affected SOP Class UID, Command Field, Message ID Being Responded To, Command Data
+#: Set Type and Status (PS3.7 9.3.2.2).
+_ANSWER_ELEMENTS = {0x00000000, 0x00000002, 0x00000100, 0x00000120, 0x00000800, 0x00000900}
+_NO_DATA_SET = 0x0101
+#: Bits of a Message Control Header (PS3.8 E.2).
+_OF_COMMAND, _IS_LAST = 0x01, 0x02
+_LONGEST_COMMAND = 300
+_KEPT_COMMANDS = 10
 
 _QUICK_ACK = getattr(socket, "TCP_QUICKACK", None)  # Linux
 _HAS_IPV6 = int(pynetdicom.__version__.split(".")[0]) >= 3
@@ -140,6 +153,8 @@ def keep_responses(association: Association, message_id: int | None = None) -> N
         From now on, accept only responses to this request.
     """
     end_waits_with_connection(association)
+    if message_id is None:
+        decode_answers_once(association)
     dimse: Any = association.dimse
     get_any = dimse.get_msg
 
@@ -155,6 +170,81 @@ def keep_responses(association: Association, message_id: int | None = None) -> N
         return None, None
 
     dimse.get_msg = get_msg
+
+
+class _AnswerMessage:
+    """An answer to a C-FIND that is incomplete, in the place of pynetdicom's message."""
+
+    def __init__(self, response: C_FIND, context_id: int) -> None:
+        self.response = response
+        self.context_id = context_id
+        self.command_set: dict[str, int] = {}
+        self.encoded_command_set = BytesIO()
+        self.data_set = BytesIO()
+
+
+def decode_answers_once(association: Association) -> None:
+    """Decode the command set of the answers to a C-FIND once for all of them.
+
+    It is the same for each answer, and pynetdicom takes a third of the time of a long list for it.
+    """
+    dimse: Any = association.dimse
+    receive = dimse.receive_primitive
+    responses: dict[bytes, C_FIND | None] = {}
+
+    def begins_answer(values: Any) -> bool:
+        context_id, first = values[0]
+        if first[0] != _OF_COMMAND | _IS_LAST or len(first) > _LONGEST_COMMAND:
+            return False
+        if first not in responses:
+            if len(responses) >= _KEPT_COMMANDS:
+                responses.clear()
+            responses[first] = _pending_response(first[1:])
+        response = responses[first]
+        if response is not None:
+            dimse.message = _AnswerMessage(response, context_id)
+        return response is not None
+
+    def receive_primitive(primitive: Any) -> None:
+        values = primitive.presentation_data_value_list
+        if dimse.message is None and values and values[0][1] and begins_answer(values):
+            values = values[1:]
+        message = dimse.message
+        if not isinstance(message, _AnswerMessage):
+            receive(primitive)
+            return
+        for _, value in values:
+            if not value or value[0] & _OF_COMMAND:
+                dimse.dul.event_queue.put("Evt19")  # as pynetdicom ends an invalid message
+                return
+            message.data_set.write(value[1:])
+            if value[0] & _IS_LAST:
+                response = copy.copy(message.response)
+                response.Identifier = message.data_set
+                dimse.message = None
+                dimse.msg_queue.put((message.context_id, response))
+                break
+
+    dimse.receive_primitive = receive_primitive
+
+
+def _pending_response(command_set: bytes) -> C_FIND | None:
+    """Return the response that a command set begins, if an answer to a C-FIND follows."""
+    try:
+        decoded = decode(BytesIO(command_set), True, True)
+        if (
+            {int(element.tag) for element in decoded} == _ANSWER_ELEMENTS
+            and decoded.CommandField == C_FIND_RSP_FIELD
+            and decoded.CommandDataSetType != _NO_DATA_SET
+        ):
+            response = C_FIND()
+            response.MessageIDBeingRespondedTo = decoded.MessageIDBeingRespondedTo
+            response.AffectedSOPClassUID = decoded.AffectedSOPClassUID
+            response.Status = decoded.Status
+            return response
+    except Exception:  # malformed data make pydicom raise errors of any type; pynetdicom sees them
+        pass
+    return None
 
 
 def undecoded_identifiers(association: Association) -> Callable[[], bytes | None]:
@@ -411,8 +501,29 @@ def is_cancelled(association: Any, message_id: int) -> bool:
 
 
 def send_response(association: Any, response: Any, context_id: int) -> None:
-    """Send a response primitive."""
-    association.dimse.send_msg(response, context_id)
+    """Send a response primitive.
+
+    pynetdicom makes and encodes the command set of each answer to a C-FIND anew, though they are
+    all the same, which takes half of the time of a long list.
+    """
+    if not isinstance(response, C_FIND) or response.Identifier is None:
+        association.dimse.send_msg(response, context_id)
+        return
+    key = response.MessageIDBeingRespondedTo, response.AffectedSOPClassUID, response.Status
+    last, command = getattr(association, "last_command_set", (None, b""))
+    if key != last:
+        message = C_FIND_RSP()
+        message.primitive_to_message(response)
+        command = encode(message.command_set, True, True) or b""
+        association.last_command_set = key, command
+    most = (association.dimse.maximum_pdu_size or len(command) + 2**20) - 6
+    for kind, data in ((1, command), (0, response.Identifier.getvalue())):
+        for begin in range(0, len(data), most):
+            is_last = 2 if begin + most >= len(data) else 0
+            fragment = P_DATA()
+            value = bytes([kind | is_last]) + data[begin : begin + most]
+            fragment.presentation_data_value_list.append((context_id, value))
+            association.dul.send_pdu(fragment)
 
 
 def close_unassociated(association: Any) -> None:

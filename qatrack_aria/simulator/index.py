@@ -1,7 +1,8 @@
 """The index of the simulated archive: finds instances without checking all of them.
 
 A DB Service answers from a database. The cost of a query must not grow with the history of a QA
-patient either, so instances are indexed by UID, and by date within each patient and modality.
+patient either, so instances are indexed by UID and by plan, and by date within each patient and
+modality.
 """
 
 from __future__ import annotations
@@ -39,7 +40,14 @@ COMMON_TO_A_SERIES = frozenset(
     }
 )
 
+PLANS = "ReferencedRTPlanSequence"
+
 Keys = Mapping[str, DataElement]
+
+
+def plan_uids(dataset: Dataset) -> set[str]:
+    """Return the UIDs of the plans that an instance refers to."""
+    return {str(item.get("ReferencedSOPInstanceUID", "")) for item in dataset.get(PLANS) or ()}
 
 
 class _Group:
@@ -83,6 +91,7 @@ class Index:
         self._series: dict[str, list[Dataset]] = {}
         self._studies: dict[str, dict[str, None]] = {}  # study to its series, in order
         self._groups: dict[tuple[str, str], _Group] = {}
+        self._of_plans: dict[str, list[Dataset]] = {}  # by a plan that they refer to
         self._syntaxes: dict[str, list[str | UID]] = {}  # by SOP class
 
     def __len__(self) -> int:
@@ -100,6 +109,8 @@ class Index:
                 self._instances[uid] = dataset
                 self._series.setdefault(series, []).append(dataset)
                 self._studies.setdefault(str(dataset.StudyInstanceUID), {})[series] = None
+                for plan in plan_uids(dataset):
+                    self._of_plans.setdefault(plan, []).append(dataset)
                 group = (str(dataset.PatientID), str(dataset.Modality))
                 self._groups.setdefault(group, _Group(dataset)).add(dataset)
                 syntaxes = self._syntaxes.setdefault(str(dataset.SOPClassUID), [])
@@ -137,6 +148,13 @@ class Index:
                 return [self._instances[uid] for uid in uids if uid in self._instances]
             if "SeriesInstanceUID" in keys:
                 return self._of_series(texts(keys["SeriesInstanceUID"]), one_of_each_series)
+            if PLANS in keys:
+                return [
+                    dataset
+                    for plan in keys[PLANS].value[:1]
+                    for uid in texts(plan["ReferencedSOPInstanceUID"])
+                    for dataset in self._of_plans.get(uid, ())
+                ]
             dated = next((keyword for keyword in DATES if keyword in keys), None)
             if dated is None and "StudyInstanceUID" in keys:
                 series = [
