@@ -186,6 +186,12 @@ class ImagesNotFoundError(NothingFoundError):
     """The plan exists, but none of its images matches the request."""
 
 
+class SearchUnfinishedError(AriaError):
+    """There was not enough time to look through all images; the next search goes on from there."""
+
+    outcome = Outcome.INCOMPLETE
+
+
 class AmbiguousError(AriaError):
     """More than one plan or set of images matches, and choosing would be guessing."""
 

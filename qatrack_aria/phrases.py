@@ -58,6 +58,7 @@ TEMPLATES = {
     "status": _("status {status}"),
     "limit": _("cut off at the server's limit (status 0xB001)"),
     "unreadable": _("{number} of them unreadable"),
+    "cancelled": _("more than we wanted, so we cancelled it"),
     "unanswered": _("not answered completely"),
     "endless": _("and more"),
     # How a C-MOVE or C-GET ended without a final response.

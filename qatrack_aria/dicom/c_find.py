@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from io import BytesIO
 from typing import Any, Callable, NamedTuple, TypeVar
@@ -21,6 +22,8 @@ from qatrack_aria.phrases import Phrase, phrase
 LIMIT_REACHED = 0xB001
 #: Answers to one query. Ten years of a QA patient, 5,000 series of 10 images, are half as many.
 MAX_ANSWERS = 100_000
+#: Answers that may have been under way when we cancelled a query.
+MOST_LATE = 200
 
 Answer = TypeVar("Answer")
 
@@ -42,7 +45,10 @@ class QueryRecord(NamedTuple):
 
 
 def find(
-    session: Session, query: Dataset, read: Callable[[Any], Answer]
+    session: Session,
+    query: Dataset,
+    read: Callable[[Any], Answer],
+    most: int | None = None,
 ) -> tuple[list[Answer], Phrase | None]:
     """Send one C-FIND (PS3.4 C.4.1).
 
@@ -55,13 +61,15 @@ def find(
     read : callable
         Reads what is needed from each answer, a data set or a plain one, as it arrives: a data set
         is twenty times as large.
+    most : int, optional
+        The query is cancelled (PS3.7 9.3.2.3) when it has more answers than that.
 
     Returns
     -------
     tuple of (list, Phrase or None)
         What was read from the answers, and why they are not complete, if so: a failure status, a
-        list cut at the server's limit (0xB001), or an answer that cannot be decoded. An incomplete
-        list must not be used.
+        list cut at the server's limit (0xB001) or at ours, or an answer that cannot be decoded. An
+        incomplete list must not be used.
 
     Raises
     ------
@@ -77,6 +85,7 @@ def find(
     encoded = undecoded_identifiers(association)
     answers: list[Answer] = []
     unreadable = 0
+    late = 0  # answers after we have cancelled the query
     last_response = time.monotonic()
     try:
         responses = association.send_c_find(query, model, message_id)
@@ -90,7 +99,17 @@ def find(
             break
         last_response = time.monotonic()
         if code not in PENDING:
-            return answers, _problem(int(code), unreadable)
+            problem = phrase("cancelled") if late else _problem(int(code), unreadable)
+            return answers, problem
+        if most is not None and len(answers) >= most:
+            late += 1
+            if late == 1:
+                with contextlib.suppress(RuntimeError):  # the association has just ended
+                    association.send_c_cancel(message_id, query_model=model)
+            elif late > MOST_LATE:  # the server does not listen
+                session.abort()
+                return answers, phrase("cancelled")
+            continue
         if len(answers) + unreadable >= MAX_ANSWERS:
             session.abort()
             raise _too_many_answers(session, query)

@@ -98,6 +98,16 @@ class DaySearch:
             "AcquisitionDate", days, by_acquisition, uids
         )
 
+    def all_within(self, since: dt.date | None, until: dt.date | None) -> list[ImageRef]:
+        """List the images of some days, as far as the node matches dates."""
+        days = _day_range(since, until)
+        found: dict[str, ImageRef] = {}
+        for keyword in ("ContentDate", "AcquisitionDate"):
+            with contextlib.suppress(QueryRefused):
+                images = self._queries.images({**self._keys, keyword: days}, DATES)
+                found.update({image.sop_uid: image for image in images})
+        return list(found.values())
+
     def outside(self, series: Collection[SeriesKey]) -> dict[str, ImageRef]:
         """List the images in these series that no query by days can find, by SOP Instance UID.
 

@@ -30,8 +30,10 @@ from qatrack_aria.dicom.queries import (
     PLAN_KEYS_FEW,
     PLAN_KEYS_NAMELESS,
     UIDS,
+    ListTooLong,
     PatientQueries,
     QueryRefused,
+    plan_reference,
 )
 from qatrack_aria.dicom.series_search import SeriesSearch
 from qatrack_aria.dicom.uids import SeriesKey
@@ -47,8 +49,6 @@ class Finder:
 
     Attributes
     ----------
-    relational : bool
-        False once the node has turned out to answer level by level only.
     by_days, by_series : DaySearch, SeriesSearch
         The search by days, and that for series and by them.
     """
@@ -56,10 +56,14 @@ class Finder:
     def __init__(self, session: Session, patient_id: str) -> None:
         self.session = session
         self.patient_id = patient_id
-        self.relational = True
         self._queries = PatientQueries(session, patient_id)
         self.by_days = DaySearch(self._queries)
         self.by_series = SeriesSearch(self._queries)
+
+    @property
+    def relational(self) -> bool:
+        """False once the node has turned out to answer level by level only."""
+        return self._queries.relational
 
     @property
     def queries(self) -> Sequence[QueryRecord]:
@@ -161,6 +165,34 @@ class Finder:
             found.update({i.sop_uid: i for i in listed if i.sop_uid in found})
         return list(found.values())
 
+    def images_of_plan(self, plan_uid: str, most: int) -> list[ImageRef] | None:
+        """List the images that refer to a plan, where the node matches that.
+
+        Parameters
+        ----------
+        plan_uid : str
+            SOP Instance UID of the plan.
+        most : int
+            Answers that are taken.
+
+        Returns
+        -------
+        list of ImageRef or None
+            ``None`` if the node refuses, or has more answers. A node that ignores the key lists all
+            images, and one that knows only the first of two plans lists too few.
+        """
+        keys = {
+            "PatientID": self.patient_id,
+            "Modality": "RTIMAGE",
+            "ReferencedRTPlanSequence": plan_reference(plan_uid),
+        }
+        if not self.relational:
+            return None
+        try:
+            return self._queries.images(keys, IMAGE_KEYS_SEEN, most)
+        except (QueryRefused, ListTooLong):
+            return None
+
     def images_of_series(self, series_uid: str, *, fewest: bool = False) -> list[ImageRef]:
         """List the RT Images of a series whose study is unknown.
 
@@ -246,7 +278,7 @@ class Finder:
         for keys in self._queries.series_keys("RTPLAN", by_modality=returned != PLAN_FEWEST):
             plans += self._queries.plans(keys, returned)
         if plans:
-            self.relational = False
+            self._queries.relational = False
         return plans
 
     def _images_by_level(

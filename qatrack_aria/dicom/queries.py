@@ -18,7 +18,7 @@ from qatrack_aria.dicom.c_find import QueryRecord, find
 from qatrack_aria.dicom.identifier import identifier
 from qatrack_aria.dicom.peer import PATIENT_ROOT
 from qatrack_aria.dicom.uids import PLAN_CLASSES, valid_uid
-from qatrack_aria.dicom.values import text
+from qatrack_aria.dicom.values import number, text
 from qatrack_aria.errors import QueryError
 from qatrack_aria.phrases import phrase
 from qatrack_aria.text import same_name
@@ -29,6 +29,9 @@ Keys = Mapping[str, Any]
 
 UIDS = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
 SERIES_KEYS = (*UIDS[:2], "Modality")
+#: Optional keys (PS3.4 C.3.4): a server counts what it holds.
+SERIES_COUNT = "NumberOfSeriesRelatedInstances"
+STUDY_COUNTS = ("NumberOfStudyRelatedSeries", "NumberOfStudyRelatedInstances")
 PLAN_KEYS = (*UIDS, "SOPClassUID", "RTPlanLabel", "RTPlanDate", "RTPlanTime", "StudyID")
 PLAN_KEYS_FEW = (*UIDS, "RTPlanLabel")
 #: For servers that answer nothing where the label is to be returned: the files have it.
@@ -64,6 +67,20 @@ class QueryRefused(Exception):
         self.answers = answers
 
 
+class ListTooLong(Exception):
+    """A list has more answers than the caller takes; the query was cancelled.
+
+    Attributes
+    ----------
+    answers : list
+        The first ones.
+    """
+
+    def __init__(self, answers: list[Any]) -> None:
+        super().__init__(len(answers))
+        self.answers = answers
+
+
 class PatientQueries:
     """Sends queries for one patient to one node.
 
@@ -71,12 +88,15 @@ class PatientQueries:
     ----------
     records : list of QueryRecord
         Every query sent so far.
+    relational : bool
+        False once the node has turned out to answer level by level only.
     """
 
     def __init__(self, session: Session, patient_id: str) -> None:
         self.session = session
         self.patient_id = patient_id
         self.records: list[QueryRecord] = []
+        self.relational = True
 
     def send(
         self,
@@ -84,6 +104,7 @@ class PatientQueries:
         keys: Keys,
         returned: Sequence[str],
         read: Callable[[Dataset], Any] = lambda answer: answer,
+        most: int | None = None,
     ) -> list[Any]:
         """Send one query and record it.
 
@@ -92,25 +113,30 @@ class PatientQueries:
         level : str
             Query/Retrieve Level.
         keys : mapping of str to str
-            Keywords and the values to match.
+            Keywords and the values to match: text, a list of UIDs, or the items of a sequence.
         returned : sequence of str
             Keywords of the attributes to return.
-        read : callable
+        read, most
             See :func:`~qatrack_aria.dicom.c_find.find`.
 
         Raises
         ------
         QueryRefused
             The list of answers is not complete.
+        ListTooLong
+            There are more answers than `most`.
         """
         if not any(keys.values()):
             raise ValueError("a query without any key would list the whole server")
         query = identifier(level, keys, returned, self.session.peer.character_set)
         self.session.context("C-FIND")  # associate first: what fails there was not sent
-        self.records.append(QueryRecord(level, dict(keys), 0, phrase("unanswered")))
-        answers, problem = find(self.session, query, read)
-        self.records[-1] = QueryRecord(level, dict(keys), len(answers), problem)
+        written = {keyword: _written(value) for keyword, value in keys.items()}
+        self.records.append(QueryRecord(level, written, 0, phrase("unanswered")))
+        answers, problem = find(self.session, query, read, most)
+        self.records[-1] = QueryRecord(level, written, len(answers), problem)
         logger.debug("C-FIND at %s", self.records[-1])
+        if problem and problem.code == "cancelled":
+            raise ListTooLong(answers)
         if problem:
             raise QueryRefused(len(answers))
         return answers
@@ -124,9 +150,11 @@ class PatientQueries:
             if plan.modality in (None, "RTPLAN") or plan.sop_class in PLAN_CLASSES
         ]
 
-    def images(self, keys: Keys, returned: Sequence[str]) -> list[ImageRef]:
+    def images(
+        self, keys: Keys, returned: Sequence[str], most: int | None = None
+    ) -> list[ImageRef]:
         """Query RT Images at IMAGE level."""
-        return self.rt_images(keys, self.send("IMAGE", keys, returned, image_ref))
+        return self.rt_images(keys, self.send("IMAGE", keys, returned, image_ref, most))
 
     def rt_images(self, keys: Keys, answers: Iterable[ImageRef]) -> list[ImageRef]:
         """Return the answers to `keys` that may be RT Images of the patient."""
@@ -191,9 +219,16 @@ class PatientQueries:
         )
 
     def series_keys(self, modality: str, *, by_modality: bool) -> Iterator[Keys]:
+        """Yield the keys of each series, as :meth:`counted_series`."""
+        return (keys for keys, _ in self.counted_series(modality, by_modality=by_modality))
+
+    def counted_series(
+        self, modality: str, *, by_modality: bool
+    ) -> Iterator[tuple[Keys, int | None]]:
         """List study by study, and yield the keys of each series of a modality.
 
-        With `by_modality`, that is a key of the query.
+        With `by_modality`, that is a key of the query, and the number of instances in each series
+        is yielded too, where the node returns it.
         """
         for study in self._list_studies():
             keys = self.keys_below_study({"StudyInstanceUID": study})
@@ -201,13 +236,13 @@ class PatientQueries:
             if by_modality:
                 with contextlib.suppress(QueryRefused):
                     matched = {**keys, "Modality": modality}
-                    answers = self.send("SERIES", matched, ("SeriesInstanceUID",))
+                    answers = self.send("SERIES", matched, ("SeriesInstanceUID", SERIES_COUNT))
             # Again without the key, which may be the reason for an empty answer.
             answers = answers or self.send("SERIES", keys, ("SeriesInstanceUID", "Modality"))
             for series in answers:
                 if text(series, "Modality") in (modality, None):
                     uid = _require_uid(text(series, "SeriesInstanceUID"))
-                    yield {**keys, "SeriesInstanceUID": uid}
+                    yield {**keys, "SeriesInstanceUID": uid}, number(series, SERIES_COUNT)
 
     def _list_studies(self) -> list[str]:
         own: list[Dataset] = []
@@ -223,6 +258,22 @@ class PatientQueries:
             return own
         self.records[-1] = self.records[-1]._replace(unnamed=len(unnamed))
         return own + unnamed
+
+
+def plan_reference(plan_uid: str) -> list[Dataset]:
+    """Return the key that images match by the plan that they refer to (PS3.4 C.2.2.2.6)."""
+    item = Dataset()
+    item.ReferencedSOPInstanceUID = plan_uid
+    return [item]
+
+
+def _written(value: Any) -> str:
+    """Return the value of a key as text, for messages and records."""
+    if isinstance(value, str):
+        return value
+    first = value[0]
+    shown = first if isinstance(first, str) else ", ".join(str(one.value) for one in first)
+    return f"{shown} and {len(value) - 1} more" if len(value) > 1 else shown
 
 
 def _require_uid(uid: str | None) -> str:

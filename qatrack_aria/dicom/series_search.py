@@ -1,19 +1,39 @@
-"""List a patient's series, and the images of one."""
+"""List a patient's studies and series, and the images of some."""
 
 from __future__ import annotations
 
 import contextlib
+from typing import Any, Collection, Dict, Iterable, NamedTuple, Optional, Sequence
 
 from qatrack_aria.dicom.attributes import ImageRef, image_ref
 from qatrack_aria.dicom.queries import (
     FEWEST,
     IMAGE_KEYS,
     IMAGE_KEYS_SEEN,
+    SERIES_COUNT,
     SERIES_KEYS,
+    STUDY_COUNTS,
+    UIDS,
+    ListTooLong,
     PatientQueries,
     QueryRefused,
+    plan_reference,
 )
 from qatrack_aria.dicom.uids import SeriesKey, valid_uid
+from qatrack_aria.dicom.values import number, text
+
+#: The number of instances in each series, where the node tells it.
+Inventory = Dict[SeriesKey, Optional[int]]
+#: Series that one query names: 4 kB of UIDs; and the answers to it that are waited for.
+AT_ONCE = 50
+MOST_AT_ONCE = 5000
+
+
+class StudyCounts(NamedTuple):
+    """How many series and instances a node holds of a study, of all modalities."""
+
+    series: int
+    instances: int
 
 
 class SeriesSearch:
@@ -21,28 +41,84 @@ class SeriesSearch:
 
     def __init__(self, queries: PatientQueries) -> None:
         self._queries = queries
+        self._matches_lists = True
 
-    def all(self) -> set[SeriesKey]:
-        """List the keys of all series of RT Images; none if the node refuses.
+    @property
+    def by_lists(self) -> bool:
+        """Whether the node may match lists of Series Instance UIDs (PS3.4 C.2.2.2.2)."""
+        return self._matches_lists and self._queries.relational
 
-        Two queries, put in different ways, are sent: what one misses is in the other.
+    def studies(self) -> dict[str, StudyCounts] | None:
+        """List the patient's studies; ``None`` if the node refuses, or does not count."""
+        for keys in self._queries.patient_keys():
+            with contextlib.suppress(QueryRefused):
+                answers = self._queries.send("STUDY", keys, (*UIDS[:1], *STUDY_COUNTS))
+                if answers:
+                    return self._counted(keys, answers)
+        return None
+
+    def _counted(self, keys: Any, answers: Iterable[Any]) -> dict[str, StudyCounts] | None:
+        found = {}
+        for answer in answers:
+            uid = text(answer, "StudyInstanceUID") or ""
+            counts = [number(answer, keyword) for keyword in STUDY_COUNTS]
+            if None in counts or not valid_uid(uid):
+                return None
+            found[uid] = StudyCounts(*(count or 0 for count in counts))
+        own = self._queries.of_patient(keys, [image_ref(answer) for answer in answers])
+        return {image.study_uid: found[image.study_uid] for image in own}
+
+    def all(self, most: int | None = None) -> Inventory:
+        """List all series of RT Images by two queries; what one misses is in the other.
+
+        Parameters
+        ----------
+        most : int, optional
+            Answers that are taken to the first one.
 
         Raises
         ------
         QueryError
             The node cuts the list of series, and that of studies or of the series of one too.
+        ListTooLong
+            There are more than `most`.
         """
-        patient = {"PatientID": self._queries.patient_id}
-        found: list[SeriesKey] = []
-        for keys in ({**patient, "Modality": "RTIMAGE"}, patient):
-            try:
-                answers = self._queries.send("SERIES", keys, SERIES_KEYS, image_ref)
-            except QueryRefused as refused:
-                if refused.answers:
-                    return self._all_by_level()
-                continue
-            found += [image.series_key for image in self._queries.rt_images(keys, answers)]
-        return {key for key in found if all(map(valid_uid, key))}
+        first = self.inventory(most=most)
+        # This list has the series of other modalities, too.
+        return {**self.inventory(by_modality=False, most=None if first else most), **first}
+
+    def inventory(self, *, by_modality: bool = True, most: int | None = None) -> Inventory:
+        """List the series of RT Images by one query, level by level where the node wants that.
+
+        With `by_modality`, that is a key of the query, and instances are counted. None are listed
+        if the node refuses. Parameters and errors are those of :meth:`all`.
+        """
+        if not self._queries.relational:
+            return self._by_level(by_modality)
+        keys = {"PatientID": self._queries.patient_id}
+        if by_modality:
+            keys["Modality"] = "RTIMAGE"
+        returned = (*SERIES_KEYS, SERIES_COUNT) if by_modality else SERIES_KEYS
+        try:
+            answers = self._queries.send("SERIES", keys, returned, _series, most)
+        except QueryRefused as refused:
+            return self._by_level(by_modality) if refused.answers else {}
+        counts = {image.series_key: count for image, count in answers}
+        own = self._queries.rt_images(keys, [image for image, _ in answers])
+        return {key: counts[key] for key in series_keys(own)}
+
+    def of_plan(self, plan_uid: str) -> set[SeriesKey] | None:
+        """List the series of images that refer to a plan; ``None`` if the node refuses."""
+        keys = {
+            "PatientID": self._queries.patient_id,
+            "Modality": "RTIMAGE",
+            "ReferencedRTPlanSequence": plan_reference(plan_uid),
+        }
+        try:
+            answers = self._queries.send("SERIES", keys, SERIES_KEYS, image_ref, MOST_AT_ONCE)
+        except (QueryRefused, ListTooLong):
+            return None
+        return series_keys(self._queries.rt_images(keys, answers))
 
     def images(self, study_uid: str, series_uid: str) -> list[ImageRef]:
         """List all RT Images of one series; an empty list if the node refuses."""
@@ -53,6 +129,70 @@ class SeriesSearch:
                 if found:
                     return [image for image in found if image.series_uid == series_uid]
         return []
+
+    def images_of(self, series: Collection[SeriesKey]) -> dict[SeriesKey, list[ImageRef]]:
+        """List all RT Images of some series, at most :data:`AT_ONCE`.
+
+        One query names them all. Those of which it lists nothing are listed one by one: not every
+        server matches a list of UIDs.
+
+        Raises
+        ------
+        QueryRefused
+            The node does not list one of them.
+        """
+        found = self._by_list(series, IMAGE_KEYS)
+        return {key: found.get(key) or self._images_of_one(*key) for key in series}
+
+    def _images_of_one(self, study_uid: str, series_uid: str) -> list[ImageRef]:
+        """List one series; instances of unknown modality only where that is a key."""
+        by_series = self._queries.series_key(study_uid, series_uid)
+        by_modality = (
+            {**by_series, "Modality": "RTIMAGE"} if self._queries.relational else by_series
+        )
+        refusal = None
+        for keys, returned in (
+            *((by_modality, returned) for returned in (IMAGE_KEYS, IMAGE_KEYS_SEEN)),
+            (by_series, IMAGE_KEYS),
+        ):
+            try:
+                found = self._queries.images(keys, returned)
+            except QueryRefused as refused:
+                refusal = refused
+                continue
+            if keys is by_series and self._queries.relational:
+                found = [image for image in found if image.modality]
+            if found:
+                return [image for image in found if image.series_uid == series_uid]
+        if refusal is not None:
+            raise refusal
+        return []
+
+    def uids_of(self, series: Collection[SeriesKey]) -> dict[SeriesKey, set[str]]:
+        """List the SOP Instance UIDs of the RT Images of some series, as :meth:`images_of`."""
+        found = self._by_list(series, (*UIDS, "Modality"))
+        return {
+            key: {image.sop_uid for image in found.get(key, ())} or self.uids(*key)
+            for key in series
+        }
+
+    def _by_list(
+        self, series: Collection[SeriesKey], returned: Sequence[str]
+    ) -> dict[SeriesKey, list[ImageRef]]:
+        found: dict[SeriesKey, list[ImageRef]] = {}
+        if not self.by_lists or len(series) < 2:
+            return found
+        keys = {
+            "PatientID": self._queries.patient_id,
+            "Modality": "RTIMAGE",
+            "SeriesInstanceUID": [series_uid for _, series_uid in series],
+        }
+        with contextlib.suppress(QueryRefused, ListTooLong):
+            for image in self._queries.images(keys, returned, MOST_AT_ONCE):
+                found.setdefault(image.series_key, []).append(image)
+        # One that ignores the list answers with all that it holds.
+        self._matches_lists = bool(found) and set(found) <= set(series)
+        return found
 
     def uids(self, study_uid: str, series_uid: str) -> set[str]:
         """List the SOP Instance UIDs of one series' RT Images; none if the node refuses.
@@ -66,12 +206,20 @@ class SeriesSearch:
             return set()
         return {image.sop_uid for image in images}
 
-    def _all_by_level(self) -> set[SeriesKey]:
+    def _by_level(self, by_modality: bool) -> Inventory:
         try:
             return {
-                (keys["StudyInstanceUID"], keys["SeriesInstanceUID"])
-                for by_modality in (True, False)
-                for keys in self._queries.series_keys("RTIMAGE", by_modality=by_modality)
+                (keys["StudyInstanceUID"], keys["SeriesInstanceUID"]): count
+                for keys, count in self._queries.counted_series("RTIMAGE", by_modality=by_modality)
             }
         except QueryRefused:
             raise self._queries.all_refused("series") from None
+
+
+def series_keys(images: Iterable[ImageRef]) -> set[SeriesKey]:
+    """Return the keys of the series of some answers, if they can be queried."""
+    return {image.series_key for image in images if all(map(valid_uid, image.series_key))}
+
+
+def _series(answer: Any) -> tuple[ImageRef, int | None]:
+    return image_ref(answer), number(answer, SERIES_COUNT)

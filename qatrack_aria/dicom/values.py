@@ -74,6 +74,12 @@ def converted(ds: Dataset | PlainAnswer, keyword: str) -> Any:
         return None
 
 
+def number(ds: Dataset | PlainAnswer, keyword: str) -> int | None:
+    """Return an IS value that is not negative; ``None`` if absent, or none."""
+    value = text(ds, keyword) or ""
+    return int(value) if value.isdecimal() and value.isascii() and len(value) <= 12 else None
+
+
 def date(ds: Dataset | PlainAnswer, keyword: str) -> dt.date | None:
     """Return a DA value (PS3.5 table 6.2-1), also in ACR-NEMA's form ``2026.11.22``."""
     return _date(text(ds, keyword) or "")

@@ -32,6 +32,11 @@ class ListedImages:
         return iter([self._known(answer) for answer in self._answers.values()])
 
     @property
+    def answers(self) -> list[ImageRef]:
+        """What the node has listed, whatever the files say."""
+        return list(self._answers.values())
+
+    @property
     def uids(self) -> set[str]:
         """The SOP Instance UIDs of all."""
         return {answer.sop_uid for answer in self._answers.values()}
@@ -59,6 +64,13 @@ class ListedImages:
         before, self._answers = set(self._seen), {}
         self.add(images)
         return not self.uids <= before
+
+    def put_series(self, series_key: SeriesKey, images: Iterable[ImageRef]) -> None:
+        """Put a list of one series in the place of its answers so far."""
+        self._answers = {
+            key: answer for key, answer in self._answers.items() if answer.series_key != series_key
+        }
+        self.add(images)
 
     def read(self, headers: Mapping[str, ImageRef]) -> None:
         """Put the headers of files in the place of answers."""

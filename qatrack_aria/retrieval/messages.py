@@ -76,6 +76,15 @@ def no_images(
     )
 
 
+def unfinished(peer: Peer, looked: int, total: int, seconds: float) -> str:
+    """Say how far a search has come that was not finished in time."""
+    return (
+        f"Images: {looked:,} of about {total:,} images looked through at {peer} in "
+        f"{seconds:g} s; ask again: the search goes on from there (manage.py fetch_aria, which may "
+        "take longer, does it at once)."
+    )
+
+
 def incomplete(
     peer: Peer,
     what: str,

@@ -93,19 +93,31 @@ class ImageSearch:
         # match: the images of one may be older than the days that hold the other's.
         by_day = self._finder.relational and len(self._plan_uids) == 1
         windows = date_windows.windows(self._request) if by_day else [EVER]
-        for days in windows:
+        resumed = self._lists.resume(windows) if retrieve else None
+        found = self._search(resumed, retrieve) if resumed else []
+        for days in () if found else windows:
             if days != EVER and not self._finder.by_days.supported:
                 continue
-            self._lists.begin(days, widest=days in windows[-2:])
-            try:
-                found = self._confirmed_set(days) if retrieve else self._choose(days, retrieve)
-            except WiderSearchNeeded:
+            if days != windows[0] and not self._lists.may_hold_newest(days):
                 continue
+            try:
+                self._lists.begin(days, widest=days in windows[-2:])
+                found = self._search(days, retrieve)
+            finally:
+                self._lists.save()
             if found:
-                return found
+                break
+        if found:
+            return found
         raise ImagesNotFoundError(
             messages.no_images(self._peer, self._request, list(self.listed), self._plan_uids)
         )
+
+    def _search(self, days: Days, retrieve: bool) -> list[ImageRef]:
+        try:
+            return self._confirmed_set(days) if retrieve else self._choose(days, retrieve)
+        except WiderSearchNeeded:
+            return []
 
     # --- certainty ----------------------------------------------------------------------------
 
@@ -120,7 +132,7 @@ class ImageSearch:
             if not found and failure is None and days != EVER:
                 return []  # searched more widely
             days = self._days_of(found, days)
-            if self._lists.agree(days):
+            if self._lists.agree(days, found):
                 if failure is not None:
                     raise failure
                 if not found or not self._session_end.wait(found):

@@ -31,6 +31,9 @@ class Behaviour:
         A list of UIDs is answered with Success, but no image is sent.
     empty_series_date : bool
         SeriesDate is returned empty at SERIES level, and matches nothing there.
+    counts : bool
+        The numbers of series and instances of a study, and of instances of a series, are returned
+        (optional in the standard; unknown for ARIA).
     ignored_keys : frozenset of str
         Keywords that do not narrow a query, although they are returned.
     refused_keys : frozenset of str
@@ -107,6 +110,7 @@ class Behaviour:
     uid_lists: bool = True
     uid_list_success: bool = False
     empty_series_date: bool = True
+    counts: bool = False
     ignored_keys: frozenset[str] = frozenset()
     refused_keys: frozenset[str] = frozenset()
     empty_keys: frozenset[str] = frozenset()

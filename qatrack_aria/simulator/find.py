@@ -80,7 +80,10 @@ def find(index: Index, behaviour: Behaviour, identifier: Dataset) -> Iterator[Da
         uid = str(dataset.get(UNIQUE_KEYS[level], ""))
         if uid not in answered and all(matches(dataset.get(key.tag), key) for key in keys.values()):
             answered.add(uid)
-            yield _answer(dataset, identifier, behaviour.unreturned_keys, unknown)
+            answer = _answer(dataset, identifier, behaviour.unreturned_keys, unknown)
+            if behaviour.counts:
+                _count(index, answer)
+            yield answer
 
 
 def _finds_nothing(behaviour: Behaviour, identifier: Dataset, keys: dict[str, DataElement]) -> bool:
@@ -124,6 +127,19 @@ def _answer(
         if keyword in answer:
             delattr(answer, keyword)
     return answer
+
+
+def _count(index: Index, answer: Dataset) -> None:
+    """Fill in the numbers that an answer has a place for (PS3.4 C.3.4)."""
+    for keyword, count in (
+        ("NumberOfStudyRelatedSeries", index.series_of_study),
+        ("NumberOfStudyRelatedInstances", index.instances_of_study),
+    ):
+        if keyword in answer and "StudyInstanceUID" in answer:
+            setattr(answer, keyword, count(str(answer.StudyInstanceUID)))
+    if "NumberOfSeriesRelatedInstances" in answer and "SeriesInstanceUID" in answer:
+        number = index.instances_of_series(str(answer.SeriesInstanceUID))
+        answer.NumberOfSeriesRelatedInstances = number
 
 
 def _is_single(identifier: Dataset, keyword: str) -> bool:

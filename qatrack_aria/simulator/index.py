@@ -120,6 +120,18 @@ class Index:
             for group in touched:
                 self._groups[group].sort()
 
+    def series_of_study(self, study_uid: str) -> int:
+        """Return the number of series of a study."""
+        return len(self._studies.get(study_uid, ()))
+
+    def instances_of_study(self, study_uid: str) -> int:
+        """Return the number of instances of a study."""
+        return sum(map(self.instances_of_series, self._studies.get(study_uid, ())))
+
+    def instances_of_series(self, series_uid: str) -> int:
+        """Return the number of instances of a series."""
+        return len(self._series.get(series_uid, ()))
+
     def storage_contexts(self) -> dict[str, list[str | UID]]:
         """Return the transfer syntaxes of each SOP class that is stored."""
         with self._lock:

@@ -93,7 +93,7 @@ class Archive:
         self.sets = root / "sets"
         self.locks = root / "locks"
         self.answers = root / "answers"
-        self.series = root / "series"
+        self.known = root / "known" / self._of_node
         make_private_folder(root, parents=True)
         folders = self.instances, self.incoming, self.sets, self.locks, self.answers
         for folder in folders:

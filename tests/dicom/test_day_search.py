@@ -40,7 +40,9 @@ class Node(PatientQueries):
         self.images_held = list(images)
         self.spoil: Callable[[int, Any, list[Dataset]], list[Dataset]] = lambda _, __, found: found
 
-    def send(self, level: str, keys: Any, returned: Any, read: Any = None) -> list[Any]:
+    def send(
+        self, level: str, keys: Any, returned: Any, read: Any = None, most: int | None = None
+    ) -> list[Any]:
         days = {keyword: value for keyword, value in keys.items() if keyword.endswith("Date")}
         found = [ds for ds in self.images_held if all(_matches(ds, *key) for key in days.items())]
         self.records.append(QueryRecord(level, dict(keys), len(found)))

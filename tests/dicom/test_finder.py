@@ -37,7 +37,7 @@ def answering(monkeypatch: pytest.MonkeyPatch) -> Callable[[Answers], list[Datas
     def install(answers: Answers) -> list[Dataset]:
         asked: list[Dataset] = []
 
-        def find(session: Any, query: Dataset, read: Any) -> Any:
+        def find(session: Any, query: Dataset, read: Any, most: int | None) -> Any:
             asked.append(query)
             found, problem = answers(query)
             return [read(answer) for answer in found], problem

@@ -9,7 +9,7 @@ import pytest
 
 from qatrack_aria import fetch_images
 from qatrack_aria.errors import AmbiguousImagesError
-from qatrack_aria.retrieval import date_windows, image_lists
+from qatrack_aria.retrieval import date_windows, known_series
 from tests.helpers.aria import DAY, NOON, PATIENT, plan, uids, winston_lutz
 
 MINUTE = dt.timedelta(minutes=1)
@@ -189,7 +189,7 @@ def test_so_many_series_are_looked_at_for_such_dates_and_no_more(
     serve: Any, monkeypatch: Any, most: int, found: bool
 ) -> None:
     """A search of years would take too long, each time."""
-    monkeypatch.setattr(image_lists, "MOST_SERIES", most)
+    monkeypatch.setattr(known_series, "MOST_SERIES", most)
     wl = plan()
     newest = written(winston_lutz(wl, YESTERDAY, count=2), "120000", f"{YESTERDAY:%Y.%m.%d}")
     dated = winston_lutz(wl, YESTERDAY - DAY, count=2)

@@ -216,12 +216,12 @@ def test_a_query_that_is_never_answered_is_recorded(serve, monkeypatch):
     simulator = serve(wl, winston_lutz(wl))
     asked = []
 
-    def find(session, identifier, read):
+    def find(session, identifier, *how):
         asked.append(identifier)
         if len(asked) == 3:
             session.abort()
             simulator.__exit__(None, None, None)
-        return real(session, identifier, read)
+        return real(session, identifier, *how)
 
     real = queries.find
     monkeypatch.setattr(queries, "find", find)
