@@ -1,16 +1,19 @@
 """A server with an index, as a process of its own: the simulated ARIA with long histories.
 
-python -m tools.benchmark.aria OUR_PORT IMAGES_PER_SERIES SERIES [SERIES ...]
+python -m tools.benchmark.aria OUR_PORT
 """
 
 from __future__ import annotations
 
 import gc
 import sys
+from typing import Iterable
+
+from pydicom.dataset import Dataset
 
 from qatrack_aria.simulator import Simulator
 from tests.helpers.peers.server import HOST
-from tools.benchmark.world import history
+from tools.benchmark import world
 from tools.helper import obey
 
 OUR_AE_TITLE = "QATRACK"
@@ -25,14 +28,25 @@ class Aria:
     def port(self) -> int:
         return self._simulator.port
 
+    def add_history(self, series: int, per_series: int) -> None:
+        """Hold a patient of one plan; see :func:`~tools.benchmark.world.history`."""
+        self._add(world.history(series, per_series))
+
+    def add_past(self, days: int, per_day: int) -> None:
+        """Hold a patient of two plans; see :func:`~tools.benchmark.world.below_daily_images`."""
+        self._add(world.below_daily_images(days, per_day))
+
+    def add_session(self, patient: str, per_day: int) -> None:
+        """Hold one series of daily images more."""
+        self._add(world.one_more_session(patient, per_day))
+
+    def _add(self, datasets: Iterable[Dataset]) -> None:
+        self._simulator.add(datasets)
+        gc.freeze()  # to go through all of it now and then would be the collector's time, not ours
+
 
 def main() -> None:
-    our_port, per_series, *histories = map(int, sys.argv[1:])
-    peers = {OUR_AE_TITLE: (HOST, our_port)}
-    with Simulator(peers=peers) as simulator:
-        for series in histories:
-            simulator.add(history(series, per_series))
-        gc.freeze()  # to go through all of it now and then would be the collector's time, not ours
+    with Simulator(peers={OUR_AE_TITLE: (HOST, int(sys.argv[1]))}) as simulator:
         obey(Aria(simulator))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Iterator, Mapping, NamedTuple
 
-from tools.benchmark import decoding, trials
+from tools.benchmark import decoding, past, trials
 from tools.benchmark.trials import Rows, of, of_peak
 from tools.benchmark.world import Sizes
 
@@ -68,6 +68,18 @@ def _history(of_: Medians, sizes: Sizes) -> Iterator[Bar]:
         yield Bar(f"2{letter}", text, ratio, 1.3, True)
 
 
+def _past(of_: Medians, sizes: Sizes) -> Iterator[Bar]:
+    for letter, what, limit in (
+        ("a", past.FIRST, 1.2),
+        ("b", past.AGAIN, 0.1),
+        ("c", past.ONE_MORE, 0.1),
+    ):
+        for days in sizes.past:
+            ratio = of_[past.at(days, what)] / of_[past.at(days, past.PLAIN)]
+            text = f"{past.at(days, what)}, to {past.PLAIN}"
+            yield Bar(f"9{letter}", text, ratio, limit, True)
+
+
 def _transfer(of_: Medians, sizes: Sizes) -> Iterator[Bar]:
     get, move = of_[trials.OURS_GET], of_[trials.OURS_MOVE]
     reference = of_[trials.GETSCU_AT_ONCE]
@@ -111,6 +123,7 @@ def _decoding(of_: Medians, sizes: Sizes) -> Iterator[Bar]:
 _OF_GROUPS = {
     "transfer": _transfer,
     "history": _history,
+    "past": _past,
     "receiving": _receiving,
     "again": _again,
     "memory": _memory,

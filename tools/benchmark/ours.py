@@ -18,6 +18,7 @@ from pynetdicom.association import Association
 from qatrack_aria.dicom.association import Peer
 from qatrack_aria.dicom.inbox import Inbox
 from qatrack_aria.dicom.storage_scp import StorageScp
+from qatrack_aria.errors import AriaError
 from qatrack_aria.storage.archive import Archive
 from tests.helpers.datasets import encoded
 from tests.helpers.peers.server import HOST, free_port
@@ -41,13 +42,22 @@ class Ours:
     def fetch(
         self, archive: str, node: str, patient: str, options: dict[str, Any]
     ) -> dict[str, Any]:
-        """Fetch; the seconds, the growth of peak memory in bytes, and what came."""
+        """Fetch; the seconds, the growth of peak memory in bytes, and what came.
+
+        With the option `tried`, a failure is returned by its class and its message.
+        """
         from qatrack_aria import fetch_images  # its models need Django's settings
 
         settings.QATRACK_ARIA_ARCHIVE = archive
+        tried = options.pop("tried", False)
         before = _begin_peak()
         start = time.perf_counter()
-        images = fetch_images(node, patient, LABEL, deadline=300, **options)
+        try:
+            images = fetch_images(node, patient, LABEL, **{"deadline": 300, **options})
+        except AriaError as failure:
+            if not tried:
+                raise
+            return {"error": type(failure).__name__, "message": str(failure)}
         seconds = time.perf_counter() - start
         peak = _memory("VmHWM") - before
         return {"seconds": seconds, "peak": peak, "images": len(images), "moved": images.moved}

@@ -1,4 +1,6 @@
-"""What a person writes with pynetdicom: one C-FIND for each series; in a process of its own.
+"""What a person writes with pynetdicom: one C-FIND for each series, or one for all images.
+
+It runs in a process of its own.
 
 python -m tools.benchmark.plain
 """
@@ -6,18 +8,23 @@ python -m tools.benchmark.plain
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import Any, Sequence
 
 from pydicom.dataset import Dataset
 from pynetdicom import AE
 from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelFind
 
+from qatrack_aria.dicom.pynetdicom_patches import NO_DELAY
+from qatrack_aria.dicom.queries import IMAGE_KEYS
 from tests.helpers.peers.server import HOST
+from tools.benchmark.aria import OUR_AE_TITLE
 from tools.helper import obey
+
+FEW = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "AcquisitionDate")
 
 
 class Plain:
-    """Nothing of ours: pynetdicom as it is."""
+    """Nothing of ours but TCP_NODELAY: pynetdicom as it is."""
 
     def list_images(self, port: int, ae_title: str, patient: str) -> dict[str, Any]:
         """Seconds, and how many images and queries they were."""
@@ -27,13 +34,15 @@ class Plain:
         association = ae.associate(HOST, port, ae_title=ae_title)
         images = []
         queries = 1
-        (study,) = _find(association, QueryRetrieveLevel="STUDY", PatientID=patient)
+        (study,) = _find(association, FEW, QueryRetrieveLevel="STUDY", PatientID=patient)
         below = {"StudyInstanceUID": study.StudyInstanceUID}
         queries += 1
-        for series in _find(association, QueryRetrieveLevel="SERIES", Modality="RTIMAGE", **below):
+        keys = {"QueryRetrieveLevel": "SERIES", "Modality": "RTIMAGE", **below}
+        for series in _find(association, FEW, **keys):
             queries += 1
             images += _find(
                 association,
+                FEW,
                 QueryRetrieveLevel="IMAGE",
                 SeriesInstanceUID=series.SeriesInstanceUID,
                 **below,
@@ -45,12 +54,22 @@ class Plain:
             "queries": queries,
         }
 
+    def list_everything(self, port: int, patient: str) -> dict[str, Any]:
+        """Seconds of one C-FIND for all images, with our keys, and how many there are."""
+        start = time.perf_counter()
+        ae = AE(OUR_AE_TITLE)
+        ae.add_requested_context(StudyRootQueryRetrieveInformationModelFind)
+        association = ae.associate(HOST, port, ae_title="VMSDBD", evt_handlers=list(NO_DELAY))
+        keys = {"QueryRetrieveLevel": "IMAGE", "PatientID": patient, "Modality": "RTIMAGE"}
+        images = _find(association, IMAGE_KEYS, **keys)
+        association.release()
+        return {"seconds": time.perf_counter() - start, "images": len(images)}
 
-def _find(association: Any, **keys: str) -> list[Dataset]:
-    returned = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "AcquisitionDate")
+
+def _find(association: Any, returned: Sequence[str], **keys: str) -> list[Dataset]:
     query = Dataset()
     for keyword in returned:
-        setattr(query, keyword, "")
+        setattr(query, keyword, [] if keyword.endswith("Sequence") else "")
     for keyword, value in keys.items():
         setattr(query, keyword, value)
     responses = association.send_c_find(query, StudyRootQueryRetrieveInformationModelFind)

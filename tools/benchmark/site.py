@@ -38,6 +38,9 @@ class Site:
         For whatever has to lie on the disk meanwhile.
     orthanc : Orthanc
         Holds the patients of :attr:`Sizes.stored`, the full-size set, and those of memory.
+    aria : Helper
+        The index server, :mod:`tools.benchmark.aria`, at :attr:`aria_port`; holds the patients of
+        :attr:`Sizes.history`.
     dcmtk : contenders.Dcmtk
         DCMTK's clients of Orthanc.
     ours : Helper
@@ -53,7 +56,7 @@ class Site:
         self.folder = folder
         self.received = folder / "received"
         self.full_set: list[Path] = []
-        self._our_port, self._aria_port = free_port(), 0
+        self._our_port, self.aria_port = free_port(), 0
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> Site:
@@ -69,10 +72,10 @@ class Site:
                 )
             )
             self._fill()
-            aria = Helper(
-                "benchmark.aria", self._our_port, self.sizes.per_series, *self.sizes.history
-            )
-            self._aria_port = self._stack.enter_context(aria)("port")
+            self.aria = self._stack.enter_context(Helper("benchmark.aria", self._our_port))
+            self.aria_port = self.aria("port")
+            for series in self.sizes.history:
+                self.aria("add_history", series, self.sizes.per_series)
             self.dcmtk = contenders.Dcmtk(
                 self.orthanc.port, self.orthanc.ae_title, move_port, self.folder
             )
@@ -92,7 +95,7 @@ class Site:
         here = (self.orthanc.ae_title, self.orthanc.port)
         self._add_node(ours, MOVE, "C-MOVE", *here)
         self._add_node(ours, GET, "C-GET", *here)
-        self._add_node(ours, INDEX, "C-MOVE", "VMSDBD", self._aria_port)
+        self._add_node(ours, INDEX, "C-MOVE", "VMSDBD", self.aria_port)
         return ours
 
     @contextlib.contextmanager

@@ -15,6 +15,7 @@ from tools.benchmark import contenders
 from tools.benchmark.contenders import require, scratch
 from tools.benchmark.decoding import decoding
 from tools.benchmark.measure import Measure, Samples, side_by_side
+from tools.benchmark.past import past
 from tools.benchmark.site import GET, INDEX, MOVE, Site
 from tools.benchmark.world import FULL_PATIENT, LABEL, RECEIVED_PATIENT, patient_of, patient_with
 from tools.helper import ROOT, Helper
@@ -201,6 +202,7 @@ def importing(site: Site, runs: int) -> Rows:
 GROUPS: dict[str, Callable[[Site, int], Rows]] = {
     "transfer": transfer,
     "history": history,
+    "past": past,
     "receiving": receiving,
     "again": again,
     "memory": memory,

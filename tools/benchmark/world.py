@@ -7,7 +7,7 @@ yesterday: so the newest are over, and the first days that are searched are full
 from __future__ import annotations
 
 import datetime as dt
-from typing import Iterator, NamedTuple
+from typing import Iterable, Iterator, NamedTuple
 
 from pydicom.dataset import Dataset
 from pydicom.uid import generate_uid
@@ -16,6 +16,7 @@ from qatrack_aria.simulator import phantom
 from qatrack_aria.simulator.phantom.files import as_file
 
 LABEL = "WL"
+DAILY = "DAILY"
 FULL_PATIENT = "QA_WL"
 RECEIVED_PATIENT = "QA_RECEIVED"
 DAY = dt.timedelta(days=1)
@@ -43,6 +44,12 @@ class Sizes(NamedTuple):
         Images of two fetches whose memory is compared, 64 × 64 pixels.
     weighed : tuple of str
         The retrieve methods whose memory is.
+    past : tuple of int
+        Days back from yesterday at which a plan's only images lie, below those of a daily plan.
+    per_day : int
+        Images of that daily plan on each day since.
+    very_past : int
+        The same, of a history for which one composite's time does not suffice.
     """
 
     history: tuple[int, ...] = (1, 10, 100, 500, 5000)
@@ -54,10 +61,13 @@ class Sizes(NamedTuple):
     many: int = 1000
     few: int = 8
     weighed: tuple[str, ...] = ("C-MOVE", "C-GET")
+    past: tuple[int, ...] = (330, 1000)
+    per_day: int = 10
+    very_past: int = 2500
 
 
 FULL = Sizes()
-SMALL = Sizes((1, 10), (1, 10), 2, 4, False, 4, 10, 2, ("C-MOVE",))
+SMALL = Sizes((1, 10), (1, 10), 2, 4, False, 4, 10, 2, ("C-MOVE",), (20,), 2, 40)
 
 
 def patient_of(series: int) -> str:
@@ -70,15 +80,42 @@ def patient_with(images: int) -> str:
     return f"QA_{images}_IMAGES"
 
 
+def patient_long_ago(days: int) -> str:
+    """Return the patient whose yearly images are so many days older than the daily ones."""
+    return f"QA_{days}_DAYS_AGO"
+
+
+def below_daily_images(days: int, per_day: int) -> Iterator[Dataset]:
+    """Make a plan with one session of images long ago, and a plan with some on each day since."""
+    patient = patient_long_ago(days)
+    yearly, daily = (_plan(patient, label) for label in (LABEL, DAILY))
+    daily.StudyInstanceUID = yearly.StudyInstanceUID
+    yield from (yearly, daily)
+    models = phantom.winston_lutz(yearly, YESTERDAY, full_size=False, count=8)
+    yield from _session(models, days)
+    models = phantom.winston_lutz(daily, YESTERDAY, full_size=False, count=per_day)
+    for day in reversed(range(days)):
+        yield from _session(models, day)
+
+
+def one_more_session(patient: str, per_day: int) -> Iterator[Dataset]:
+    """Make another series of daily images, of yesterday."""
+    daily = _plan(patient, DAILY)
+    return _session(phantom.winston_lutz(daily, YESTERDAY, full_size=False, count=per_day), 0)
+
+
+def _session(models: Iterable[Dataset], days_ago: int) -> Iterator[Dataset]:
+    uid = generate_uid()
+    return (_taken_again(model, uid, days_ago) for model in models)
+
+
 def history(series: int, per_series: int) -> Iterator[Dataset]:
     """Make a plan and the series of its images, one a day."""
     plan = _plan(patient_of(series))
     yield plan
     models = phantom.winston_lutz(plan, YESTERDAY, full_size=False, count=per_series)
     for days in range(series):
-        uid = generate_uid()
-        for model in models:
-            yield _taken_again(model, uid, days)
+        yield from _session(models, days)
 
 
 def one_series(patient: str, images: int, *, full_size: bool) -> Iterator[Dataset]:
@@ -91,8 +128,8 @@ def one_series(patient: str, images: int, *, full_size: bool) -> Iterator[Datase
         yield _taken_again(model, series, 0)
 
 
-def _plan(patient: str) -> Dataset:
-    return phantom.plan(patient, LABEL, created=YESTERDAY - 30 * DAY)
+def _plan(patient: str, label: str = LABEL) -> Dataset:
+    return phantom.plan(patient, label, created=YESTERDAY - 30 * DAY)
 
 
 def _taken_again(model: Dataset, series_uid: str, days_ago: int) -> Dataset:

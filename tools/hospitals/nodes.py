@@ -17,7 +17,15 @@ from tools.hospitals.changes import ANOTHER_PLAN, CORRECTED, DATES
 SIMULATOR, ORTHANC, DCMQRSCP = "simulator", "orthanc", "dcmqrscp"
 PEERS = (SIMULATOR, ORTHANC, DCMQRSCP)
 
-QUERY_KEYS = ("AcquisitionDate", "ContentDate", "Modality", "RTPlanLabel", "ImageType")
+QUERY_KEYS = (
+    "AcquisitionDate",
+    "ContentDate",
+    "Modality",
+    "RTPlanLabel",
+    "ImageType",
+    "ReferencedRTPlanSequence",
+    "SeriesInstanceUID",
+)
 RETURN_KEYS = (
     "RTPlanLabel",
     "StudyID",
@@ -31,6 +39,8 @@ RETURN_KEYS = (
     "RadiationMachineName",
     "StationName",
     "ExposureSequence",
+    "NumberOfSeriesRelatedInstances",
+    "NumberOfStudyRelatedInstances",
 )
 #: C-FINDs of a retrieval of which one may be short.
 SHORT_FROM = 14
@@ -131,6 +141,7 @@ def _behaviour(chance: random.Random) -> Behaviour:
         (0.05, "uid_list_success", lambda: True),
         (0.1, "pending_responses", lambda: False),
         (0.1, "empty_series_date", lambda: False),
+        (0.3, "counts", lambda: True),
         (0.1, "exact_label_limit", lambda: 12),
         (0.1, "exact_patient_limit", lambda: 16),
         (0.05, "find_failures", lambda: chance.randrange(1, 3)),

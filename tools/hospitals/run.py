@@ -24,7 +24,7 @@ from qatrack_aria.errors import AriaError
 from qatrack_aria.models import AriaNode
 from tests.helpers.peers.server import HOST
 from tools.hospitals import nodes, verdicts
-from tools.hospitals.changes import change
+from tools.hospitals.changes import change, damage, restore
 from tools.hospitals.judge import Expected, Now, Request, expect
 from tools.hospitals.questions import make_request
 from tools.hospitals.verdicts import CRASH, Verdict
@@ -36,7 +36,9 @@ DEADLINE = 20.0  # s
 #: Seconds by which a call may outlast its deadline.
 OVERTIME = 5.0
 #: Requests that are put again, and hospitals that change between two requests: shares.
-AGAIN, CHANGED = 0.2, 0.15
+AGAIN, CHANGED = 0.2, 0.25
+#: Of the changes: a spoilt file of what was learned, and a server restored from a backup.
+DAMAGED, RESTORED = 0.2, 0.1
 
 
 class Case(NamedTuple):
@@ -105,6 +107,10 @@ class _Hospital:
         self._world: World = make_world(
             chance, dt.datetime.now(), not isinstance(server.server, nodes.Dcmqrscp)
         )
+        self._first = self._world._replace(
+            datasets=list(self._world.datasets),
+            sessions=[one._replace(images=list(one.images)) for one in self._world.sessions],
+        )
         self._asked: list[Request] = []
         self._is_changed = False
         self._since = time.monotonic()
@@ -139,7 +145,16 @@ class _Hospital:
         return Case(request, mood, expected, verdict, command, self._world.datasets, came)
 
     def _change(self, chance: random.Random) -> str:
-        world, what = change(self._world, chance, dt.datetime.now())
+        damaged = ""
+        if chance.random() < DAMAGED:
+            damaged = damage(Path(settings.QATRACK_ARIA_ARCHIVE) / "known", chance)
+        return " and ".join(what for what in (damaged, self._change_images(chance)) if what)
+
+    def _change_images(self, chance: random.Random) -> str:
+        if chance.random() < RESTORED:
+            world, what = restore(self._world, self._first), "restored"
+        else:
+            world, what = change(self._world, chance, dt.datetime.now())
         if not self._server.change(world.datasets, what):
             return ""
         self._world, self._is_changed, self._since = world, True, time.monotonic()
