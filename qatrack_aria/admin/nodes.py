@@ -10,6 +10,7 @@ from django.db.models import TextField
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 
+from qatrack_aria.admin.abilities import abilities, forget_learned
 from qatrack_aria.admin.browse import browse
 from qatrack_aria.admin.connection_test import test_connection
 from qatrack_aria.admin.context import page_path
@@ -89,6 +90,7 @@ class AriaNodeAdmin(admin.ModelAdmin):
             # A form with errors has changed the object: read the saved name.
             saved = AriaNode.objects.filter(pk=node.pk).values_list("name", flat=True).first()
             context["composite_tests"] = sections(saved or node.name)
+            context["abilities"] = abilities(node)
             context["may_browse"] = may_browse(self, request, node)
         return super().render_change_form(request, context, *args, **kw)
 
@@ -103,6 +105,7 @@ class AriaNodeAdmin(admin.ModelAdmin):
         return [
             page_path(self, "<path:object_id>/browse/", browse, "browse"),
             page_path(self, "<path:object_id>/check/", test_connection, "check"),
+            page_path(self, "<path:object_id>/forget/", forget_learned, "forget"),
             page_path(self, "<path:object_id>/testpacks/<str:file>", send_testpack, "testpack"),
             *super().get_urls(),
         ]

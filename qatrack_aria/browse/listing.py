@@ -31,6 +31,7 @@ from qatrack_aria.models import AriaNode
 from qatrack_aria.retrieval.date_windows import EVER, Days
 from qatrack_aria.retrieval.lock import hold_destination
 from qatrack_aria.retrieval.matching import match_plan_reference
+from qatrack_aria.retrieval.node_abilities import load_abilities, save_abilities
 from qatrack_aria.retrieval.request import parse_patient_id
 from qatrack_aria.storage.archive import Archive
 
@@ -161,7 +162,9 @@ def _finder(node: AriaNode, patient_id: Any) -> Iterator[tuple[Finder, Archive]]
     deadline = Deadline(node.deadline)
     with hold_destination(archive, peer, deadline, WHO):
         with Session(peer, deadline) as session:
+            session.abilities = load_abilities(archive, peer)
             yield Finder(session, patient_id), archive
+            save_abilities(archive, peer, session.abilities)
 
 
 def _plans(finder: Finder) -> list[PlanRef]:

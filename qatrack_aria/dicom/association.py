@@ -12,6 +12,7 @@ from pynetdicom.presentation import PresentationContext
 from pynetdicom.sop_class import Verification
 
 from qatrack_aria.dicom import pynetdicom_patches, tls
+from qatrack_aria.dicom.abilities import Abilities
 from qatrack_aria.dicom.deadline import Deadline
 from qatrack_aria.dicom.limits import MAX_PDU, limit_association
 from qatrack_aria.dicom.peer import Peer
@@ -53,6 +54,11 @@ class Session:
     connecting : callable, optional
         Returns a context manager in which the association is opened, for instance a timer.
 
+    Attributes
+    ----------
+    abilities : Abilities
+        What the node has turned out to be able to do.
+
     Raises
     ------
     NodeUnreachableError, AssociationRejectedError
@@ -68,6 +74,7 @@ class Session:
         connecting: Callable[[], ContextManager[Any]] = contextlib.nullcontext,
     ) -> None:
         self.peer = peer
+        self.abilities = Abilities()
         self._verification = verification
         self.deadline = deadline
         self._on_store = on_store

@@ -10,15 +10,16 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import re
-from functools import partial
 from typing import Any, Callable, Collection, Mapping, NamedTuple, Optional, Sequence
 
 from pydicom.dataset import Dataset
 
+from qatrack_aria.dicom.abilities import DATES as DATES_AS_KEYS
 from qatrack_aria.dicom.attributes import ImageRef, image_ref
 from qatrack_aria.dicom.queries import DATES, FEWEST, IMAGE_KEYS, PatientQueries, QueryRefused
 from qatrack_aria.dicom.uids import SeriesKey, valid_uid
 from qatrack_aria.dicom.values import text
+from qatrack_aria.text import plural
 
 #: Series up to this number are listed one by one.
 FEW_SERIES = 4
@@ -47,19 +48,18 @@ def dated_image(answer: Dataset) -> DatedImage:
 
 
 class DaySearch:
-    """The search by days for the images of one patient on one node.
-
-    Attributes
-    ----------
-    supported : bool
-        False once the node has refused a date as a key, or has answered with images of other days.
-    """
+    """The search by days for the images of one patient on one node."""
 
     def __init__(self, queries: PatientQueries) -> None:
         self._queries = queries
         self._keys = {"PatientID": queries.patient_id, "Modality": "RTIMAGE"}
         self._listed: dict[str, DatedImage] = {}
-        self.supported = True
+        self._refused = False
+
+    @property
+    def supported(self) -> bool:
+        """False once the node has refused a date as a key, or has answered with other days."""
+        return not self._refused and self._queries.abilities.get(DATES_AS_KEYS) is not False
 
     @property
     def returns_dates(self) -> bool:
@@ -75,7 +75,7 @@ class DaySearch:
             try:
                 found, again = self._both_lists(since, until, first_day or (lambda images: since))
             except QueryRefused:
-                self.supported = False
+                self._refused = True
                 return []
             if not again:
                 return found
@@ -179,20 +179,21 @@ class DaySearch:
     ) -> tuple[list[ImageRef], bool]:
         """Return what both lists hold, and whether one of them was short."""
         days = _day_range(since, until)
-        send = partial(self._queries.send, "IMAGE", read=dated_image)
-        first = send({**self._keys, "ContentDate": days}, IMAGE_KEYS)
+        first = self._queries.with_all_keys({**self._keys, "ContentDate": days}, dated_image)
         if any(one.content is not None and not _within(one.content, days) for one in first):
-            self.supported = False
+            self._queries.abilities.learn(DATES_AS_KEYS, False, "answers of other days")
             return [], False
+        if first:
+            self._queries.abilities.learn(DATES_AS_KEYS, True, plural(len(first), "answer"))
         begin = first_day([one.image for one in first])
         if begin is None:
             return [], False
         late = _day_range(begin, until)
-        by_acquisition = partial(send, {**self._keys, "AcquisitionDate": late})
-        second = by_acquisition(DATES)
+        by_acquisition = {**self._keys, "AcquisitionDate": late}
+        second = self._queries.send("IMAGE", by_acquisition, DATES, dated_image)
         seen = _uids(first)
         if _uids(second) - seen:
-            second = by_acquisition(IMAGE_KEYS)
+            second = self._queries.with_all_keys(by_acquisition, dated_image)
         due_in_second = _uids(one for one in first if _within(one.acquisition, late))
         due_in_first = _uids(one for one in second if _within(one.content, days))
         if due_in_second - _uids(second) or due_in_first - seen:

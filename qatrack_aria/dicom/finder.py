@@ -233,7 +233,8 @@ class Finder:
 
     def _list_plans(self, returned: Sequence[Sequence[str]]) -> list[PlanRef]:
         forms = self._relational_forms("RTPLAN", self._queries.plans, returned)
-        return self._first_answer("plans", [*forms, partial(self._plans_by_level, returned[0])])
+        by_level = partial(self._plans_by_level, returned[0])
+        return self._first_answer("plans", [*forms, by_level], by_level)
 
     def _list_images(self, returned: Sequence[Sequence[str]]) -> list[ImageRef]:
         forms = self._relational_forms("RTIMAGE", self._queries.images, returned)
@@ -250,7 +251,13 @@ class Finder:
             for keys in returned
         ]
 
-    def _first_answer(self, what: str, forms: Sequence[Callable[[], Any]]) -> Any:
+    def _first_answer(
+        self,
+        what: str,
+        forms: Sequence[Callable[[], Any]],
+        by_level: Callable[[], Any] | None = None,
+    ) -> Any:
+        """Return what the first form lists that lists any; after `by_level` no other is tried."""
         refusals = []
         for query in forms:
             try:
@@ -259,6 +266,8 @@ class Finder:
                 refusals.append(refused)
                 continue
             if found:
+                if query is by_level:
+                    self._queries.go_by_level(refusals)
                 return found
         if len(refusals) == len(forms) or any(refused.answers for refused in refusals):
             raise self._queries.all_refused(what)
@@ -277,8 +286,6 @@ class Finder:
         plans: list[PlanRef] = []
         for keys in self._queries.series_keys("RTPLAN", by_modality=returned != PLAN_FEWEST):
             plans += self._queries.plans(keys, returned)
-        if plans:
-            self._queries.relational = False
         return plans
 
     def _images_by_level(

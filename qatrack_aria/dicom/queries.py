@@ -12,6 +12,8 @@ from typing import Any, Callable, Iterable, Iterator, Mapping, Sequence
 
 from pydicom.dataset import Dataset
 
+from qatrack_aria.dicom import abilities
+from qatrack_aria.dicom.abilities import Abilities
 from qatrack_aria.dicom.association import Session
 from qatrack_aria.dicom.attributes import ImageRef, PlanRef, image_ref, plan_ref
 from qatrack_aria.dicom.c_find import QueryRecord, find
@@ -21,7 +23,7 @@ from qatrack_aria.dicom.uids import PLAN_CLASSES, valid_uid
 from qatrack_aria.dicom.values import number, text
 from qatrack_aria.errors import QueryError
 from qatrack_aria.phrases import phrase
-from qatrack_aria.text import same_name
+from qatrack_aria.text import plural, same_name
 
 logger = logging.getLogger(__name__)
 
@@ -88,15 +90,28 @@ class PatientQueries:
     ----------
     records : list of QueryRecord
         Every query sent so far.
-    relational : bool
-        False once the node has turned out to answer level by level only.
+    abilities : Abilities
+        What the node has turned out to be able to do.
     """
 
     def __init__(self, session: Session, patient_id: str) -> None:
         self.session = session
+        self.abilities: Abilities = getattr(session, "abilities", None) or Abilities()
         self.patient_id = patient_id
         self.records: list[QueryRecord] = []
-        self.relational = True
+        self._by_level = False
+
+    @property
+    def relational(self) -> bool:
+        """False once the node has turned out to answer level by level only."""
+        return not self._by_level and self.abilities.get(abilities.RELATIONAL) is not False
+
+    def go_by_level(self, refusals: Sequence[QueryRefused]) -> None:
+        """Query level by level from now on; after refusals by the next retrieval too."""
+        self._by_level = True
+        if refusals:
+            evidence = f"{plural(len(refusals), 'C-FIND')} refused"
+            self.abilities.learn(abilities.RELATIONAL, False, evidence)
 
     def send(
         self,
@@ -137,9 +152,46 @@ class PatientQueries:
         logger.debug("C-FIND at %s", self.records[-1])
         if problem and problem.code == "cancelled":
             raise ListTooLong(answers)
+        if problem and problem.code == "limit":
+            self.abilities.learn(abilities.LIMIT, len(answers), f"{level} level, status 0xB001")
+        if answers:
+            self._learn_from(level, keys, len(answers))
         if problem:
             raise QueryRefused(len(answers))
         return answers
+
+    def _learn_from(self, level: str, keys: Keys, answers: int) -> None:
+        evidence = f"{level} level: {plural(answers, 'answer')}"
+        if level == "IMAGE" and "StudyInstanceUID" not in keys and "PatientID" in keys:
+            self.abilities.learn(abilities.RELATIONAL, True, evidence)
+        if keys.get("PatientID") == self.patient_id:
+            self.abilities.learn_longest(abilities.PATIENT, len(self.patient_id), evidence)
+        if isinstance(keys.get("RTPlanLabel"), str):
+            self.abilities.learn_longest(abilities.LABEL, len(keys["RTPlanLabel"]), evidence)
+
+    def with_all_keys(
+        self,
+        keys: Keys,
+        read: Callable[[Dataset], Any] = image_ref,
+        most: int | None = None,
+    ) -> list[Any]:
+        """Query images with all return keys that the node answers to; as :meth:`send`.
+
+        Some servers answer nothing where one of the keys is unusual.
+        """
+        known = self.abilities.get(abilities.ALL_KEYS)
+        if known is False:
+            return self.send("IMAGE", keys, IMAGE_KEYS_SEEN, read, most)
+        found = self.send("IMAGE", keys, IMAGE_KEYS, read, most)
+        if found:
+            self.abilities.learn(abilities.ALL_KEYS, True, plural(len(found), "answer"))
+        if found or known:
+            return found
+        found = self.send("IMAGE", keys, IMAGE_KEYS_SEEN, read, most)
+        if found:
+            evidence = f"{plural(len(found), 'answer')} without them, none with them"
+            self.abilities.learn(abilities.ALL_KEYS, False, evidence)
+        return found
 
     def plans(self, keys: Keys, returned: Sequence[str]) -> list[PlanRef]:
         """Query plans at IMAGE level."""

@@ -6,6 +6,7 @@ import logging
 from collections import defaultdict
 from typing import Any, Callable, Collection, NamedTuple, Sequence
 
+from qatrack_aria.dicom.abilities import MOVE_LISTS
 from qatrack_aria.dicom.association import Session
 from qatrack_aria.dicom.identifier import identifier
 from qatrack_aria.dicom.inbox import Inbox
@@ -129,6 +130,7 @@ class Retriever:
         uids: Sequence[str],
     ) -> None:
         self._round = len(self.attempts)
+        lists = self.session.abilities.get(MOVE_LISTS) is not False
         series: dict[SeriesKey, list[str]] = defaultdict(list)
         for one in instances:
             series[one.study_uid, one.series_uid].append(one.sop_uid)
@@ -136,8 +138,19 @@ class Retriever:
             keys = self._keys(patient_id, key)
             for level, group in _requests(members, key in whole_series):
                 left = self.inbox.missing(group)
+                if len(left) > 1 and level == "IMAGE" and not lists:
+                    continue
                 if left and not self._should_stop():
                     self._request(level, keys, left, uids)
+        self._learn_from(self.attempts[self._round :])
+
+    def _learn_from(self, attempts: Sequence[RetrieveAttempt]) -> None:
+        """Note whether the node takes a list of UIDs: one by one, the same may have arrived."""
+        single = any(one.arrived for one in attempts if one.requested == 1)
+        for one in attempts:
+            if one.level == "IMAGE" and one.requested > 1 and (one.arrived or single):
+                evidence = f"{one.arrived} of {one.requested} arrived"
+                self.session.abilities.learn(MOVE_LISTS, one.arrived > 0, evidence)
 
     def _request_again(
         self, patient_id: str, instances: Collection[Instance], uids: Sequence[str]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Any, Collection, Dict, Iterable, NamedTuple, Optional, Sequence
+from typing import Any, Collection, Dict, Iterable, Mapping, NamedTuple, Optional
 
+from qatrack_aria.dicom.abilities import COUNTS, SERIES_COUNTS, SERIES_LISTS
 from qatrack_aria.dicom.attributes import ImageRef, image_ref
 from qatrack_aria.dicom.queries import (
     FEWEST,
@@ -21,6 +22,7 @@ from qatrack_aria.dicom.queries import (
 )
 from qatrack_aria.dicom.uids import SeriesKey, valid_uid
 from qatrack_aria.dicom.values import number, text
+from qatrack_aria.text import plural
 
 #: The number of instances in each series, where the node tells it.
 Inventory = Dict[SeriesKey, Optional[int]]
@@ -41,20 +43,25 @@ class SeriesSearch:
 
     def __init__(self, queries: PatientQueries) -> None:
         self._queries = queries
-        self._matches_lists = True
+        self._abilities = queries.abilities
 
     @property
     def by_lists(self) -> bool:
         """Whether the node may match lists of Series Instance UIDs (PS3.4 C.2.2.2.2)."""
-        return self._matches_lists and self._queries.relational
+        return self._abilities.get(SERIES_LISTS) is not False and self._queries.relational
 
     def studies(self) -> dict[str, StudyCounts] | None:
         """List the patient's studies; ``None`` if the node refuses, or does not count."""
+        if self._abilities.get(COUNTS) is False:
+            return None
         for keys in self._queries.patient_keys():
             with contextlib.suppress(QueryRefused):
                 answers = self._queries.send("STUDY", keys, (*UIDS[:1], *STUDY_COUNTS))
                 if answers:
-                    return self._counted(keys, answers)
+                    counted = self._counted(keys, answers)
+                    evidence = f"STUDY level: {plural(len(answers), 'answer')}"
+                    self._abilities.learn(COUNTS, counted is not None, evidence)
+                    return counted
         return None
 
     def _counted(self, keys: Any, answers: Iterable[Any]) -> dict[str, StudyCounts] | None:
@@ -104,6 +111,9 @@ class SeriesSearch:
         except QueryRefused as refused:
             return self._by_level(by_modality) if refused.answers else {}
         counts = {image.series_key: count for image, count in answers}
+        if by_modality and answers:
+            counting = any(count is not None for count in counts.values())
+            self._abilities.learn(SERIES_COUNTS, counting, plural(len(answers), "answer"))
         own = self._queries.rt_images(keys, [image for image, _ in answers])
         return {key: counts[key] for key in series_keys(own)}
 
@@ -123,11 +133,13 @@ class SeriesSearch:
     def images(self, study_uid: str, series_uid: str) -> list[ImageRef]:
         """List all RT Images of one series; an empty list if the node refuses."""
         keys = self._queries.series_key(study_uid, series_uid)
-        for returned in (IMAGE_KEYS, IMAGE_KEYS_SEEN):
-            with contextlib.suppress(QueryRefused):
-                found = self._queries.images(keys, returned)
-                if found:
-                    return [image for image in found if image.series_uid == series_uid]
+        with contextlib.suppress(QueryRefused):
+            found = self._queries.rt_images(keys, self._queries.with_all_keys(keys))
+            if found:
+                return [image for image in found if image.series_uid == series_uid]
+        with contextlib.suppress(QueryRefused):
+            found = self._queries.images(keys, IMAGE_KEYS_SEEN)
+            return [image for image in found if image.series_uid == series_uid]
         return []
 
     def images_of(self, series: Collection[SeriesKey]) -> dict[SeriesKey, list[ImageRef]]:
@@ -141,7 +153,7 @@ class SeriesSearch:
         QueryRefused
             The node does not list one of them.
         """
-        found = self._by_list(series, IMAGE_KEYS)
+        found = self._by_list(series, all_keys=True)
         return {key: found.get(key) or self._images_of_one(*key) for key in series}
 
     def _images_of_one(self, study_uid: str, series_uid: str) -> list[ImageRef]:
@@ -170,14 +182,14 @@ class SeriesSearch:
 
     def uids_of(self, series: Collection[SeriesKey]) -> dict[SeriesKey, set[str]]:
         """List the SOP Instance UIDs of the RT Images of some series, as :meth:`images_of`."""
-        found = self._by_list(series, (*UIDS, "Modality"))
+        found = self._by_list(series, all_keys=False)
         return {
             key: {image.sop_uid for image in found.get(key, ())} or self.uids(*key)
             for key in series
         }
 
     def _by_list(
-        self, series: Collection[SeriesKey], returned: Sequence[str]
+        self, series: Collection[SeriesKey], *, all_keys: bool
     ) -> dict[SeriesKey, list[ImageRef]]:
         found: dict[SeriesKey, list[ImageRef]] = {}
         if not self.by_lists or len(series) < 2:
@@ -188,11 +200,17 @@ class SeriesSearch:
             "SeriesInstanceUID": [series_uid for _, series_uid in series],
         }
         with contextlib.suppress(QueryRefused, ListTooLong):
-            for image in self._queries.images(keys, returned, MOST_AT_ONCE):
+            send = self._queries.with_all_keys if all_keys else self._send_for_uids
+            for image in self._queries.rt_images(keys, send(keys, most=MOST_AT_ONCE)):
                 found.setdefault(image.series_key, []).append(image)
         # One that ignores the list answers with all that it holds.
-        self._matches_lists = bool(found) and set(found) <= set(series)
+        matches = bool(found) and set(found) <= set(series)
+        evidence = f"images of {len(found)} for {len(series)} series"
+        self._abilities.learn(SERIES_LISTS, matches, evidence)
         return found
+
+    def _send_for_uids(self, keys: Mapping[str, Any], most: int) -> list[ImageRef]:
+        return self._queries.send("IMAGE", keys, (*UIDS, "Modality"), image_ref, most)
 
     def uids(self, study_uid: str, series_uid: str) -> set[str]:
         """List the SOP Instance UIDs of one series' RT Images; none if the node refuses.

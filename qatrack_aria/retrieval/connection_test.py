@@ -29,6 +29,7 @@ from qatrack_aria.errors import (
 )
 from qatrack_aria.models import AriaNode
 from qatrack_aria.retrieval.lock import hold_destination
+from qatrack_aria.retrieval.probing import Probe
 from qatrack_aria.retrieval.request import Request
 from qatrack_aria.retrieval.task import Task
 from qatrack_aria.retrieval.workflow import SearchResult, Workflow
@@ -80,6 +81,13 @@ class ConnectionTest:
         With both, the plan and its images are searched, and one image is retrieved.
     seconds : float, optional
         Time allowed in total; default: the node's for commands.
+    probing : bool
+        Put further questions to the node, about the series of that image.
+
+    Attributes
+    ----------
+    probed : list of (str, str)
+        These questions, and the answers.
     """
 
     def __init__(
@@ -88,7 +96,10 @@ class ConnectionTest:
         patient_id: Any = None,
         plan: Any = None,
         seconds: float | None = None,
+        probing: bool = False,
     ) -> None:
+        self.probed: list[tuple[str, str]] = []
+        self._probing = probing
         self._node = node
         self._patient_id = patient_id
         self._plan = plan
@@ -124,6 +135,8 @@ class ConnectionTest:
         if self._patient_id is not None and self._plan is not None:
             yield "plan and images", self._find
             yield "image retrieval", self._retrieve
+            if self._probing:
+                yield "questions", self._probe
 
     # --- before any association -----------------------------------------------------------------
 
@@ -206,7 +219,7 @@ class ConnectionTest:
         task = Task(self._request, self._peer, self._archive, self._deadline, clock_ahead=0)
         self._workflow = self._stack.enter_context(Workflow(task))
         found: SearchResult = self._workflow.find(retrieve=False)
-        self._images = found.images
+        self._images, self._plan_study_uid = found.images, found.plan.study_uid
         newest = self._newest()
         day = f", the newest of {newest.acquired:%Y-%m-%d %H:%M}" if newest.acquired else ""
         return f"plan {found.plan}; {plural(len(found.images), 'image')}{day}"
@@ -217,6 +230,11 @@ class ConnectionTest:
         self._workflow.retrieve_again(self._newest())
         size = sum(self._workflow.inbox.arrived.values())
         return f"{size / 1e6:.1f} MB received by {self._peer.retrieve_method}"
+
+    def _probe(self) -> str:
+        probe = Probe(self._workflow.session, self._newest(), self._plan_study_uid)
+        self.probed = list(probe.answers())
+        return f"{len(self.probed)} answered"
 
     def _newest(self) -> ImageRef:
         return max(self._images, key=lambda image: (str(image.acquired or ""), image.sop_uid))

@@ -13,6 +13,7 @@ import datetime as dt
 import time
 from typing import Collection, Iterator
 
+from qatrack_aria.dicom.abilities import PLAN_KEY
 from qatrack_aria.dicom.attributes import ImageRef
 from qatrack_aria.dicom.finder import Finder
 from qatrack_aria.dicom.queries import QueryRefused
@@ -223,7 +224,9 @@ class History:
                 stale |= listed - self._inventory.keys()
             return not stale
         if known and not uids(self._known()) <= listed_uids:
-            self._knowledge.plan_key = True
+            self._learn_plan_key(
+                True, f"{len(listed_uids)} images, of {len(uids(self._known()))} in all"
+            )
         self._knowledge.whole_at = time.time()
         return True
 
@@ -246,12 +249,16 @@ class History:
             for plan_uid in self._plan_uids:
                 listed = self._finder.images_of_plan(plan_uid, MOST_OF_PLAN + len(known))
                 if listed is None:
-                    self._knowledge.plan_key = False
+                    self._learn_plan_key(False, "refused, or answers of other plans")
                     return None
                 found.update({image.sop_uid: image for image in listed})
             if not found or known <= found.keys():
                 break
         return list(found.values())
+
+    def _learn_plan_key(self, matches: bool, evidence: str) -> None:
+        self._knowledge.plan_key = matches
+        self._finder.session.abilities.learn(PLAN_KEY, matches, evidence)
 
     def _of_days(self, days: Days) -> list[ImageRef]:
         """List the images of some days, if the node may match them."""

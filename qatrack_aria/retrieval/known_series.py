@@ -20,7 +20,7 @@ from qatrack_aria.storage.notes import read_note, write_note
 
 #: Series that are looked at to find images without a date; more would take too long.
 MOST_SERIES = 300
-#: Seconds before a node is asked again whether there are as many, or whether it counts.
+#: Seconds before a node is asked again whether there are as many.
 LASTING = 24 * 3600
 
 
@@ -42,7 +42,6 @@ class KnownSeries:
         self._open = {(study, uid) for study, uid in note.get("open", ())}
         self._studies = {uid: StudyCounts(*both) for uid, both in note.get("studies", {}).items()}
         self._many_at: float = note.get("many_at", 0)
-        self._uncounted_at: float = note.get("uncounted_at", 0)
         #: SOP Instance UIDs of plans of which the node lists no images, or too many, by themselves.
         self.many_of_plan = set(note.get("many_of_plan", ()))
         self._listed: Inventory = {}
@@ -56,10 +55,7 @@ class KnownSeries:
     def count(self, finder: Finder) -> dict[str, StudyCounts]:
         """Return what the node counted when it was first asked; nothing if it does not count."""
         if self._counted is None:
-            if not is_within(self._uncounted_at, LASTING):
-                self._counted = finder.by_series.studies()
-            if not self._counted:
-                self._counted, self._uncounted_at = {}, self._uncounted_at or time.time()
+            self._counted = finder.by_series.studies() or {}
         return self._counted
 
     def unseen(self, finder: Finder, found: set[SeriesKey]) -> set[SeriesKey]:
@@ -107,7 +103,6 @@ class KnownSeries:
             "open": sorted(self._open),
             "studies": self._studies,
             "many_at": self._many_at,
-            "uncounted_at": self._uncounted_at,
             "many_of_plan": sorted(self.many_of_plan),
         }
         self._on_disk(lambda: write_note(self._path, note))

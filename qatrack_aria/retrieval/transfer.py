@@ -25,6 +25,7 @@ from qatrack_aria.errors import (
     QueryError,
 )
 from qatrack_aria.retrieval import messages
+from qatrack_aria.retrieval.node_abilities import load_abilities, save_abilities
 from qatrack_aria.retrieval.task import Task
 from qatrack_aria.retrieval.timeline import ASSOCIATE, CHECK, MOVE, Timeline
 
@@ -69,6 +70,7 @@ class Transfer:
                 connecting=partial(timeline.step, ASSOCIATE),
             )
         )
+        self.session.abilities = self._on_disk(lambda: load_abilities(self._archive, self._peer))
         self._retriever = Retriever(self.session, self.inbox, progress)
         self._storage_scp: StorageScp | None = None
         self._requested: dict[str, Any] = {}  # the requested instances as listed
@@ -80,8 +82,11 @@ class Transfer:
         return self._retriever.attempts
 
     def close(self) -> None:
-        """Close our port, and release the association."""
+        """Close our port, release the association, and keep what the node can do."""
         self._stack.close()
+        with contextlib.suppress(ArchiveError):
+            found = self.session.abilities
+            self._on_disk(lambda: save_abilities(self._archive, self._peer, found))
 
     def headers(self, refs: Sequence[Ref]) -> dict[str, Ref]:
         """Return the headers of those that are in the archive, by SOP Instance UID."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, Sequence
 
+from qatrack_aria.dicom.association import Session
 from qatrack_aria.dicom.attributes import ImageRef, PlanRef
 from qatrack_aria.dicom.finder import Finder
 from qatrack_aria.dicom.retrieve import Progress
@@ -99,6 +100,11 @@ class Workflow:
             selection.require_one_plan(certain, self.task.request)
             remarks = messages.remarks(images, listed, self.task.request, self._plan_uids)
             return SearchResult((certain or plans)[0], images, remarks, search.is_final)
+
+    @property
+    def session(self) -> Session:
+        """The association with the node."""
+        return self._transfer.session
 
     @property
     def chosen(self) -> Sequence[ImageRef]:

@@ -11,15 +11,16 @@ import time
 from typing import Any, Sequence
 
 from pydicom.dataset import Dataset
-from pynetdicom import AE
+from pynetdicom import AE, evt
 from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelFind
 
-from qatrack_aria.dicom.pynetdicom_patches import NO_DELAY
+from qatrack_aria.dicom.pynetdicom_patches import set_no_delay
 from qatrack_aria.dicom.queries import IMAGE_KEYS
 from tests.helpers.peers.server import HOST
 from tools.benchmark.aria import OUR_AE_TITLE
 from tools.helper import obey
 
+NO_DELAY = [(evt.EVT_CONN_OPEN, set_no_delay), (evt.EVT_DATA_SENT, set_no_delay)]
 FEW = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "AcquisitionDate")
 
 
@@ -59,7 +60,7 @@ class Plain:
         start = time.perf_counter()
         ae = AE(OUR_AE_TITLE)
         ae.add_requested_context(StudyRootQueryRetrieveInformationModelFind)
-        association = ae.associate(HOST, port, ae_title="VMSDBD", evt_handlers=list(NO_DELAY))
+        association = ae.associate(HOST, port, ae_title="VMSDBD", evt_handlers=NO_DELAY)
         keys = {"QueryRetrieveLevel": "IMAGE", "PatientID": patient, "Modality": "RTIMAGE"}
         images = _find(association, IMAGE_KEYS, **keys)
         association.release()

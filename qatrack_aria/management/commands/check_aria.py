@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
 from qatrack_aria.errors import Outcome, RequestError, UnknownNodeError
 from qatrack_aria.management.exit_codes import exit_on_failure
+from qatrack_aria.management.node_report import report
 from qatrack_aria.management.output import show_log
+from qatrack_aria.text import error_reason
+
+#: The settings of a node that a report may show.
+SETTINGS = ("retrieve_method", "query_model", "character_set", "use_tls", "stable_answers")
 
 
 class Command(BaseCommand):
@@ -29,12 +35,20 @@ class Command(BaseCommand):
         parser.add_argument("--patient", metavar="PATIENT", help="patient ID to test with")
         parser.add_argument("--plan", metavar="PLAN", help="RT plan label to test with")
         parser.add_argument("--json", action="store_true", help="print the outcome as JSON")
+        parser.add_argument(
+            "--report",
+            metavar="FILE",
+            help="write what the nodes can do to a text file without patients' data or addresses; "
+            "with a patient and a plan, put further questions to the node",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Test the nodes; a failure ends with its exit code."""
         verbosity = options["verbosity"]
         with exit_on_failure(self.stderr, verbosity), show_log(verbosity > 1, self.stderr):
             outcomes = [self._check(node, options) for node in _nodes(options)]
+            if options["report"] is not None:
+                _write_report(Path(options["report"]), outcomes)
         if options["json"]:
             self.stdout.write(json.dumps({"nodes": outcomes}, indent=2))
         worst = max(Outcome.of(outcome["status"]).exit_code for outcome in outcomes)
@@ -43,12 +57,15 @@ class Command(BaseCommand):
 
     def _check(self, node: Any, options: dict[str, Any]) -> dict[str, Any]:
         from qatrack_aria.retrieval.connection_test import ConnectionTest
+        from qatrack_aria.retrieval.node_abilities import abilities_of
 
         shown = not options["json"] and options["verbosity"] > 0
         if shown:
             self.stdout.write(f"{node.name}:")
         steps, status = [], Outcome.DONE
-        for step in ConnectionTest(node, options["patient"], options["plan"]).run():
+        probing = options["report"] is not None
+        test = ConnectionTest(node, options["patient"], options["plan"], probing=probing)
+        for step in test.run():
             if shown:
                 mark = self.style.SUCCESS("ok") if step.passed else self.style.ERROR("NO")
                 time = f"{step.milliseconds:6} ms"
@@ -64,7 +81,23 @@ class Command(BaseCommand):
                     "message": step.message,
                 }
             )
-        return {"node": node.name, "status": status.value, "steps": steps}
+        return {
+            "node": node.name,
+            "status": status.value,
+            "settings": {name: getattr(node, name) for name in SETTINGS},
+            "steps": steps,
+            "abilities": abilities_of(node),
+            "probed": test.probed,
+        }
+
+
+def _write_report(path: Path, outcomes: list[dict[str, Any]]) -> None:
+    try:
+        path.write_text(report(outcomes), encoding="utf-8")
+    except OSError as error:
+        raise RequestError(
+            f"Report: cannot write {path} ({error_reason(error)}): give another FILE."
+        ) from error
 
 
 def _nodes(options: dict[str, Any]) -> list[Any]:
