@@ -29,10 +29,12 @@ from qatrack_aria.dicom.values import text
 from qatrack_aria.errors import AriaError, PlanNotFoundError
 from qatrack_aria.models import AriaNode
 from qatrack_aria.retrieval.date_windows import EVER, Days
+from qatrack_aria.retrieval.history import list_history
 from qatrack_aria.retrieval.lock import hold_destination
 from qatrack_aria.retrieval.matching import match_plan_reference
 from qatrack_aria.retrieval.node_abilities import load_abilities, save_abilities
-from qatrack_aria.retrieval.request import parse_patient_id
+from qatrack_aria.retrieval.request import Request, parse_patient_id
+from qatrack_aria.retrieval.task import Task
 from qatrack_aria.storage.archive import Archive
 
 WHO = "a user browsing in the admin"
@@ -134,7 +136,7 @@ def list_plan_images(
                 f"Plan: {finder.session.peer} does not list that plan among the {len(listed)} "
                 f"plans of patient '{finder.patient_id}': go back to the list of plans."
             )
-        images, searched = _images(finder, plan.sop_uid, days)
+        images, searched = _images(finder, archive, plan.sop_uid, days)
     plan_name = name_plan(plan, listed, node, finder.patient_id)
     found = group_images(images, plan, plan_name)
     return PlanImages(
@@ -196,12 +198,17 @@ def _approvals(finder: Finder) -> dict[str, str]:
     return {uid: status for uid, status in answers if uid and status}
 
 
-def _images(finder: Finder, plan_uid: str, days: Days) -> tuple[list[ImageRef], Days]:
+def _images(
+    finder: Finder, archive: Archive, plan_uid: str, days: Days
+) -> tuple[list[ImageRef], Days]:
     """Return the images that reference the plan, or may, and the days of which they are all."""
     uids = frozenset([plan_uid])
+    request = Request(finder.patient_id, plan_uid, ())
+    session = finder.session
+    task = Task(request, session.peer, archive, session.deadline, clock_ahead=0)
     found: list[ImageRef] = []
     for searched in dict.fromkeys([days, EVER] if finder.relational else [EVER]):
-        images = finder.images(*searched)
+        images = list_history(task, uids, finder) if searched == EVER else finder.images(*searched)
         of_plan = [i for i in images if match_plan_reference(i, uids).matches is not False]
         found = list({image.sop_uid: image for image in of_plan}.values())
         within = [image for image in found if _lies_in(image, days)]

@@ -17,6 +17,7 @@ import time
 from functools import partial
 from typing import Any, Callable, Collection, Sequence
 
+from qatrack_aria.dicom.abilities import PLAN_KEY
 from qatrack_aria.dicom.association import Session
 from qatrack_aria.dicom.attributes import ImageRef, PlanRef
 from qatrack_aria.dicom.c_find import QueryRecord
@@ -178,20 +179,30 @@ class Finder:
         Returns
         -------
         list of ImageRef or None
-            ``None`` if the node refuses, or has more answers. A node that ignores the key lists all
-            images, and one that knows only the first of two plans lists too few.
+            ``None`` if the node refuses, ignores the key, or has more answers. One that knows only
+            the first of two plans lists too few.
         """
         keys = {
             "PatientID": self.patient_id,
             "Modality": "RTIMAGE",
             "ReferencedRTPlanSequence": plan_reference(plan_uid),
         }
-        if not self.relational:
+        abilities = self._queries.abilities
+        if not self.relational or abilities.get(PLAN_KEY) is False:
             return None
+        found: list[ImageRef] | None = None
         try:
-            return self._queries.images(keys, IMAGE_KEYS_SEEN, most)
-        except (QueryRefused, ListTooLong):
+            answers = found = self._queries.images(keys, IMAGE_KEYS_SEEN, most)
+        except ListTooLong as too_long:
+            answers = too_long.answers
+        except QueryRefused:
             return None
+        others = [i for i in answers if i.plan_uids is not None and plan_uid not in i.plan_uids]
+        if 2 * len(others) <= len(answers):
+            return found
+        evidence = f"{len(others)} of {len(answers)} answers of other plans"
+        abilities.learn(PLAN_KEY, False, evidence)
+        return None
 
     def images_of_series(self, series_uid: str, *, fewest: bool = False) -> list[ImageRef]:
         """List the RT Images of a series whose study is unknown.

@@ -219,7 +219,7 @@ class ConnectionTest:
         task = Task(self._request, self._peer, self._archive, self._deadline, clock_ahead=0)
         self._workflow = self._stack.enter_context(Workflow(task))
         found: SearchResult = self._workflow.find(retrieve=False)
-        self._images, self._plan_study_uid = found.images, found.plan.study_uid
+        self._images, self._found_plan = found.images, found.plan
         newest = self._newest()
         day = f", the newest of {newest.acquired:%Y-%m-%d %H:%M}" if newest.acquired else ""
         return f"plan {found.plan}; {plural(len(found.images), 'image')}{day}"
@@ -227,13 +227,15 @@ class ConnectionTest:
     def _retrieve(self) -> str:
         if not self._images:
             raise ImagesNotFoundError("Images: none match, so none can be retrieved.")
-        self._workflow.retrieve_again(self._newest())
+        self._workflow.retrieve_again([self._newest()])
         size = sum(self._workflow.inbox.arrived.values())
         return f"{size / 1e6:.1f} MB received by {self._peer.retrieve_method}"
 
     def _probe(self) -> str:
-        probe = Probe(self._workflow.session, self._newest(), self._plan_study_uid)
-        self.probed = list(probe.answers())
+        newest = self._newest()
+        series = [image for image in self._images if image.series_key == newest.series_key]
+        self._workflow.retrieve_again(series[:2])  # whether the node takes a list of UIDs
+        self.probed = list(Probe(self._workflow.session, series, self._found_plan).answers())
         return f"{len(self.probed)} answered"
 
     def _newest(self) -> ImageRef:

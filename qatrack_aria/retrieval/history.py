@@ -38,6 +38,28 @@ PORTION = 500
 RESERVE = 1.0
 
 
+def list_history(task: Task, plan_uids: frozenset[str], finder: Finder) -> list[ImageRef]:
+    """List all images of a patient, those anew that were learned long ago.
+
+    Raises
+    ------
+    SearchUnfinishedError
+        There was not enough time; what was learned is kept.
+    QueryError
+        The node refuses, or cuts its lists.
+    """
+    history = History(task, plan_uids, finder)
+    try:
+        if history.images():
+            history.renew()
+            return history.known
+    except QueryRefused:
+        pass  # the node does not list images by their series
+    finally:
+        history.save()
+    return finder.images()
+
+
 class History:
     """All images of a request's patient.
 
@@ -101,13 +123,18 @@ class History:
         self._inventory = inventory
         # What the inventory lacks is gone, or the list was short: the series itself is asked for.
         gone = [key for key in known if key not in inventory]
-        here = uids(self._known())
+        here = uids(self.known)
         new = series_keys(image for image in self._found if image.sop_uid not in here)
         due = [k for k, count in inventory.items() if k in new or self._is_due(k, count)]
         self.list_anew([*due, *gone])
         if not all(key in known for key in due):
             raise QueryRefused(0)  # listed as a series of images, and has none
-        return list(self._known())
+        return self.known
+
+    @property
+    def known(self) -> list[ImageRef]:
+        """All images, as they are known by now."""
+        return [image for key in self._inventory for image in self.of_series(key)]
 
     def _is_due(self, key: SeriesKey, count: int | None) -> bool:
         learned = self._knowledge.series.get(key)
@@ -181,7 +208,7 @@ class History:
             Those of the chosen images, of which the images are listed by their dates, too.
         """
         of_plans = self._of_plans()
-        known = {(image.sop_uid, image.series_key): image for image in self._known()}
+        known = {(image.sop_uid, image.series_key): image for image in self.known}
         here = uids(known.values())
         stale = set()
         for image in (*(of_plans or ()), *self._of_days(days)):
@@ -223,18 +250,16 @@ class History:
                     return False
                 stale |= listed - self._inventory.keys()
             return not stale
-        if known and not uids(self._known()) <= listed_uids:
-            self._learn_plan_key(
-                True, f"{len(listed_uids)} images, of {len(uids(self._known()))} in all"
-            )
+        others = uids(self.known) - listed_uids
+        if known and others:
+            self._knowledge.plan_key = True
+            evidence = f"{len(known)} images of the plan, {len(others)} others left out"
+            self._finder.session.abilities.learn(PLAN_KEY, True, evidence)
         self._knowledge.whole_at = time.time()
         return True
 
-    def _known(self) -> Iterator[ImageRef]:
-        return (image for key in self._inventory for image in self.of_series(key))
-
     def _known_of_plans(self) -> set[str]:
-        return uids(i for i in self._known() if i.plan_uids and i.plan_uids & self._plan_uids)
+        return uids(i for i in self.known if i.plan_uids and i.plan_uids & self._plan_uids)
 
     def _of_plans(self) -> list[ImageRef] | None:
         """List the images that refer to the plans, if the node may match that."""
@@ -249,16 +274,12 @@ class History:
             for plan_uid in self._plan_uids:
                 listed = self._finder.images_of_plan(plan_uid, MOST_OF_PLAN + len(known))
                 if listed is None:
-                    self._learn_plan_key(False, "refused, or answers of other plans")
+                    self._knowledge.plan_key = False
                     return None
                 found.update({image.sop_uid: image for image in listed})
             if not found or known <= found.keys():
                 break
         return list(found.values())
-
-    def _learn_plan_key(self, matches: bool, evidence: str) -> None:
-        self._knowledge.plan_key = matches
-        self._finder.session.abilities.learn(PLAN_KEY, matches, evidence)
 
     def _of_days(self, days: Days) -> list[ImageRef]:
         """List the images of some days, if the node may match them."""

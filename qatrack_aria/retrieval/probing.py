@@ -12,9 +12,10 @@ from typing import Any, Iterator, Sequence
 from pydicom.dataset import Dataset
 
 from qatrack_aria.dicom.association import Session
-from qatrack_aria.dicom.attributes import ImageRef
+from qatrack_aria.dicom.attributes import ImageRef, PlanRef
 from qatrack_aria.dicom.peer import C_GET
-from qatrack_aria.dicom.queries import UIDS, PatientQueries, QueryRefused
+from qatrack_aria.dicom.queries import UIDS, PatientQueries, QueryRefused, plan_reference
+from qatrack_aria.dicom.series_search import SeriesSearch
 from qatrack_aria.dicom.values import text
 from qatrack_aria.errors import AriaError
 from qatrack_aria.text import plural
@@ -32,6 +33,8 @@ ATTRIBUTES = {
     "RTImageLabel": "NONE",
     "GantryAngle": "-1",
 }
+#: A UID that nothing has.
+ABSENT_UID = "1.2.3.4.5.6.7.8.9"
 
 
 class Probe:
@@ -41,25 +44,29 @@ class Probe:
     ----------
     session : Session
         An association with the node.
-    image : ImageRef
-        An image of the series, as the node has listed it.
-    plan_study_uid : str
-        Study Instance UID of its plan.
+    images : sequence of ImageRef
+        Images of the series, as the node has listed them.
+    plan : PlanRef
+        Their plan.
     """
 
-    def __init__(self, session: Session, image: ImageRef, plan_study_uid: str) -> None:
+    def __init__(self, session: Session, images: Sequence[ImageRef], plan: PlanRef) -> None:
         self._session = session
-        self._image = image
-        self._plan_study_uid = plan_study_uid
-        self._queries = PatientQueries(session, image.patient_id or "")
-        self._keys = self._queries.series_key(*image.series_key)
+        self._images = images
+        self._plan = plan
+        self._queries = PatientQueries(session, images[0].patient_id or "")
+        self._keys = self._queries.series_key(*images[0].series_key)
 
     def answers(self) -> Iterator[tuple[str, str]]:
         """Yield each question with its answer."""
-        same = self._image.study_uid == self._plan_study_uid
+        same = self._images[0].study_uid == self._plan.study_uid
         yield "images in the study of their plan", "yes" if same else "no"
         yield "C-GET", self._c_get()
         yield "Series Date at SERIES level", self._series_date()
+        counted = SeriesSearch(self._queries).studies() is not None
+        yield "numbers of a study's series and instances", "returned" if counted else "not returned"
+        yield "a list of SOP Instance UIDs as a key", self._uid_list()
+        yield "the plan's UID as a key", self._plan_key()
         for keyword, absent in ATTRIBUTES.items():
             yield f"{keyword} as a return key", self._returned(keyword)
             yield f"{keyword} as a key", self._as_key(keyword, absent)
@@ -79,6 +86,22 @@ class Probe:
         except QueryRefused:
             return "refused"
         return "returned" if any(text(answer, "SeriesDate") for answer in found) else "empty"
+
+    def _uid_list(self) -> str:
+        uids = [image.sop_uid for image in self._images[:2]]
+        found = self._send({"SOPInstanceUID": uids}, "Modality")
+        if len(uids) < 2 or found is None:
+            return "refused" if found is None else "not asked: the series has one image"
+        return f"{plural(len(found), 'answer')} for {len(uids)} of {len(self._images)} images"
+
+    def _plan_key(self) -> str:
+        numbers = []
+        for uid in (self._plan.sop_uid, ABSENT_UID):
+            found = self._send({"ReferencedRTPlanSequence": plan_reference(uid)}, "Modality")
+            if found is None:
+                return "refused"
+            numbers.append(len(found))
+        return _matching(*numbers)
 
     def _returned(self, keyword: str) -> str:
         found = self._send({}, keyword)
@@ -100,11 +123,16 @@ class Probe:
             if found is None:
                 return "refused"
             numbers.append(len(found))
-        if numbers[1]:
-            return "ignored"
-        return "matched" if numbers[0] else "matches nothing"
+        return _matching(*numbers)
 
     def _send(self, keys: dict[str, Any], keyword: str) -> Sequence[Dataset] | None:
         with contextlib.suppress(QueryRefused):
             return self._queries.send("IMAGE", {**self._keys, **keys}, (*UIDS, keyword))
         return None
+
+
+def _matching(with_value: int, with_absent_one: int) -> str:
+    """Say what the numbers of answers to a value, and to one that nothing has, mean."""
+    if with_absent_one:
+        return "ignored"
+    return "matched" if with_value else "matches nothing"

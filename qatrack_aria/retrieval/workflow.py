@@ -118,9 +118,9 @@ class Workflow:
             selection.require_one_plan(plans, self.task.request)
             return plans[0]
 
-    def retrieve_again(self, image: ImageRef) -> None:
-        """Retrieve one image, whether it is in the archive or not."""
-        self._transfer.retrieve([image])
+    def retrieve_again(self, images: Sequence[ImageRef]) -> None:
+        """Retrieve images, whether they are in the archive or not."""
+        self._transfer.retrieve(images)
 
     def report(self) -> dict[str, Any]:
         """Return what is known so far, for the record; after a failure too."""

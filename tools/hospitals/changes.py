@@ -16,7 +16,7 @@ from tools.hospitals.sessions import acquire
 from tools.hospitals.world import World
 
 DATES = ("AcquisitionDate", "ContentDate")
-ANOTHER_PLAN, CORRECTED = "another plan", "corrected"
+ANOTHER_PLAN, CORRECTED, RESTORED = "another plan", "corrected", "restored"
 
 
 def change(world: World, chance: random.Random, now: dt.datetime) -> tuple[World, str]:

@@ -12,7 +12,7 @@ from pydicom.dataset import Dataset
 from qatrack_aria.simulator import Behaviour, Simulator
 from tests.helpers.peers.dcmtk import Dcmqrscp
 from tests.helpers.peers.orthanc import Orthanc
-from tools.hospitals.changes import ANOTHER_PLAN, CORRECTED, DATES
+from tools.hospitals.changes import ANOTHER_PLAN, CORRECTED, DATES, RESTORED
 
 SIMULATOR, ORTHANC, DCMQRSCP = "simulator", "orthanc", "dcmqrscp"
 PEERS = (SIMULATOR, ORTHANC, DCMQRSCP)
@@ -24,7 +24,6 @@ QUERY_KEYS = (
     "RTPlanLabel",
     "ImageType",
     "ReferencedRTPlanSequence",
-    "SeriesInstanceUID",
 )
 RETURN_KEYS = (
     "RTPlanLabel",
@@ -88,9 +87,12 @@ class SimulatedNode(Node):
         self.server.replace(datasets)
 
     def change(self, datasets: Sequence[Dataset], what: str) -> bool:
-        silent = self._behaviour.unreturned_keys | self._behaviour.empty_return_keys
+        behaviour = self._behaviour
         shown_by = {ANOTHER_PLAN: {"ReferencedRTPlanSequence"}, CORRECTED: set(DATES)}
-        if silent & shown_by.get(what, set()):
+        shown_by[RESTORED] = shown_by[ANOTHER_PLAN] | shown_by[CORRECTED]
+        # Where a key empties an answer, it is asked for without most of the others.
+        silent = behaviour.unreturned_keys & shown_by.get(what, set())
+        if silent or (what in shown_by and behaviour.empty_return_keys):
             return False  # perhaps no answer shows it for an image that was received before
         self.server.replace(datasets)
         return True

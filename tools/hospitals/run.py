@@ -23,7 +23,7 @@ from qatrack_aria.dicom import retrieve
 from qatrack_aria.errors import AriaError
 from qatrack_aria.models import AriaNode
 from tests.helpers.peers.server import HOST
-from tools.hospitals import nodes, verdicts
+from tools.hospitals import changes, nodes, verdicts
 from tools.hospitals.changes import change, damage, restore
 from tools.hospitals.judge import Expected, Now, Request, expect
 from tools.hospitals.questions import make_request
@@ -38,7 +38,7 @@ OVERTIME = 5.0
 #: Requests that are put again, and hospitals that change between two requests: shares.
 AGAIN, CHANGED = 0.2, 0.25
 #: Of the changes: a spoilt file of what was learned, and a server restored from a backup.
-DAMAGED, RESTORED = 0.2, 0.1
+DAMAGED, A_BACKUP = 0.2, 0.1
 
 
 class Case(NamedTuple):
@@ -151,8 +151,8 @@ class _Hospital:
         return " and ".join(what for what in (damaged, self._change_images(chance)) if what)
 
     def _change_images(self, chance: random.Random) -> str:
-        if chance.random() < RESTORED:
-            world, what = restore(self._world, self._first), "restored"
+        if chance.random() < A_BACKUP:
+            world, what = restore(self._world, self._first), changes.RESTORED
         else:
             world, what = change(self._world, chance, dt.datetime.now())
         if not self._server.change(world.datasets, what):
