@@ -65,3 +65,21 @@ def test_as_many_answers_as_are_allowed_are_taken(few: int) -> None:
     with called(lists(few)) as peer, Session(peer, Deadline(60)) as session:
         answers, trouble = c_find.find(session, ASKED, copy)
     assert (len(answers), trouble) == (few, None)
+
+
+@pytest.mark.parametrize("more", [1, 5, c_find.MOST_LATE + 5])
+def test_a_query_with_more_answers_than_are_wanted_is_cancelled(more: int) -> None:
+    """A server that does not listen is hung up on."""
+    with called(lists(10 + more)) as peer, Session(peer, Deadline(60)) as session:
+        answers, trouble = c_find.find(session, ASKED, copy, 10)
+        again = session.association.is_established if more < c_find.MOST_LATE else False
+    assert len(answers) == 10
+    assert trouble is not None
+    assert trouble.code == "cancelled"
+    assert again is (more < c_find.MOST_LATE)
+
+
+def test_as_many_answers_as_are_wanted_need_no_cancelling() -> None:
+    with called(lists(10)) as peer, Session(peer, Deadline(60)) as session:
+        answers, trouble = c_find.find(session, ASKED, copy, 10)
+    assert (len(answers), trouble) == (10, None)

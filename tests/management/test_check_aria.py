@@ -11,6 +11,7 @@ from typing import Any, Iterator
 import pytest
 from filelock import FileLock
 
+from qatrack_aria import fetch_images
 from qatrack_aria.dicom import association
 from qatrack_aria.dicom.deadline import Deadline
 from qatrack_aria.models import Retrieval
@@ -238,3 +239,54 @@ def test_success_and_nothing_came(serve: Any) -> None:
     serve(wl, images, silent_losses=frozenset(uids(images)))
     said = broken("image retrieval", 4, "aria", *WITH_IMAGES)
     assert "it knows another address or port for our AE title" in said
+
+
+def test_what_a_node_can_do_is_in_the_outcome(aria: Any) -> None:
+    fetch_images("aria", PATIENT, "WL")
+    _, out, _ = check("--json")
+    (outcome,) = json.loads(out)["nodes"]
+    assert outcome["abilities"]["relational"]["value"] is True
+    assert outcome["abilities"]["counts"]["value"] is False
+    assert set(outcome["abilities"]["dates"]) == {"value", "evidence", "at"}
+
+
+def test_a_report_answers_questions_and_names_nobody(aria: Any, node: Any, tmp_path: Path) -> None:
+    file = tmp_path / "report.txt"
+    code, out, _ = check("aria", *WITH_IMAGES, "--report", str(file))
+    assert code == 0
+    assert "questions" in out
+    text = file.read_text(encoding="utf-8")
+    for line in (
+        "images in the study of their plan: yes",
+        "a list of SOP Instance UIDs in one C-MOVE or C-GET: yes",
+        "the plan's UID as a key: matched",
+        "Series Date at SERIES level: empty",
+        "RadiationMachineName as a return key: filled in 8 of 8 answers",
+        "GantryAngle as a key: matched",
+        "C-GET: offered",
+    ):
+        assert line in text
+    secret = (
+        PATIENT,
+        "WL",
+        "127.0.0.1",
+        "VMSDBD",
+        "QATRACK",
+        "TB1",
+        str(node.remote_port),
+        "1.2.8",
+    )
+    assert not [word for word in secret if word in text.replace("qatrack_aria", "")]
+
+
+def test_a_report_is_written_of_a_node_that_does_not_answer(node: Any, tmp_path: Path) -> None:
+    file = tmp_path / "report.txt"
+    code, _, _ = check("aria", "--report", str(file))
+    assert code == 7
+    assert "NO  connection" in file.read_text(encoding="utf-8")
+
+
+def test_a_report_that_cannot_be_written_is_an_error(aria: Any, tmp_path: Path) -> None:
+    code, _, err = check("aria", "--report", str(tmp_path / "none" / "report.txt"))
+    assert code == 2
+    assert "give another FILE" in err
