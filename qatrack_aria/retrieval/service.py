@@ -14,7 +14,13 @@ from qatrack_aria.conf import conf
 from qatrack_aria.dicom.attributes import PlanRef
 from qatrack_aria.dicom.deadline import Deadline
 from qatrack_aria.dicom.retrieve import Progress
-from qatrack_aria.errors import ArchiveError, AriaError, BusyError, Outcome
+from qatrack_aria.errors import (
+    ArchiveError,
+    AriaError,
+    BusyError,
+    Outcome,
+    SearchUnfinishedError,
+)
 from qatrack_aria.models import AriaNode
 from qatrack_aria.phrases import phrase
 from qatrack_aria.retrieval.answer_cache import Answer, AnswerCache, remove_expired
@@ -146,6 +152,8 @@ def _fetch_anew(
     record, row = job.record, job.record.row
     try:
         images = _fetch_whole(job, cache, max_age, progress)
+    except SearchUnfinishedError:
+        raise  # the next call goes on at once
     except AriaError as failure:
         with contextlib.suppress(ArchiveError):
             allowed, repeated = job.deadline.allowed, failure  # Python unbinds the other name
