@@ -24,6 +24,6 @@ def test_a_small_run_measures_all_and_writes_a_table_and_a_picture(
 
     write(groups, SMALL, tmp_path)
 
-    assert {bar.number[0] for bar in bars(groups, SMALL)} == set("12345678")
+    assert {bar.number[0] for bar in bars(groups, SMALL)} == set("123456789")
     assert (tmp_path / "bench.md").read_text(encoding="utf-8") in capsys.readouterr().out
     assert (tmp_path / "history.png").stat().st_size > 0

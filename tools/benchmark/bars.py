@@ -57,10 +57,15 @@ def _history(of_: Medians, sizes: Sizes) -> Iterator[Bar]:
         ratio = of_[of(long, curve)] / of_[of(short, curve)]
         yield Bar(f"1{letter}", f"{curve}: {long} series to {short}", ratio, 1.3, True)
     stored = sizes.stored[-1]
-    ours = of_[of(stored, trials.ORTHANC_NOTHING)]
-    faster = of_[of(stored, trials.PLAIN)] / ours
-    text = f"{stored} series: one C-FIND per series to our queries"
-    yield Bar("2a", text, faster, 30, False)
+    plain = of_[of(stored, trials.PLAIN)]
+    for letter, curve, limit in (
+        ("a", trials.ORTHANC_NOTHING, 60),
+        ("d", trials.ORTHANC_ALL, 30),
+    ):
+        text = f"{stored} series: one C-FIND per series, to {curve}"
+        yield Bar(f"2{letter}", text, plain / of_[of(stored, curve)], limit, False)
+    again = 1000 * of_[of(stored, trials.ORTHANC_NOTHING)]
+    yield Bar("2e", f"{trials.ORTHANC_NOTHING}, {stored} series", again, 250, True, "ms")
     for letter, series in (("b", stored), ("c", sizes.stored[0])):
         findscu = min(of_[of(series, c)] for c in (trials.FINDSCU, trials.FINDSCU_AT_ONCE))
         ratio = of_[of(series, trials.ORTHANC_NOTHING)] / findscu
