@@ -22,7 +22,7 @@ from qatrack_aria.dicom.uids import SeriesKey
 from qatrack_aria.errors import NodeUnreachableError, SearchUnfinishedError
 from qatrack_aria.retrieval import messages
 from qatrack_aria.retrieval.date_windows import EVER, Days
-from qatrack_aria.retrieval.knowledge import FRESH, LASTING, Knowledge, is_within
+from qatrack_aria.retrieval.knowledge import LASTING, Knowledge, is_within
 from qatrack_aria.retrieval.sessions import uids
 from qatrack_aria.retrieval.task import Task
 
@@ -97,7 +97,7 @@ class History:
         )
         self._inventory: Inventory = {}
         self._listed: set[SeriesKey] = set()  # by this retrieval
-        self._checked = False  # whether this retrieval has confirmed any
+        self._checked = self._finished = False  # whether this retrieval has confirmed any, or all
         self._slowest = 0.0  # seconds that one portion has taken
 
     # --- what there is ------------------------------------------------------------------------
@@ -188,13 +188,17 @@ class History:
         return learned.images if learned else []
 
     def renew(self) -> bool:
-        """List again what was learned long ago, and return whether that changed anything."""
-        known = self._knowledge.series
-        return bool(self.list_anew([key for key in self._inventory if not known[key].is_fresh]))
+        """List again what this search has not listed, and return whether that changed anything."""
+        return bool(self.list_anew([key for key in self._inventory if not self._is_new(key)]))
+
+    def _is_new(self, key: SeriesKey) -> bool:
+        """Return whether this search has listed a series, if in parts."""
+        learned = self._knowledge.series[key].learned
+        return key in self._listed or self._knowledge.is_of_this_search(learned)
 
     def save(self) -> None:
         """Keep what was learned."""
-        if self._listed or self._checked:
+        if self._listed or self._checked or self._finished:
             self._knowledge.save()
 
     # --- that nothing is missing --------------------------------------------------------------
@@ -207,6 +211,12 @@ class History:
         days : Days
             Those of the chosen images, of which the images are listed by their dates, too.
         """
+        self._finished = self._agrees(days)
+        if self._finished:
+            self._knowledge.finished_at = time.time()
+        return self._finished
+
+    def _agrees(self, days: Days) -> bool:
         of_plans = self._of_plans()
         known = {(image.sop_uid, image.series_key): image for image in self.known}
         here = uids(known.values())
@@ -288,12 +298,18 @@ class History:
         return by_days.all_within(*days) if possible else []
 
     def _agrees_by_series(self) -> bool:
-        """Confirm the images of each series by their number, or by a list of their UIDs."""
+        """Confirm the images of each series by their number, or by another list."""
         known = self._knowledge.series
+        uncounted = [key for key, count in self._inventory.items() if count != len(known[key].uids)]
+        old = [key for key in uncounted if not self._is_new(key)]
+        if self.list_anew(old):
+            return False
+        listed_before = set(old)
         unchecked = [
             key
-            for key, count in self._inventory.items()
-            if count != len(known[key].uids) and not is_within(known[key].checked, FRESH)
+            for key in uncounted
+            if key not in listed_before
+            and not self._knowledge.is_of_this_search(known[key].checked)
         ]
         stale: list[SeriesKey] = []
         for portion in self._portions(unchecked):

@@ -18,7 +18,7 @@ from qatrack_aria.retrieval.task import Task
 from qatrack_aria.storage.filesystem import hashed_name
 from qatrack_aria.storage.notes import read_note, write_note
 
-#: Seconds for which a claim counts as of now.
+#: Seconds in which the parts of a search that does not finish at once are one search.
 FRESH = 1800
 #: Seconds after which it is forgotten.
 LASTING = 7 * 24 * 3600
@@ -47,11 +47,6 @@ class LearnedSeries:
         """The SOP Instance UIDs of its images."""
         return {image.sop_uid for image in self.images}
 
-    @property
-    def is_fresh(self) -> bool:
-        """Whether it was listed a moment ago."""
-        return is_within(self.learned, FRESH)
-
 
 def is_within(moment: float, seconds: float) -> bool:
     """Return whether a moment, in seconds since 1970, is at most so long ago."""
@@ -74,6 +69,8 @@ class Knowledge:
         Whether the node matches images by the plan that they refer to; ``None`` while unknown.
     whole_at : float
         When all series of the patient were known, in seconds since 1970.
+    finished_at : float
+        When the last search ended; what was learned since is of one that was not finished.
     """
 
     def __init__(self, task: Task) -> None:
@@ -82,10 +79,11 @@ class Knowledge:
         self._path = task.archive.known / f"{name}.json"
         self.series: dict[SeriesKey, LearnedSeries] = {}
         self.plan_key: bool | None = None
-        self.whole_at = 0.0
+        self.whole_at = self.finished_at = 0.0
         note = self._on_disk(lambda: read_note(self._path))
         if note is not None:
             self.plan_key, self.whole_at = note["plan_key"], note["whole_at"]
+            self.finished_at = note["finished_at"]
             images: dict[SeriesKey, list[ImageRef]] = {}
             for image in from_note(note):
                 images.setdefault(image.series_key, []).append(image)
@@ -98,10 +96,15 @@ class Knowledge:
         note = {
             "plan_key": self.plan_key,
             "whole_at": self.whole_at,
+            "finished_at": self.finished_at,
             "series": [[*key, one.learned, one.checked] for key, one in self.series.items()],
             **to_note(image for one in self.series.values() for image in one.images),
         }
         self._on_disk(lambda: write_note(self._path, note))
+
+    def is_of_this_search(self, moment: float) -> bool:
+        """Return whether something was learned by this search, if in parts."""
+        return moment > self.finished_at and is_within(moment, FRESH)
 
     def learn(self, key: SeriesKey, images: Iterable[ImageRef]) -> None:
         """Note all images of a series, as the node lists them now."""

@@ -10,7 +10,7 @@ import pytest
 
 from qatrack_aria import fetch_images
 from qatrack_aria.errors import ImagesNotFoundError, SearchUnfinishedError
-from qatrack_aria.retrieval import history, knowledge
+from qatrack_aria.retrieval import history
 from tests.helpers.aria import DAY, NOON, PATIENT, plan, uids, winston_lutz
 from tools.node import make_node
 
@@ -97,7 +97,7 @@ def test_the_history_is_listed_once(serve: Any, yearly: Yearly) -> None:
 
 
 @ways
-def test_the_counts_or_lists_of_a_server_are_asked_for_and_not_its_images(
+def test_where_a_server_shows_what_is_new_its_images_are_not_listed_again(
     serve: Any, yearly: Yearly, behaviour: Any
 ) -> None:
     """But for those of the set, and of the days that are searched first where no plan is a key."""
@@ -107,7 +107,9 @@ def test_the_counts_or_lists_of_a_server_are_asked_for_and_not_its_images(
     fetch()
     by_days = "ignored_keys" in behaviour and "empty_keys" not in behaviour
     of_days = 1.5 * sum(map(len, yearly.others)) if by_days else 0
-    assert full_answers(sim) <= 5 * len(yearly.newest) + of_days
+    shows_what_is_new = behaviour == {} or "counts" in behaviour
+    of_all = 0 if shows_what_is_new else len(yearly.datasets)
+    assert full_answers(sim) <= 5 * len(yearly.newest) + of_days + of_all
 
 
 # --- what was learned is out of date -------------------------------------------------------------
@@ -163,6 +165,18 @@ def _another_series_grown(it: Yearly) -> list[Any]:
     return newer
 
 
+@pytest.mark.parametrize("name", ["plan key", "lists", "level by level", "no dates, no lists"])
+def test_an_image_of_another_series_that_is_corrected_in_place_is_seen(
+    serve: Any, yearly: Yearly, name: str
+) -> None:
+    """A node that counts, and matches no plan, cannot show that; README, "What is kept"."""
+    sim = serve(yearly.datasets, **WAYS[name])
+    fetch()
+    yearly.others[9] = _of_plan(yearly.others[9], yearly.wl)
+    sim.replace(yearly.datasets)
+    assert fetch() == uids(yearly.others[9])
+
+
 @ways
 @pytest.mark.parametrize(
     "change",
@@ -204,15 +218,12 @@ def test_what_was_learned_long_ago_is_learned_anew(
     assert answers(sim) > len(yearly.datasets)
 
 
-def test_no_set_is_missed_because_of_what_was_learned_long_ago(
-    serve: Any, yearly: Yearly, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_set_is_missed_because_of_what_was_learned(serve: Any, yearly: Yearly) -> None:
     """An image of another plan is corrected; no count and no date shows that."""
     sim = serve(yearly.daily, yearly.wl, yearly.others[9], **WAYS["counts"])
     with pytest.raises(ImagesNotFoundError):
         fetch()
     sim.replace([yearly.daily, yearly.wl, *_of_plan(yearly.others[9], yearly.wl)])
-    monkeypatch.setattr(knowledge, "FRESH", 0)
     assert fetch() == uids(yearly.others[9])
 
 
