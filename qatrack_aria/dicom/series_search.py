@@ -199,10 +199,14 @@ class SeriesSearch:
             "Modality": "RTIMAGE",
             "SeriesInstanceUID": [series_uid for _, series_uid in series],
         }
-        with contextlib.suppress(QueryRefused, ListTooLong):
+        try:
             send = self._queries.with_all_keys if all_keys else self._send_for_uids
             for image in self._queries.rt_images(keys, send(keys, most=MOST_AT_ONCE)):
                 found.setdefault(image.series_key, []).append(image)
+        except ListTooLong:
+            return {}  # these series are long, or the node ignores the list
+        except QueryRefused:
+            pass
         # One that ignores the list answers with all that it holds.
         matches = bool(found) and set(found) <= set(series)
         evidence = f"images of {len(found)} for {len(series)} series"

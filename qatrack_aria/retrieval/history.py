@@ -251,8 +251,8 @@ class History:
         listed_uids = uids(of_plans or ())
         if stale or of_plans is None or not known <= listed_uids:
             return False
-        if not of_plans and not self._knowledge.plan_key:
-            return False  # the node may answer nothing because of the key
+        if not known and not self._knowledge.plan_key:
+            return False  # whether the node matches the key is not known
         if self._whole:
             for plan_uid in self._plan_uids:
                 listed = self._finder.by_series.of_plan(plan_uid)
@@ -304,12 +304,10 @@ class History:
         old = [key for key in uncounted if not self._is_new(key)]
         if self.list_anew(old):
             return False
-        listed_before = set(old)
         unchecked = [
             key
-            for key in uncounted
-            if key not in listed_before
-            and not self._knowledge.is_of_this_search(known[key].checked)
+            for key in set(uncounted).difference(old)
+            if not self._knowledge.is_of_this_search(known[key].checked)
         ]
         stale: list[SeriesKey] = []
         for portion in self._portions(unchecked):
@@ -339,12 +337,11 @@ class History:
         while rest:
             if self._deadline.remaining < RESERVE + 2 * self._slowest:
                 raise self._unfinished()
-            each = self._images_of_each()
-            size = (
-                max(1, min(AT_ONCE, int(PORTION / each))) if self._finder.by_series.by_lists else 1
-            )
-            portion, rest = rest[:size], rest[size:]
-            yield portion
+            size = 1
+            if self._finder.by_series.by_lists:
+                size = max(1, min(AT_ONCE, int(PORTION / self._images_of_each())))
+            yield rest[:size]
+            rest = rest[size:]
 
     @contextlib.contextmanager
     def _timed(self) -> Iterator[None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any, Iterable
+from typing import Any, Callable, Iterable
 
 from qatrack_aria.dicom.attributes import ImageRef, parse_moment
 
@@ -18,7 +18,11 @@ _SHARED = (
     "machines",
     "dose_unit",
 )
-_SETS = ("plan_uids", "machines")
+_SEQUENCES: dict[str, Callable[[Any], Any]] = {
+    "image_type": tuple,
+    "plan_uids": frozenset,
+    "machines": frozenset,
+}
 
 
 def to_note(images: Iterable[ImageRef]) -> dict[str, Any]:
@@ -59,7 +63,6 @@ def _plain(value: Any) -> Any:
 
 def _fields(values: list[Any]) -> dict[str, Any]:
     fields = dict(zip(_SHARED, values))
-    fields["image_type"] = fields["image_type"] and tuple(fields["image_type"])
-    for name in _SETS:
-        fields[name] = None if fields[name] is None else frozenset(fields[name])
+    for name, kind in _SEQUENCES.items():
+        fields[name] = None if fields[name] is None else kind(fields[name])
     return fields

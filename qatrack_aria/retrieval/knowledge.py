@@ -15,13 +15,16 @@ from qatrack_aria.dicom.attributes import ImageRef
 from qatrack_aria.dicom.uids import SeriesKey
 from qatrack_aria.retrieval.image_notes import from_note, to_note
 from qatrack_aria.retrieval.task import Task
-from qatrack_aria.storage.filesystem import hashed_name
+from qatrack_aria.storage.archive import Archive
+from qatrack_aria.storage.filesystem import entries_older_than, hashed_name, remove_file
 from qatrack_aria.storage.notes import read_note, write_note
 
 #: Seconds in which the parts of a search that does not finish at once are one search.
 FRESH = 1800
 #: Seconds after which it is forgotten.
 LASTING = 7 * 24 * 3600
+#: Seconds after which a file that nobody has written is removed.
+UNUSED = 30 * 24 * 3600
 
 
 @dataclasses.dataclass
@@ -109,3 +112,9 @@ class Knowledge:
     def learn(self, key: SeriesKey, images: Iterable[ImageRef]) -> None:
         """Note all images of a series, as the node lists them now."""
         self.series[key] = LearnedSeries(list(images), time.time())
+
+
+def remove_unused(archive: Archive) -> None:
+    """Remove what was learned of the archive's node and not needed for a month."""
+    for path in entries_older_than(archive.known, UNUSED):
+        remove_file(path)

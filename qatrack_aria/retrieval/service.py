@@ -27,6 +27,7 @@ from qatrack_aria.retrieval.answer_cache import Answer, AnswerCache, remove_expi
 from qatrack_aria.retrieval.hand_over import MOST_REPAIRS, damaged_again, hand_over, open_again
 from qatrack_aria.retrieval.imageset import ImageSet
 from qatrack_aria.retrieval.job import COMPOSITE, Caller, Job, prepared
+from qatrack_aria.retrieval.knowledge import remove_unused
 from qatrack_aria.retrieval.lock import hold_destination
 from qatrack_aria.retrieval.provenance import Provenance
 from qatrack_aria.retrieval.record import REOPENED, Record, recorded, request_json
@@ -168,6 +169,7 @@ def _fetch_anew(
 def _tidy_up(job: Job) -> None:
     prune(job.archive, job.keep_days)
     remove_expired(job.archive)
+    remove_unused(job.archive)
 
 
 def _fetch_whole(
