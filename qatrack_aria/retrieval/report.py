@@ -72,12 +72,17 @@ def _plan(plan: PlanRef) -> dict[str, str]:
 
 
 def _query(query: QueryRecord) -> dict[str, Any]:
+    """Return a query in JSON's types; what is rare is left out where it is not there."""
+    rare: dict[str, Any] = {}
+    if query.problem:
+        rare["problem"] = query.problem.as_json
+    if query.other_patients:
+        rare["other_patients"] = query.other_patients
     return {
         "level": query.level,
         "keys": _short(", ".join(f"{name}={value}" for name, value in query.keys.items())),
         "answers": query.answers,
-        "problem": query.problem.as_json if query.problem else None,
-        "other_patients": query.other_patients,
+        **rare,
     }
 
 

@@ -33,9 +33,9 @@ def test_ten_fields_and_three_composites_move_each_image_once(aria, page):
     opened.fill(**dict.fromkeys(FIELDS, "1.0"))
     assert kinds(aria) == after_the_first_answer
     assert (after_the_first_answer["C-MOVE"], after_the_first_answer["C-STORE"]) == (1, 8)
-    # Images of the last days, where there are none; those of the plan; whether the node counts; and
-    # those of a fetch (test_number_of_queries).
-    assert after_the_first_answer["C-FIND"] == 13
+    # Images of the last days, where there are none, with all return keys and with fewer; those of
+    # the plan; whether the node counts; and those of a fetch (test_number_of_queries).
+    assert after_the_first_answer["C-FIND"] == 14
     assert opened.screen["images_count"] == 8
 
 
