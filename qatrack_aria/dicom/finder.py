@@ -34,7 +34,6 @@ from qatrack_aria.dicom.queries import (
     ListTooLong,
     PatientQueries,
     QueryRefused,
-    plan_reference,
 )
 from qatrack_aria.dicom.series_search import SeriesSearch
 from qatrack_aria.dicom.uids import SeriesKey
@@ -182,11 +181,7 @@ class Finder:
             ``None`` if the node refuses, ignores the key, or has more answers. One that knows only
             the first of two plans lists too few.
         """
-        keys = {
-            "PatientID": self.patient_id,
-            "Modality": "RTIMAGE",
-            "ReferencedRTPlanSequence": plan_reference(plan_uid),
-        }
+        keys = self._queries.plan_key(plan_uid)
         abilities = self._queries.abilities
         if not self.relational or abilities.get(PLAN_KEY) is False:
             return None

@@ -270,6 +270,14 @@ class PatientQueries:
             {"StudyInstanceUID": study_uid, "SeriesInstanceUID": series_uid}
         )
 
+    def plan_key(self, plan_uid: str) -> dict[str, Any]:
+        """Return the keys of a query for the images that refer to a plan (PS3.4 C.2.2.2.6)."""
+        return {
+            "PatientID": self.patient_id,
+            "Modality": "RTIMAGE",
+            "ReferencedRTPlanSequence": plan_reference(plan_uid),
+        }
+
     def series_keys(self, modality: str, *, by_modality: bool) -> Iterator[Keys]:
         """Yield the keys of each series, as :meth:`counted_series`."""
         return (keys for keys, _ in self.counted_series(modality, by_modality=by_modality))

@@ -18,7 +18,6 @@ from qatrack_aria.dicom.queries import (
     ListTooLong,
     PatientQueries,
     QueryRefused,
-    plan_reference,
 )
 from qatrack_aria.dicom.uids import SeriesKey, valid_uid
 from qatrack_aria.dicom.values import number, text
@@ -119,11 +118,7 @@ class SeriesSearch:
 
     def of_plan(self, plan_uid: str) -> set[SeriesKey] | None:
         """List the series of images that refer to a plan; ``None`` if the node refuses."""
-        keys = {
-            "PatientID": self._queries.patient_id,
-            "Modality": "RTIMAGE",
-            "ReferencedRTPlanSequence": plan_reference(plan_uid),
-        }
+        keys = self._queries.plan_key(plan_uid)
         try:
             answers = self._queries.send("SERIES", keys, SERIES_KEYS, image_ref, MOST_AT_ONCE)
         except (QueryRefused, ListTooLong):
