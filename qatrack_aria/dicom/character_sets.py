@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 TEXTS = ("LO", "LT", "PN", "SH", "ST", "UC", "UT")
 
 #: Value representations whose values are strings that no conversion changes.
-STRINGS = frozenset(("AE", "CS", "DA", "LO", "SH", "TM", "UI"))
+STRINGS = frozenset(("AE", "CS", "DA", "IS", "LO", "SH", "TM", "UI"))
 
 #: Padding of a value to an even length (PS3.5 6.2).
 PADDING = " \0"
