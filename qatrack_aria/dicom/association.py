@@ -22,6 +22,7 @@ from qatrack_aria.dicom.presentation_contexts import (
     requested_storage_contexts,
     uid_name,
 )
+from qatrack_aria.dicom.pynetdicom_patches import waiting
 from qatrack_aria.dicom.rejection import rejection_error
 from qatrack_aria.dicom.resolve import connection_failure, resolve, unreachable_error
 from qatrack_aria.dicom.tls import TlsProblem
@@ -115,7 +116,7 @@ class Session:
         if association.is_established:
             association.acse_timeout = self.deadline.at_most(2.0)
             association.release()
-            association.join(self.deadline.briefly(pynetdicom_patches.ABORT_TIMEOUT))
+            association.join(self.deadline.briefly(waiting.ABORT_TIMEOUT))
         if association.is_alive():
             pynetdicom_patches.abort(association)
             association.join(self.deadline.briefly(2.0))

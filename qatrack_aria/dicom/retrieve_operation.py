@@ -12,10 +12,11 @@ from typing import Any, Callable, Sequence
 
 from pydicom.dataset import Dataset
 
-from qatrack_aria.dicom import pynetdicom_patches, threads
+from qatrack_aria.dicom import threads
 from qatrack_aria.dicom.association import Session
 from qatrack_aria.dicom.identifier import PENDING
 from qatrack_aria.dicom.inbox import Inbox
+from qatrack_aria.dicom.pynetdicom_patches import waiting
 from qatrack_aria.dicom.statuses import SUCCESS, WARNING
 from qatrack_aria.dicom.transports import transport_of
 from qatrack_aria.phrases import Phrase, phrase
@@ -113,7 +114,7 @@ class RetrieveOperation:
                 missing = any(uid not in self.inbox.arrived for uid in uids)
                 if self.inbox.failure is not None:
                     # The node learns of it before we abort, and may end the operation by itself.
-                    limit = deadline.at_most(pynetdicom_patches.ABORT_TIMEOUT)
+                    limit = deadline.at_most(waiting.ABORT_TIMEOUT)
                     self.inbox.changed.wait_for(self._is_over, limit)
                     return phrase("local_failure")
                 if self._is_over() and not (missing and self._more_may_come()):

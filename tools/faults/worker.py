@@ -14,13 +14,14 @@ from typing import Iterator
 import django
 from django.core.management import call_command
 
-from qatrack_aria.dicom import association, pynetdicom_patches, retrieve
+from qatrack_aria.dicom import association, retrieve
+from qatrack_aria.dicom.pynetdicom_patches import waiting
 
 
 def main() -> None:
     django.setup()
     call_command("migrate", verbosity=0)
-    pynetdicom_patches.ABORT_TIMEOUT = 0.2  # s: enough on the loopback
+    waiting.ABORT_TIMEOUT = 0.2  # s: enough on the loopback
     retrieve.PAUSES = association.BUSY_PAUSES = (0.05, 0.1)
     order = json.loads(sys.argv[1])
     with tempfile.TemporaryDirectory() as folder:
