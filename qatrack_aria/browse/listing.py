@@ -208,7 +208,7 @@ def _images(
     task = Task(request, session.peer, archive, session.deadline, clock_ahead=0)
     found: list[ImageRef] = []
     for searched in dict.fromkeys([days, EVER] if finder.relational else [EVER]):
-        images = list_history(task, uids, finder) if searched == EVER else finder.images(*searched)
+        images = list_history(task, finder) if searched == EVER else finder.images(*searched)
         of_plan = [i for i in images if match_plan_reference(i, uids).matches is not False]
         found = list({image.sop_uid: image for image in of_plan}.values())
         within = [image for image in found if _lies_in(image, days)]

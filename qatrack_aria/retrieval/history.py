@@ -2,8 +2,8 @@
 
 The inventory, a list of all series, tells what is new. Only series that are new, have another
 number of instances, or have images of the last days are listed, some at a time, so that a search
-that does not finish goes on where it ended. That no image is missing is confirmed in another way:
-by the node's list of the images that refer to the plan, by its counts, or by lists of UIDs.
+that does not finish goes on where it ended. That no image is missing is confirmed in another way
+(:mod:`qatrack_aria.retrieval.history_proof`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import datetime as dt
 import time
 from typing import Collection, Iterator
 
-from qatrack_aria.dicom.abilities import PLAN_KEY
 from qatrack_aria.dicom.attributes import ImageRef
 from qatrack_aria.dicom.finder import Finder
 from qatrack_aria.dicom.queries import QueryRefused
@@ -21,7 +20,6 @@ from qatrack_aria.dicom.series_search import AT_ONCE, Inventory, series_keys
 from qatrack_aria.dicom.uids import SeriesKey
 from qatrack_aria.errors import NodeUnreachableError, SearchUnfinishedError
 from qatrack_aria.retrieval import messages
-from qatrack_aria.retrieval.date_windows import EVER, Days
 from qatrack_aria.retrieval.knowledge import LASTING, Knowledge, is_within
 from qatrack_aria.retrieval.sessions import uids
 from qatrack_aria.retrieval.task import Task
@@ -30,15 +28,13 @@ from qatrack_aria.retrieval.task import Task
 RECENT = dt.timedelta(days=3)
 #: Seconds for which it need not be listed again which series there are.
 WHOLE_LASTS = 24 * 3600
-#: Answers to the query for the images of a plan, above those that are known.
-MOST_OF_PLAN = 300
 #: Answers that one query should have, so that not much is lost where time ends.
 PORTION = 500
 #: Seconds to say how far a search came.
 RESERVE = 1.0
 
 
-def list_history(task: Task, plan_uids: frozenset[str], finder: Finder) -> list[ImageRef]:
+def list_history(task: Task, finder: Finder) -> list[ImageRef]:
     """List all images of a patient, those anew that were learned long ago.
 
     Raises
@@ -48,7 +44,7 @@ def list_history(task: Task, plan_uids: frozenset[str], finder: Finder) -> list[
     QueryError
         The node refuses, or cuts its lists.
     """
-    history = History(task, plan_uids, finder)
+    history = History(task, finder)
     try:
         if history.images():
             history.renew()
@@ -67,37 +63,34 @@ class History:
     ----------
     task : Task
         The retrieval.
-    plan_uids : frozenset of str
-        SOP Instance UIDs of the plans that match.
     finder : Finder
         Sends the queries.
     found : collection of ImageRef
         Images that were found by their days.
-    of_plan : list of ImageRef, optional
-        The node's list of the images that refer to the plan, if it was just asked for it.
+
+    Attributes
+    ----------
+    knowledge : Knowledge
+        What was learned, by this retrieval and earlier ones.
+    inventory : dict of (str, str) to int or None
+        The series that there are, and the number of instances of each where the node counts.
+    whole : bool
+        Whether the list of all series is not asked for, as long as the images of the plans agree.
+    confirmed : bool
+        Whether this retrieval has confirmed anything.
     """
 
-    def __init__(
-        self,
-        task: Task,
-        plan_uids: frozenset[str],
-        finder: Finder,
-        found: Collection[ImageRef] = (),
-        of_plan: list[ImageRef] | None = None,
-    ) -> None:
+    def __init__(self, task: Task, finder: Finder, found: Collection[ImageRef] = ()) -> None:
         self._peer, self._deadline = task.peer, task.deadline
-        self._plan_uids = plan_uids
         self._finder = finder
         self._found = found
-        self._of_plan = of_plan
-        self._knowledge = Knowledge(task)
-        # Then the list of all series is not asked for, as long as the images of the plans agree.
-        self._whole = self._knowledge.plan_key is True and is_within(
-            self._knowledge.whole_at, WHOLE_LASTS
+        self.knowledge = Knowledge(task)
+        self.whole = self.knowledge.plan_key is True and is_within(
+            self.knowledge.whole_at, WHOLE_LASTS
         )
-        self._inventory: Inventory = {}
+        self.inventory: Inventory = {}
         self._listed: set[SeriesKey] = set()  # by this retrieval
-        self._checked = self._finished = False  # whether this retrieval has confirmed any, or all
+        self.confirmed = False
         self._slowest = 0.0  # seconds that one portion has taken
 
     # --- what there is ------------------------------------------------------------------------
@@ -114,13 +107,13 @@ class History:
         SearchUnfinishedError
             There was not enough time; what was learned is kept.
         """
-        known = self._knowledge.series
+        known = self.knowledge.series
         by_series = self._finder.by_series
-        if self._whole:
+        if self.whole:
             inventory: Inventory = dict.fromkeys({*known, *series_keys(self._found)})
         else:
             inventory = by_series.inventory() or by_series.inventory(by_modality=False)
-        self._inventory = inventory
+        self.inventory = inventory
         # What the inventory lacks is gone, or the list was short: the series itself is asked for.
         gone = [key for key in known if key not in inventory]
         here = uids(self.known)
@@ -134,10 +127,10 @@ class History:
     @property
     def known(self) -> list[ImageRef]:
         """All images, as they are known by now."""
-        return [image for key in self._inventory for image in self.of_series(key)]
+        return [image for key in self.inventory for image in self.of_series(key)]
 
     def _is_due(self, key: SeriesKey, count: int | None) -> bool:
-        learned = self._knowledge.series.get(key)
+        learned = self.knowledge.series.get(key)
         if learned is None:
             return True
         if key in self._listed:
@@ -151,10 +144,10 @@ class History:
 
     def list_anew(self, series: Collection[SeriesKey]) -> set[SeriesKey]:
         """List some series again, and return those of which that changed anything."""
-        known = self._knowledge.series
+        known = self.knowledge.series
         before = {key: known[key].images for key in series if key in known}
-        for portion in self._portions(series):
-            with self._timed():
+        for portion in self.portions(series):
+            with self.timed():
                 listed = self._finder.by_series.images_of(portion)
             self._listed.update(portion)
             for key, images in listed.items():
@@ -166,16 +159,16 @@ class History:
 
     def _note(self, key: SeriesKey, images: list[ImageRef]) -> None:
         if images:
-            self._inventory.setdefault(key, None)
-            self._knowledge.learn(key, images)
+            self.inventory.setdefault(key, None)
+            self.knowledge.learn(key, images)
         else:
-            self._inventory.pop(key, None)
-            self._knowledge.series.pop(key, None)
+            self.inventory.pop(key, None)
+            self.knowledge.series.pop(key, None)
 
     def _sharing(self, series: Collection[SeriesKey]) -> set[SeriesKey]:
         """Return the series that hold the same images as some of these."""
         here = {image.sop_uid for key in series for image in self.of_series(key)}
-        known = self._knowledge.series
+        known = self.knowledge.series
         return {key for key, other in known.items() if not here.isdisjoint(other.uids)}
 
     def has_listed(self, series: SeriesKey) -> bool:
@@ -184,148 +177,26 @@ class History:
 
     def of_series(self, series: SeriesKey) -> list[ImageRef]:
         """Return what is known of one series."""
-        learned = self._knowledge.series.get(series)
+        learned = self.knowledge.series.get(series)
         return learned.images if learned else []
 
     def renew(self) -> bool:
         """List again what this search has not listed, and return whether that changed anything."""
-        return bool(self.list_anew([key for key in self._inventory if not self._is_new(key)]))
+        return bool(self.list_anew([key for key in self.inventory if not self.is_new(key)]))
 
-    def _is_new(self, key: SeriesKey) -> bool:
+    def is_new(self, key: SeriesKey) -> bool:
         """Return whether this search has listed a series, if in parts."""
-        learned = self._knowledge.series[key].learned
-        return key in self._listed or self._knowledge.is_of_this_search(learned)
+        learned = self.knowledge.series[key].learned
+        return key in self._listed or self.knowledge.is_of_this_search(learned)
 
     def save(self) -> None:
         """Keep what was learned."""
-        if self._listed or self._checked or self._finished:
-            self._knowledge.save()
-
-    # --- that nothing is missing --------------------------------------------------------------
-
-    def agrees(self, days: Days) -> bool:
-        """Confirm that no image is missing, and return whether all was as it is known.
-
-        Parameters
-        ----------
-        days : Days
-            Those of the chosen images, of which the images are listed by their dates, too.
-        """
-        self._finished = self._agrees(days)
-        if self._finished:
-            self._knowledge.finished_at = time.time()
-        return self._finished
-
-    def _agrees(self, days: Days) -> bool:
-        of_plans = self._of_plans()
-        known = {(image.sop_uid, image.series_key): image for image in self.known}
-        here = uids(known.values())
-        stale = set()
-        for image in (*(of_plans or ()), *self._of_days(days)):
-            claim = known.get((image.sop_uid, image.series_key))
-            if image.series_key in self._listed:
-                is_known = image.sop_uid in here
-            else:
-                is_known = claim is not None and not _differ(image, claim)
-            if not is_known:
-                stale.add(image.series_key)
-        if self._agrees_by_plan(of_plans, stale):
-            return True
-        if not stale and self._whole:
-            self._whole = False  # the list of all series has to be asked for after all
-            return False
-        if not stale:
-            again = self._finder.by_series.inventory(by_modality=False)
-            stale = again.keys() - self._inventory.keys()
-        if stale:
-            self.list_anew(stale)
-            return False
-        return self._agrees_by_series()
-
-    def _agrees_by_plan(self, of_plans: list[ImageRef] | None, stale: set[SeriesKey]) -> bool:
-        """Return whether the node's lists of the plans' images prove that none is missing.
-
-        Their series are added to the stale ones where they are not known.
-        """
-        known = self._known_of_plans()
-        listed_uids = uids(of_plans or ())
-        if stale or of_plans is None or not known <= listed_uids:
-            return False
-        if not known and not self._knowledge.plan_key:
-            return False  # whether the node matches the key is not known
-        if self._whole:
-            for plan_uid in self._plan_uids:
-                listed = self._finder.by_series.of_plan(plan_uid)
-                if listed is None:
-                    return False
-                stale |= listed - self._inventory.keys()
-            return not stale
-        others = uids(self.known) - listed_uids
-        if known and others:
-            self._knowledge.plan_key = True
-            evidence = f"{len(known)} images of the plan, {len(others)} others left out"
-            self._finder.session.abilities.learn(PLAN_KEY, True, evidence)
-        self._knowledge.whole_at = time.time()
-        return True
-
-    def _known_of_plans(self) -> set[str]:
-        return uids(i for i in self.known if i.plan_uids and i.plan_uids & self._plan_uids)
-
-    def _of_plans(self) -> list[ImageRef] | None:
-        """List the images that refer to the plans, if the node may match that."""
-        if self._knowledge.plan_key is False:
-            return None
-        known = self._known_of_plans()
-        listed, self._of_plan = self._of_plan, None
-        if listed and known <= uids(listed):
-            return listed
-        found: dict[str, ImageRef] = {}
-        for _ in range(2):  # the first list may be short
-            for plan_uid in self._plan_uids:
-                listed = self._finder.images_of_plan(plan_uid, MOST_OF_PLAN + len(known))
-                if listed is None:
-                    self._knowledge.plan_key = False
-                    return None
-                found.update({image.sop_uid: image for image in listed})
-            if not found or known <= found.keys():
-                break
-        return list(found.values())
-
-    def _of_days(self, days: Days) -> list[ImageRef]:
-        """List the images of some days, if the node may match them."""
-        by_days = self._finder.by_days
-        possible = days != EVER and self._finder.relational and by_days.supported
-        return by_days.all_within(*days) if possible else []
-
-    def _agrees_by_series(self) -> bool:
-        """Confirm the images of each series by their number, or by another list."""
-        known = self._knowledge.series
-        uncounted = [key for key, count in self._inventory.items() if count != len(known[key].uids)]
-        old = [key for key in uncounted if not self._is_new(key)]
-        if self.list_anew(old):
-            return False
-        unchecked = [
-            key
-            for key in set(uncounted).difference(old)
-            if not self._knowledge.is_of_this_search(known[key].checked)
-        ]
-        stale: list[SeriesKey] = []
-        for portion in self._portions(unchecked):
-            with self._timed():
-                listed = self._finder.by_series.uids_of(portion)
-            for key, found in listed.items():
-                if found == known[key].uids:
-                    known[key].checked = time.time()
-                else:
-                    stale.append(key)
-        self._checked = self._checked or bool(unchecked)
-        if stale:
-            self.list_anew(stale)
-        return not stale
+        if self._listed or self.confirmed:
+            self.knowledge.save()
 
     # --- some at a time -----------------------------------------------------------------------
 
-    def _portions(self, series: Collection[SeriesKey]) -> Iterator[list[SeriesKey]]:
+    def portions(self, series: Collection[SeriesKey]) -> Iterator[list[SeriesKey]]:
         """Yield some series at a time, as long as there is time for them.
 
         Raises
@@ -344,7 +215,14 @@ class History:
             rest = rest[size:]
 
     @contextlib.contextmanager
-    def _timed(self) -> Iterator[None]:
+    def timed(self) -> Iterator[None]:
+        """Measure what listing one portion takes.
+
+        Raises
+        ------
+        SearchUnfinishedError
+            There was not enough time for it.
+        """
         began = time.monotonic()
         try:
             yield
@@ -356,16 +234,16 @@ class History:
 
     def _images_of_each(self) -> float:
         """Return how many images a series has, as far as that is known."""
-        known = [len(one.images) for one in self._knowledge.series.values()]
-        counted = known or [count for count in self._inventory.values() if count]
+        known = [len(one.images) for one in self.knowledge.series.values()]
+        counted = known or [count for count in self.inventory.values() if count]
         return sum(counted) / len(counted) if counted else 1.0
 
     def _unfinished(self) -> SearchUnfinishedError:
         """Return the error that says how far the search came."""
         each = self._images_of_each()
         looked, left = 0, 0.0
-        for key, count in self._inventory.items():
-            learned = self._knowledge.series.get(key)
+        for key, count in self.inventory.items():
+            learned = self.knowledge.series.get(key)
             if learned is not None and is_within(learned.learned, LASTING):
                 looked += len(learned.images)
             else:
@@ -373,9 +251,3 @@ class History:
         return SearchUnfinishedError(
             messages.unfinished(self._peer, looked, looked + round(left), self._deadline.seconds)
         )
-
-
-def _differ(listed: ImageRef, known: ImageRef) -> bool:
-    """Return whether an answer says what is not known, of an image's plan or day."""
-    plans = listed.plan_uids and known.plan_uids and not listed.plan_uids <= known.plan_uids
-    return bool(plans) or (listed.day is not None and listed.day != known.day)

@@ -20,6 +20,7 @@ from qatrack_aria.dicom.uids import SeriesKey
 from qatrack_aria.retrieval import date_windows
 from qatrack_aria.retrieval.date_windows import EVER, Days
 from qatrack_aria.retrieval.history import RECENT, History
+from qatrack_aria.retrieval.history_proof import HistoryProof
 from qatrack_aria.retrieval.known_series import KnownSeries
 from qatrack_aria.retrieval.last_lists import LastLists
 from qatrack_aria.retrieval.listed_images import ListedImages
@@ -70,6 +71,7 @@ class ImageLists:
         self._newest: dt.date | None = None  # day of the newest image of the plan, as it seems
         self._of_plan: list[ImageRef] | None = None  # what the node lists of it
         self._history: History | None = None  # where all of the patient are searched
+        self._proof: HistoryProof | None = None  # of the history
         self.images = ListedImages()
 
     def resume(self, windows: Collection[Days]) -> Days | None:
@@ -100,7 +102,8 @@ class ImageLists:
         self._all_of_patient = days == EVER and self._request.series is None
         if self._all_of_patient:
             found = list(self.images)
-            self._history = History(self._task, self._plan_uids, self._finder, found, self._of_plan)
+            history = self._history = History(self._task, self._finder, found)
+            self._proof = HistoryProof(history, self._plan_uids, self._finder, self._of_plan)
         self.images, self._complete = ListedImages(), set()
         self._days, self._resumed = days, False
         first_day = partial(date_windows.first_day, self._request, self._plan_uids, days[0], widest)
@@ -191,10 +194,10 @@ class ImageLists:
         Without chosen images, all that was learned long ago is listed anew: what was corrected in
         ARIA meanwhile may be what is missing.
         """
-        if self._history is not None:
+        if self._history is not None and self._proof is not None:
             if not chosen and self._history.renew():
                 return False
-            return self._history.agrees(_days_around(chosen))
+            return self._proof.agrees(_days_around(chosen))
         if self._request.series is not None:
             again = self._finder.images_of_series(self._request.series, fewest=True)
             return uids(again) == self.images.uids
