@@ -28,6 +28,8 @@ from qatrack_aria.retrieval.task import Task
 RECENT = dt.timedelta(days=3)
 #: Seconds for which it need not be listed again which series there are.
 WHOLE_LASTS = 24 * 3600
+#: Seconds after which it is noted that a series was listed again as it is known.
+DATED_ANEW = 24 * 3600
 #: Answers that one query should have, so that not much is lost where time ends.
 PORTION = 500
 #: Seconds to say how far a search came.
@@ -76,8 +78,8 @@ class History:
         The series that there are, and the number of instances of each where the node counts.
     whole : bool
         Whether the list of all series is not asked for, as long as the images of the plans agree.
-    confirmed : bool
-        Whether this retrieval has confirmed anything.
+    changed : bool
+        Whether something is known that was not, or that has to be dated anew.
     """
 
     def __init__(self, task: Task, finder: Finder, found: Collection[ImageRef] = ()) -> None:
@@ -90,7 +92,7 @@ class History:
         )
         self.inventory: Inventory = {}
         self._listed: set[SeriesKey] = set()  # by this retrieval
-        self.confirmed = False
+        self.changed = False
         self._slowest = 0.0  # seconds that one portion has taken
 
     # --- what there is ------------------------------------------------------------------------
@@ -158,6 +160,10 @@ class History:
         return changed | self.list_anew(moved) if moved else changed
 
     def _note(self, key: SeriesKey, images: list[ImageRef]) -> None:
+        learned = self.knowledge.series.get(key)
+        is_same = learned is not None and learned.images == images
+        if not (is_same and learned is not None and is_within(learned.learned, DATED_ANEW)):
+            self.changed = True
         if images:
             self.inventory.setdefault(key, None)
             self.knowledge.learn(key, images)
@@ -190,8 +196,8 @@ class History:
         return key in self._listed or self.knowledge.is_of_this_search(learned)
 
     def save(self) -> None:
-        """Keep what was learned."""
-        if self._listed or self.confirmed:
+        """Keep what was learned, if it was not known before."""
+        if self.changed:
             self.knowledge.save()
 
     # --- some at a time -----------------------------------------------------------------------

@@ -56,7 +56,7 @@ class HistoryProof:
         """
         agrees = self._agrees(days)
         if agrees:
-            self._history.confirmed = True
+            self._history.changed |= self._knowledge.is_unfinished
             self._knowledge.finished_at = time.time()
         return agrees
 
@@ -110,6 +110,7 @@ class HistoryProof:
             evidence = f"{len(known)} images of the plan, {len(others)} others left out"
             self._finder.session.abilities.learn(PLAN_KEY, True, evidence)
         self._knowledge.whole_at = time.time()
+        self._history.changed = True
         return True
 
     def _known_of_plans(self) -> set[str]:
@@ -129,6 +130,7 @@ class HistoryProof:
                 listed = self._finder.images_of_plan(plan_uid, MOST_OF_PLAN + len(known))
                 if listed is None:
                     self._knowledge.plan_key = False
+                    self._history.changed = True
                     return None
                 found.update({image.sop_uid: image for image in listed})
             if not found or known <= found.keys():
@@ -164,7 +166,7 @@ class HistoryProof:
                     known[key].checked = time.time()
                 else:
                     stale.append(key)
-        self._history.confirmed |= bool(unchecked)
+        self._history.changed |= bool(unchecked)
         if stale:
             self._history.list_anew(stale)
         return not stale

@@ -74,6 +74,8 @@ class Knowledge:
         When all series of the patient were known, in seconds since 1970.
     finished_at : float
         When the last search ended; what was learned since is of one that was not finished.
+    is_unfinished : bool
+        Whether there was anything of the kind when this retrieval began.
     """
 
     def __init__(self, task: Task) -> None:
@@ -93,6 +95,9 @@ class Knowledge:
             for study, uid, learned, checked in note["series"]:
                 listed = images.get((study, uid), [])
                 self.series[study, uid] = LearnedSeries(listed, learned, checked)
+        self.is_unfinished = any(
+            max(one.learned, one.checked) > self.finished_at for one in self.series.values()
+        )
 
     def save(self) -> None:
         """Keep what was learned."""
