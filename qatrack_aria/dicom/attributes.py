@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import functools
 from dataclasses import dataclass
 from typing import Any, Mapping
 
@@ -302,4 +303,11 @@ def image_ref(ds: Dataset | PlainAnswer, *, from_file: bool = False) -> ImageRef
 
 
 def _read(ds: Any, from_file: bool, fields: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: read(ds, from_file, *keywords) for name, (read, *keywords) in fields.items()}
+    found = {name: read(ds, from_file, *keywords) for name, (read, *keywords) in fields.items()}
+    return {name: value if name == "sop_uid" else _shared(value) for name, value in found.items()}
+
+
+@functools.lru_cache(maxsize=1024, typed=True)
+def _shared(value: Any) -> Any:
+    """Return a value as it was first read: nearly all that images of a history have is the same."""
+    return value
