@@ -11,6 +11,7 @@ from qatrack_aria.models import Retrieval
 from qatrack_aria.qatrack.context import CallContext, clinic_day, read_context
 from qatrack_aria.retrieval.imageset import ImageSet
 from qatrack_aria.retrieval.job import Caller
+from qatrack_aria.retrieval.observing import noted
 from qatrack_aria.retrieval.service import fetch, reopen
 
 logger = logging.getLogger("qatrack_aria")
@@ -87,23 +88,25 @@ def fetch_images(
         date = clinic_day(date)
     now = read_context(utils)
     try:
-        return fetch(
-            node,
-            patient_id,
-            plan,
-            image_type,
-            caller=_caller(now),
-            deadline=deadline,
-            max_age=max_age,
-            date=date,
-            count=count,
-            machine=machine,
-            course=course,
-            series=series,
-            select=select,
-            kv=kv,
-            unfinished=unfinished,
-            until=now.until,
+        return noted(
+            lambda: fetch(
+                node,
+                patient_id,
+                plan,
+                image_type,
+                caller=_caller(now),
+                deadline=deadline,
+                max_age=max_age,
+                date=date,
+                count=count,
+                machine=machine,
+                course=course,
+                series=series,
+                select=select,
+                kv=kv,
+                unfinished=unfinished,
+                until=now.until,
+            )
         )
     except AriaError as error:
         # QATrack+ shows the traceback before the message, in a tooltip: leave it out.
@@ -152,7 +155,7 @@ def images_from(summary: Any, *, utils: Any = None) -> ImageSet:
         images are no longer in the archive; the message says which.
     """
     try:
-        return reopen(summary, caller=_caller(read_context(utils)))
+        return noted(lambda: reopen(summary, caller=_caller(read_context(utils))))
     except AriaError as error:
         raise error.with_traceback(None) from None
 

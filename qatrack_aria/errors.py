@@ -228,3 +228,12 @@ class TooFewImagesError(IncompleteRetrievalError):
 
 class SessionUnderWayError(IncompleteRetrievalError):
     """More images of the session may follow."""
+
+
+# --- performing test lists --------------------------------------------------------------------
+
+
+class NotPerformedError(AriaError):
+    """A test list was not performed unattended; nothing was saved in QATrack+."""
+
+    outcome = Outcome.REFUSED

@@ -1,4 +1,4 @@
-"""Validators of a node's fields."""
+"""Validators of what an administrator enters."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from django.core.validators import (
     MaxValueValidator,
     MinValueValidator,
     RegexValidator,
+    validate_email,
     validate_ipv4_address,
     validate_ipv6_address,
 )
@@ -89,3 +90,9 @@ SECONDS = (MinValueValidator(0.1), MaxValueValidator(3600))
 def lines(value: str) -> list[str]:
     """Return the entries of a list that has one per line."""
     return [line.strip() for line in value.splitlines() if line.strip()]
+
+
+def validate_addresses(value: str) -> None:
+    """Check e-mail addresses, one per line."""
+    for address in lines(value):
+        validate_email(address)

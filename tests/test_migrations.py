@@ -90,7 +90,8 @@ def test_migrating_back_and_forth_makes_every_table_again() -> None:
     call_command("migrate", "qatrack_aria", "zero", verbosity=0)
     call_command("migrate", "qatrack_aria", verbosity=0)
 
-    assert tables() == before == {"qatrack_aria_arianode", "qatrack_aria_retrieval"}
+    models = ("arianode", "retrieval", "watch", "watchedsession", "watchstate")
+    assert tables() == before == {f"qatrack_aria_{model}" for model in models}
 
 
 @pytest.mark.usefixtures("_migrated_again_afterwards")

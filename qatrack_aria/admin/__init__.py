@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from qatrack_aria.admin import nodes, retrievals
+from qatrack_aria.admin import nodes, retrievals, watches
 
-__all__ = ["nodes", "retrievals"]
+__all__ = ["nodes", "retrievals", "watches"]

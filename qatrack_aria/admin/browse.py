@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 
-from qatrack_aria.admin.context import browse_address, node_or_404, page
+from qatrack_aria.admin.context import browse_address, node_or_404, page, watch_address
 from qatrack_aria.admin.permissions import may_browse
 from qatrack_aria.errors import AriaError
 from qatrack_aria.models import AriaNode, Retrieval
@@ -98,7 +98,8 @@ def _of_plan(node: AriaNode, asked: Any) -> dict[str, Any]:
         found = list_plan_images(node, asked["patient"], asked["plan"], days)
     except AriaError as error:
         return {**context, "error": error}
-    return {**context, "history": found, "days": _rows(found)}
+    codes = [(code, watch_address(node, code.request.as_dict)) for code in found.codes]
+    return {**context, "history": found, "days": _rows(found), "codes": codes}
 
 
 @dataclass(frozen=True)

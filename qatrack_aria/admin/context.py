@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, Callable
+from typing import Any, Callable, Mapping
 from urllib.parse import urlencode
 
 from django.contrib.admin import ModelAdmin
@@ -40,3 +40,9 @@ def browse_address(node: Any, where: dict[str, str]) -> str:
     """Return the address of the page that browses a node; `where` is its query."""
     address = reverse("admin:qatrack_aria_arianode_browse", args=[node.pk])
     return f"{address}?{urlencode(where)}"
+
+
+def watch_address(node: Any, known: Mapping[str, Any]) -> str:
+    """Return the address of the page that adds a watch; `known` are fields of a request."""
+    fields = {"node": node.pk, "name": known.get("plan", ""), **known}
+    return f"{reverse('admin:qatrack_aria_watch_add')}?{urlencode(fields)}"

@@ -108,10 +108,11 @@ class ImageGroup:
 
 @dataclasses.dataclass(frozen=True)
 class CompositeCode:
-    """The lines of a composite test that fetch the newest images of a type."""
+    """The lines of a composite test that fetch the newest images of a type, and their request."""
 
     image_type: str
     text: str
+    request: Request
 
 
 def name_plan(
@@ -208,7 +209,8 @@ def composite_codes(
     for image_type in sorted(types) or [IMAGE_TYPES["portal"].values]:
         request = _newest(images, uids, patient_id, {**plan_name, "image_type": image_type})
         if request is not None:
-            written.append(CompositeCode(short_image_type(image_type), write_call(node, request)))
+            name, text = short_image_type(image_type), write_call(node, request)
+            written.append(CompositeCode(name, text, request))
     return written
 
 

@@ -28,10 +28,11 @@ from qatrack_aria.dicom.identifier import identifier
 from qatrack_aria.dicom.values import text
 from qatrack_aria.errors import AriaError, PlanNotFoundError
 from qatrack_aria.models import AriaNode
+from qatrack_aria.retrieval import messages
 from qatrack_aria.retrieval.date_windows import EVER, Days
 from qatrack_aria.retrieval.history import list_history
 from qatrack_aria.retrieval.lock import hold_destination
-from qatrack_aria.retrieval.matching import match_plan_reference
+from qatrack_aria.retrieval.matching import match_plan, match_plan_reference, may_match
 from qatrack_aria.retrieval.node_abilities import load_abilities, save_abilities
 from qatrack_aria.retrieval.request import Request, parse_patient_id
 from qatrack_aria.retrieval.task import Task
@@ -147,6 +148,55 @@ def list_plan_images(
         len(found[MOST_GROUPS:]),
         {image.sop_uid for image in images if _is_here(archive, image)},
     )
+
+
+def list_new_images(
+    node: AriaNode, request: Request, days: Days, counts: Any, *, whole: bool
+) -> tuple[list[ImageRef] | None, dict[str, Any]]:
+    """List the images of some days that may match a request, unless the node counts as before.
+
+    Parameters
+    ----------
+    node : AriaNode
+        The node to query.
+    request : Request
+        What is wanted; of its plans, any counts.
+    days : (datetime.date or None, datetime.date or None)
+        First and last day.
+    counts : dict
+        What the node counted before.
+    whole : bool
+        Whether the whole history is listed where nothing is found: not every node matches dates.
+
+    Returns
+    -------
+    tuple of (list of ImageRef or None, dict)
+        The images, ``None`` if the counts are as before; and what it counts now, in JSON's types.
+
+    Raises
+    ------
+    PlanNotFoundError
+        The patient has no such plan.
+    AriaError
+        As for a retrieval.
+    """
+    with _finder(node, request.patient_id) as (finder, archive):
+        studies = finder.by_series.studies() or {}
+        now = {uid: list(both) for uid, both in studies.items()}
+        if now and now == counts:
+            return None, now
+        listed = _plans(finder)
+        uids = frozenset(i.sop_uid for i in listed if match_plan(i, request) is not False)
+        if not uids:
+            message = messages.no_plan(finder.session.peer, request, listed, finder.queries)
+            raise PlanNotFoundError(message)
+        task = Task(request, finder.session.peer, archive, finder.session.deadline, clock_ahead=0)
+        by_days = finder.relational and finder.by_days.supported
+        images = finder.images(*days) if by_days else []
+        if not images and (whole or not by_days):
+            images = list_history(task, finder)
+    found = [image for image in images if may_match(image, request, uids)]
+    return list({image.sop_uid: image for image in found}.values()), now
 
 
 @contextlib.contextmanager

@@ -16,11 +16,13 @@ class Retrieval(models.Model):
     COMPOSITE = "composite"
     COMMAND = "command"
     ADMIN = "admin"
+    WATCH = "watch"
     #: Labels of the sources; translated when they are shown.
     SOURCES = {
         COMPOSITE: gettext_noop("composite test"),
         COMMAND: gettext_noop("command"),
         ADMIN: gettext_noop("admin"),
+        WATCH: gettext_noop("watch"),
     }
 
     started = models.DateTimeField(_("started"), db_index=True)

@@ -74,6 +74,18 @@ def clinic_time(moment: dt.datetime) -> dt.datetime:
     return timezone.localtime(moment).replace(tzinfo=None) if moment.tzinfo else moment
 
 
+def clinic_moment(local: dt.datetime) -> dt.datetime:
+    """Return the moment at which the clocks of the clinic show a local time.
+
+    Of an hour that comes twice, the second pass; a time that is left out is read as if it were not.
+    """
+    zone = timezone.get_current_timezone()
+    localize = getattr(zone, "localize", None)  # of pytz, which Django before 4 uses
+    if localize is not None:
+        return localize(local, is_dst=False)
+    return local.replace(tzinfo=zone, fold=1)
+
+
 def clinic_day(moment: dt.datetime) -> dt.date:
     """Return the day of a moment in the local time of the clinic."""
     try:
@@ -142,10 +154,14 @@ def _until(utils: Any) -> Any:
     if value is None or value == "":
         saved = saved_session(utils)
         value = saved.work_completed if saved is not None and not saved.in_progress else None
-    return None if value is None else _end_of_minute(value)
+    return None if value is None else end_of_minute(value)
 
 
-def _end_of_minute(value: Any) -> Any:
+def end_of_minute(value: Any) -> Any:
+    """Return the end of the minute that QATrack+ posts, in the local time of the clinic.
+
+    An invalid value is returned as it is, so that the request refuses it.
+    """
     moment = value
     if isinstance(value, str) and len(value) < 50:
         try:

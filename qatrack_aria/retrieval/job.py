@@ -87,8 +87,8 @@ def prepared(
         node.require_writable("plan label", request.plan)
         seconds = parse_deadline(deadline)
         if seconds is None:
-            by_command = caller.source == Retrieval.COMMAND
-            seconds = node.command_deadline if by_command else node.deadline
+            unattended = caller.source in (Retrieval.COMMAND, Retrieval.WATCH)
+            seconds = node.command_deadline if unattended else node.deadline
         limit, root = Deadline(seconds, caller.spent), conf.ARCHIVE
         archive = in_time(
             limit, root, lambda: Archive(root, node.character_set, node.name, node.source)

@@ -35,6 +35,13 @@ class Section:
         """The versions of QATrack+, each with the name of its test pack."""
         return [(version, file_name(self.pack, version)) for version in VERSIONS if self.pack]
 
+    @property
+    def images(self) -> str:
+        """How many images the pack expects at least; empty if it does not say."""
+        tests = self.pack.tests if self.pack is not None else ()
+        expected = [t.constant for t in tests if t.macro.endswith("_expected") and t.constant]
+        return f"{expected[0]:g}" if expected else ""
+
 
 def sections(node: str) -> list[Section]:
     """Return all procedures for a node.

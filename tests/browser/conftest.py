@@ -12,14 +12,18 @@ from typing import Any, Callable, Iterator, Sequence
 import pytest
 from django.core.handlers.wsgi import WSGIHandler
 from django.test import Client
+from django.utils import timezone
 
+from qatrack_aria.models import Watch, WatchedSession
 from tests.helpers.aria import PATIENT
-from tests.helpers.browsing import browse_address, fetched, world
+from tests.helpers.browsing import MINUTE, YESTERDAY, browse_address, fetched, world
 from tests.helpers.chromium import Chromium
 from tests.helpers.peers.server import PeerMissing
 
 __all__ = ["fetched", "world"]
 
+#: Why a session was left for a person.
+LEFT = "Images: only 6 of 8 images of plan 'WL' are at the node: ask again, or correct the count."
 #: Notes all that an element comes to read.
 OBSERVE = """
 const [element] = arguments;
@@ -215,3 +219,24 @@ def retrieval_address(row: Any) -> str:
 
 def of_wl(node: Any, world: Any) -> str:
     return f"{browse_address(node)}?patient={PATIENT}&plan={world.wl.SOPInstanceUID}"
+
+
+def morning_of(node: Any, row: Any) -> str:
+    """The morning page of a day of which a watch has seen sessions: one good, one not."""
+    watch_of(node, row)
+    return f"/admin/qatrack_aria/watchedsession/?day={YESTERDAY:%Y-%m-%d}"
+
+
+def watch_of(node: Any, row: Any) -> str:
+    """The page of a watch."""
+    watch = Watch.objects.create(name="WL on TB1", node=node, patient_id=PATIENT, plan="WL")
+    first = timezone.make_aware(YESTERDAY)
+    known = {"watch": watch, "images": 8, "retrieval": row}
+    WatchedSession.objects.create(
+        **known, first=first, last=first + 9 * MINUTE, state="ready", message=row.message
+    )
+    WatchedSession.objects.create(
+        **known, first=first + 60 * MINUTE, last=first + 65 * MINUTE, state="left", message=LEFT
+    )
+    Watch.objects.create(name="PF on TB1", node=node, patient_id=PATIENT, plan="PF")
+    return f"/admin/qatrack_aria/watch/{watch.pk}/change/"

@@ -13,9 +13,11 @@ from tests.browser.conftest import (
     Person,
     check_address,
     exactly,
+    morning_of,
     node_address,
     of_wl,
     retrieval_address,
+    watch_of,
 )
 from tests.helpers.aria import PATIENT
 from tests.helpers.browsing import browse_address, images_address
@@ -49,6 +51,8 @@ PAGES: dict[str, tuple[Callable[..., str], str, str]] = {
     "checked": (lambda node, world, row: check_address(node), SUBMIT, "#content"),
     "retrieval": (lambda node, world, row: retrieval_address(row), "", "#content"),
     "retrievals": (lambda node, world, row: RETRIEVALS, "", ".aria-nodes"),
+    "morning": (lambda node, world, row: morning_of(node, row), "", "#content"),
+    "watch": (lambda node, world, row: watch_of(node, row), "", "#content"),
     "node": (lambda node, world, row: node_address(node), "", ".aria-composite-tests"),
 }
 

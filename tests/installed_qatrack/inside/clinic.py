@@ -24,7 +24,9 @@ from qatrack.qa import models as qa
 from qatrack.units.models import Unit, UnitType
 
 import qatrack_aria
-from qatrack_aria.models import AriaNode, Retrieval
+from qatrack_aria.automation.checking import problems
+from qatrack_aria.automation.look import Look
+from qatrack_aria.models import AriaNode, Retrieval, Watch, WatchedSession
 
 UNIT = "TB1"
 TYPES = {
@@ -133,6 +135,50 @@ def retrievals():
     return list(Retrieval.objects.values())
 
 
+# --- watches ----------------------------------------------------------------------------------
+
+
+def add_watch(name, username="physicist", since="2020-01-01", **fields):
+    """Add a watch of the node "aria"; what is wrong with it, by field."""
+    watch = Watch(
+        name=name,
+        node=AriaNode.objects.get(),
+        user=User.objects.filter(username=username).first(),
+        since=timezone.make_aware(parse_datetime(f"{since}T00:00:00")),
+        **fields,
+    )
+    watch.full_clean()
+    watch.save()
+    return problems(watch)
+
+
+def change_watch(**fields):
+    """Change the one watch."""
+    Watch.objects.update(**fields)
+
+
+def look(name):
+    """Have a watch look; what it said."""
+    said = []
+    Look(Watch.objects.get(name=name), said.append).run()
+    return said
+
+
+def watched():
+    """The sessions that the watches have seen, oldest first."""
+    return list(WatchedSession.objects.order_by("first", "pk").values())
+
+
+def set_session(**fields):
+    """Change the one session that was seen."""
+    WatchedSession.objects.update(**fields)
+
+
+def forget_watched():
+    """As after a backup of the time before: nothing of what was seen is known."""
+    WatchedSession.objects.all().delete()
+
+
 # --- test lists -------------------------------------------------------------------------------
 
 
@@ -222,7 +268,16 @@ def sessions():
     return [
         {
             "pk": saved.pk,
+            "started": saved.work_started,
             "completed": saved.work_completed,
+            "by": saved.created_by.username,
+            "in_progress": saved.in_progress,
+            "reviewed": saved.all_reviewed,
+            "comments": [comment.comment for comment in saved.comments.all()],
+            "skipped": {
+                done.unit_test_info.test.slug: done.comment
+                for done in saved.testinstance_set.filter(skipped=True)
+            },
             "values": {
                 done.unit_test_info.test.slug: (
                     done.string_value if done.value is None else done.value
@@ -232,6 +287,28 @@ def sessions():
         }
         for saved in qa.TestListInstance.objects.order_by("pk")
     ]
+
+
+def save_session(collection, completed, in_progress=False, username="chief"):
+    """Have somebody save a list, without any values."""
+    row = qa.UnitTestCollection.objects.get(pk=collection)
+    moment = timezone.make_aware(parse_datetime(completed))
+    who = User.objects.get(username=username)
+    return qa.TestListInstance.objects.create(
+        unit_test_collection=row,
+        test_list=row.tests_object,
+        work_started=moment,
+        work_completed=moment,
+        in_progress=in_progress,
+        modified=moment,
+        created_by=who,
+        modified_by=who,
+    ).pk
+
+
+def delete_session(pk):
+    """Have somebody delete a saved session."""
+    qa.TestListInstance.objects.get(pk=pk).delete()
 
 
 def date_session(pk, started, completed):

@@ -1,0 +1,3 @@
+"""Watches: acquisition sessions are looked for, and test lists performed with them, unattended."""
+
+from __future__ import annotations

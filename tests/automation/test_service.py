@@ -1,0 +1,224 @@
+"""The service: which watches are due, one service at a time, told to stop, and its command."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import signal
+import subprocess
+import sys
+import threading
+
+import pytest
+from django.utils import timezone
+
+from qatrack_aria.automation import service
+from qatrack_aria.automation.service import active, due, look_at_all, only_one, serve
+from qatrack_aria.automation.tasks import look as task
+from qatrack_aria.errors import BusyError
+from qatrack_aria.models import Watch, WatchedSession, WatchState
+from tests import ROOT
+from tests.helpers.aria import DAY, NOON, command, plan, winston_lutz
+from tests.helpers.waiting import PATIENCE, until
+
+NOW = timezone.make_aware(NOON)
+MINUTE = dt.timedelta(minutes=1)
+
+
+def looked(watch: Watch, ago: dt.timedelta, failures: int = 0) -> None:
+    WatchState.objects.create(watch=watch, looked=NOW - ago, failures=failures)
+
+
+# --- which are due ----------------------------------------------------------------------------
+
+
+def test_a_watch_that_has_not_looked_is_due(watch):
+    assert due([watch], NOW) == [watch]
+
+
+@pytest.mark.parametrize(("minutes", "expected"), [(4, False), (5, True)])
+def test_a_watch_is_due_every_so_many_minutes(watch, minutes, expected):
+    looked(watch, minutes * MINUTE)
+    assert bool(due([watch], NOW)) is expected
+
+
+@pytest.mark.parametrize(
+    ("failures", "minutes", "expected"),
+    [(1, 9, False), (1, 10, True), (9, 59, False), (9, 60, True)],
+)
+def test_after_failures_it_is_due_less_often(watch, failures, minutes, expected):
+    looked(watch, minutes * MINUTE, failures)
+    assert bool(due([watch], NOW)) is expected
+
+
+def test_a_clock_that_was_set_back_stops_no_watch(watch):
+    looked(watch, -2 * DAY)
+    assert due([watch], NOW) == [watch]
+
+
+@pytest.mark.parametrize(
+    ("begins", "ends", "expected"),
+    [
+        ("06:00", "18:00", True),
+        ("13:00", None, False),
+        (None, "11:00", False),
+        ("22:00", "06:00", False),
+        ("22:00", "13:00", True),
+    ],
+)
+def test_it_looks_between_its_hours(watch, begins, ends, expected):
+    watch.begins, watch.ends = (t and dt.time.fromisoformat(t) for t in (begins, ends))
+    assert bool(due([watch], NOW)) is expected
+
+
+def test_the_one_that_has_waited_longest_is_first(watch, node):
+    other = Watch.objects.create(name="PF", node=node, patient_id="QA_TB1", plan="PF")
+    looked(watch, 6 * MINUTE)
+    looked(other, 7 * MINUTE)
+    assert due([watch, other], NOW) == [other, watch]
+
+
+def test_what_is_switched_off_is_not_looked_at(watch, node):
+    node.is_active = False
+    node.save()
+    assert active([]) == []
+    node.is_active = True
+    node.save()
+    Watch.objects.update(is_active=False)
+    assert active([]) == []
+
+
+# --- running ----------------------------------------------------------------------------------
+
+
+def test_only_one_runs_at_a_time(node):
+    with only_one():
+        with pytest.raises(BusyError, match="another watch_aria is running"):
+            with only_one():
+                pass
+        task()  # says so, and does nothing
+    with only_one():
+        pass
+
+
+def test_one_round_looks_at_every_watch_that_is_due(serve, watch, node):
+    wl = plan()
+    serve(wl, winston_lutz(wl, NOON - DAY, count=2))
+    task()
+    assert [row.state for row in WatchedSession.objects.all()] == ["ready"]
+    said: list[str] = []
+    look_at_all([], said.append)
+    assert said == []  # it is not due again
+
+
+@pytest.mark.django_db(transaction=True)
+def test_it_goes_on_until_it_is_told_to_stop(monkeypatch, watch):
+    rounds = []
+    monkeypatch.setattr(service, "TICK", 0.01)
+    monkeypatch.setattr(service, "look_at_all", lambda names, say: rounds.append(names))
+    stop = threading.Event()
+    thread = threading.Thread(target=serve, args=([], print, stop))
+    thread.start()
+    until(lambda: len(rounds) > 2)
+    stop.set()
+    thread.join(PATIENCE)
+    assert not thread.is_alive()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_database_that_fails_is_outlived(monkeypatch):
+    from django.db import OperationalError
+
+    stop, said = threading.Event(), []
+    monkeypatch.setattr(service, "TICK", 0.0)
+
+    def fail(names, say):
+        if said:
+            stop.set()
+        raise OperationalError
+
+    monkeypatch.setattr(service, "look_at_all", fail)
+    serve([], said.append, stop)
+    assert said == ["Watches: OperationalError: trying again in 0 s."] * 2
+
+
+# --- the command ------------------------------------------------------------------------------
+
+
+def test_once_looks_and_says_what_it_did(serve, watch):
+    wl = plan()
+    serve(wl, winston_lutz(wl, NOON - DAY, count=2))
+    code, out, err = command("watch_aria", "--once")
+    assert (code, err) == (0, "")
+    assert "WL: found 2 images" in out
+    assert "2 images of plan 'WL'" in out
+
+
+def test_a_dry_run_says_what_would_be_done(serve, watch):
+    wl = plan()
+    serve(wl, winston_lutz(wl, NOON - DAY, count=2))
+    _, out, _ = command("watch_aria", "--dry-run")
+    assert "WL: would fetch 2 images" in out
+    assert not WatchedSession.objects.exists()
+
+
+def test_a_second_one_is_told_that_there_is_one(watch):
+    with only_one():
+        code, _, err = command("watch_aria", "--once")
+    assert code == 8
+    assert "another watch_aria is running" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--watch", "nobody"], "no active watch 'nobody'"),
+        (["--since", "2026-01-01"], "--since needs the name of one watch"),
+        (["--since", "yesterday", "--watch", "WL"], "give a day like 2026-01-01"),
+        (["--per-hour", "0"], "--per-hour takes a number"),
+    ],
+)
+def test_what_it_cannot_do_it_says(watch, arguments, expected):
+    from django.core.management import CommandError
+
+    with pytest.raises(CommandError, match=expected):
+        command("watch_aria", "--once", *arguments)
+
+
+def test_past_sessions_are_taken_in_order(serve, watch):
+    wl = plan()
+    days = [winston_lutz(wl, NOON - number * DAY, count=2) for number in (200, 100, 1)]
+    aria = serve(wl, *days)
+    Watch.objects.update(since=NOW)
+    day = f"{NOON - 250 * DAY:%Y-%m-%d}"
+    command("watch_aria", "--watch", "WL", "--since", day, "--per-hour", "3600")
+    moved = [one.identifier["SOPInstanceUID"] for one in aria.operations("C-STORE")]
+    order = [
+        next(n for n, d in enumerate(days) if uid in {i.SOPInstanceUID for i in d}) for uid in moved
+    ]
+    assert order == [0, 0, 1, 1, 2, 2]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows knows no SIGTERM of another process")
+def test_a_signal_ends_it_at_once(tmp_path):
+    database = f"sqlite:///{tmp_path}/db.sqlite3"
+    environment = {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "tests.settings",
+        "QATRACK_ARIA_TEST_DATABASE_URL": database,
+        "PYTHONUNBUFFERED": "1",
+    }
+    manage = [sys.executable, "-m", "django"]
+    subprocess.run([*manage, "migrate", "-v0"], cwd=ROOT, env=environment, check=True)
+    running = subprocess.Popen(
+        [*manage, "watch_aria", "--skip-checks"],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert running.stdout is not None
+    with running.stdout:
+        assert "Looking after 0 watches" in running.stdout.readline()
+        running.send_signal(signal.SIGTERM)
+        assert running.wait(PATIENCE) == 0

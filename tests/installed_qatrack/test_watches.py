@@ -1,0 +1,206 @@
+"""Watches: from the simulated beam to a list that QATrack+ has as performed, and not reviewed."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+from zoneinfo import ZoneInfo
+
+from tests.installed_qatrack.aria import (
+    DAY,
+    HOUR,
+    LATEST,
+    PATIENT,
+    asking,
+    irradiation,
+    sent,
+    uids_of,
+)
+
+CLINIC = ZoneInfo("America/Toronto")
+COUNT = asking("fetch_images", "len(images)")
+UIDS = asking("fetch_images", '" ".join(i["sop_uid"] for i in images.summary["images"])')
+
+
+def span_of(images):
+    """When the first and the last image were taken, as QATrack+ keeps it."""
+    moments = [
+        dt.datetime.strptime(f"{i.AcquisitionDate}{i.AcquisitionTime}"[:14], "%Y%m%d%H%M%S")
+        for i in images
+    ]
+    ends = min(moments), max(moments)
+    return [str(moment.replace(tzinfo=CLINIC).astimezone(dt.timezone.utc)) for moment in ends]
+
+
+@pytest.fixture
+def watch(qatrack):
+    """Watch the Winston-Lutz plan for a list."""
+
+    def make(of, **fields):
+        known = {"patient_id": PATIENT, "plan": "WL", "collection": of["collection"]}
+        wrong = qatrack.ask("add_watch", name="WL on TB1", **{**known, **fields})
+        assert wrong == {}
+
+    return make
+
+
+@pytest.fixture
+def look(qatrack):
+    """Have the watch look."""
+    return lambda: qatrack.ask("look", name="WL on TB1")
+
+
+# --- performed --------------------------------------------------------------------------------
+
+
+def test_a_session_is_performed_once_and_not_reviewed(serve, add_list, qatrack, wl, watch, look):
+    images = irradiation(wl)
+    aria = serve(wl, images)
+    watch(add_list(number=COUNT, uids=UIDS))
+    said = look()
+    (saved,) = qatrack.ask("sessions")
+    assert saved["values"]["number"] == "8", said
+    assert sorted(saved["values"]["uids"].split()) == uids_of(images)
+    assert (saved["values"]["patientid"], saved["values"]["rtplanname"]) == (PATIENT, "WL")
+    assert (saved["by"], saved["in_progress"], saved["reviewed"]) == ("physicist", False, False)
+    assert saved["comments"][0].startswith("Performed by the watch 'WL on TB1' with 8 images")
+    assert [saved["started"], saved["completed"]] == span_of(images)
+    look()
+    assert len(qatrack.ask("sessions")) == 1
+    assert sent(aria) == uids_of(images)
+
+
+def test_sessions_that_were_missed_are_performed_in_order(
+    serve, add_list, qatrack, wl, watch, look
+):
+    days = [irradiation(wl, LATEST - number * DAY) for number in (2, 1, 0)]
+    serve(wl, *days)
+    watch(add_list(uids=UIDS))
+    look()
+    saved = qatrack.ask("sessions")
+    assert [sorted(one["values"]["uids"].split()) for one in saved] == list(map(uids_of, days))
+
+
+def test_nothing_before_its_beginning_is_performed(serve, add_list, qatrack, wl, watch, look):
+    serve(wl, irradiation(wl, LATEST - 3 * DAY), irradiation(wl))
+    watch(add_list(number=COUNT), since=f"{LATEST - DAY:%Y-%m-%d}")
+    look()
+    assert len(qatrack.ask("sessions")) == 1
+
+
+def test_after_a_restored_backup_nothing_is_performed_again(
+    serve, add_list, qatrack, wl, watch, look
+):
+    serve(wl, irradiation(wl))
+    watch(add_list(number=COUNT))
+    look()
+    qatrack.ask("forget_watched")
+    look()
+    assert len(qatrack.ask("sessions")) == 1
+    assert [row["state"] for row in qatrack.ask("watched")] == ["performed"]
+
+
+def test_tests_that_need_a_person_are_skipped_with_the_reason(
+    serve, add_list, qatrack, wl, watch, look
+):
+    serve(wl, irradiation(wl))
+    made = qatrack.ask(
+        "add_list",
+        name="WL",
+        tests=[
+            ("patientid", "string", None),
+            ("rtplanname", "string", None),
+            ("couch", "number", None),
+            ("number", "string composite", COUNT),
+            ("double", "composite", "result = 2 * couch\n"),
+        ],
+    )
+    watch(made)
+    said = look()
+    (saved,) = qatrack.ask("sessions")
+    assert set(saved["skipped"]) == {"couch", "double"}, said
+    assert all("person" in why for why in saved["skipped"].values())
+
+
+# --- not performed ----------------------------------------------------------------------------
+
+
+def test_a_composite_that_fails_leaves_no_list(serve, add_list, qatrack, wl, watch, look):
+    serve(wl, irradiation(wl))
+    watch(add_list(number=COUNT, broken="result = 1 / 0\n"))
+    look()
+    (row,) = qatrack.ask("watched")
+    assert qatrack.ask("sessions") == []
+    assert row["state"] == "waiting"
+    assert "broken" in row["message"]
+    assert "division by zero" in row["message"]
+    assert "\n" not in row["message"]
+
+
+def test_an_empty_composite_leaves_no_list(serve, add_list, qatrack, wl, watch, look):
+    serve(wl, irradiation(wl))
+    watch(add_list(number=COUNT, empty='result = ""\n'))
+    look()
+    assert qatrack.ask("sessions") == []
+    assert "empty came to nothing" in qatrack.ask("watched")[0]["message"]
+
+
+def test_composites_that_use_other_images_leave_no_list(serve, add_list, qatrack, wl, watch, look):
+    serve(wl, irradiation(wl, LATEST - DAY), irradiation(wl))
+    watch(add_list(number=asking("fetch_images", "len(images)", utils=False)))
+    look()
+    first, second = qatrack.ask("watched")
+    assert (first["state"], second["state"]) == ("waiting", "performed")
+    assert "give them utils=UTILS" in first["message"]
+
+
+def test_what_a_person_has_performed_is_not_performed_again(
+    serve, add_list, qatrack, wl, watch, look
+):
+    serve(wl, irradiation(wl, LATEST - DAY), irradiation(wl))
+    made = add_list(number=COUNT)
+    by_chief = qatrack.ask(
+        "save_session", collection=made["collection"], completed=str(LATEST - DAY + HOUR)
+    )
+    watch(made)
+    look()
+    assert len(qatrack.ask("sessions")) == 2
+    first, second = qatrack.ask("watched")
+    assert (first["state"], first["performed_as"]) == ("by_person", by_chief)
+    assert "chief has performed TB1: WL monthly for this session already" in first["message"]
+    assert second["state"] == "performed"
+
+
+def test_a_person_who_has_the_list_in_progress_is_waited_for(
+    serve, add_list, qatrack, wl, watch, look
+):
+    serve(wl, irradiation(wl))
+    made = add_list(number=COUNT)
+    started = qatrack.ask(
+        "save_session",
+        collection=made["collection"],
+        completed=str(LATEST - DAY),
+        in_progress=True,
+    )
+    watch(made)
+    look()
+    assert len(qatrack.ask("sessions")) == 1
+    assert "chief has TB1: WL monthly in progress" in qatrack.ask("watched")[0]["message"]
+    qatrack.ask("delete_session", pk=started)
+    qatrack.ask("set_session", retry=None)
+    look()
+    assert [one["by"] for one in qatrack.ask("sessions")] == ["physicist"]
+
+
+def test_too_few_images_are_waited_for(serve, add_list, qatrack, wl, watch, look):
+    images = irradiation(wl)
+    aria = serve(wl, images[:6])
+    watch(add_list(number=COUNT), count="8")
+    look()
+    assert qatrack.ask("sessions") == []
+    assert qatrack.ask("watched")[0]["state"] == "waiting"
+    aria.add(images[6:])
+    qatrack.ask("set_session", retry=None)
+    look()
+    assert len(qatrack.ask("sessions")) == 1
