@@ -31,7 +31,7 @@ class PerformedByPersonError(NotPerformedError):
         The key of that session in QATrack+.
     """
 
-    def __init__(self, message: str, key: int) -> None:
+    def __init__(self, message: str, key: int = 0) -> None:
         super().__init__(message)
         self.key = key
 

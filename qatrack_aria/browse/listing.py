@@ -180,7 +180,7 @@ def list_new_images(
     AriaError
         As for a retrieval.
     """
-    with _finder(node, request.patient_id) as (finder, archive):
+    with _finder(node, request.patient_id, "a watch", yields=True) as (finder, archive):
         studies = finder.by_series.studies() or {}
         now = {uid: list(both) for uid, both in studies.items()}
         if now and now == counts:
@@ -200,7 +200,9 @@ def list_new_images(
 
 
 @contextlib.contextmanager
-def _finder(node: AriaNode, patient_id: Any) -> Iterator[tuple[Finder, Archive]]:
+def _finder(
+    node: AriaNode, patient_id: Any, who: str = WHO, *, yields: bool = False
+) -> Iterator[tuple[Finder, Archive]]:
     """Check the request, hold the destination, and open an association for queries.
 
     Queries need no port of ours. But ARIA's longest-running client makes one query or move at a
@@ -212,7 +214,7 @@ def _finder(node: AriaNode, patient_id: Any) -> Iterator[tuple[Finder, Archive]]
     node.require_writable("patient ID", patient_id)
     peer, archive = node.peer(), Archive(conf.ARCHIVE, node.character_set, node.name, node.source)
     deadline = Deadline(node.deadline)
-    with hold_destination(archive, peer, deadline, WHO):
+    with hold_destination(archive, peer, deadline, who, yields=yields):
         with Session(peer, deadline) as session:
             session.abilities = load_abilities(archive, peer)
             yield Finder(session, patient_id), archive

@@ -5,14 +5,17 @@ from __future__ import annotations
 import datetime as dt
 import re
 from pathlib import Path
-from typing import Any, BinaryIO, Iterator, Mapping
+from typing import Any, BinaryIO, Callable, Iterator, Mapping
 
 from qatrack_aria import rendering
+from qatrack_aria.conf import conf
 from qatrack_aria.dicom.attributes import ImageRef, PlanRef
 from qatrack_aria.errors import RequestError
 from qatrack_aria.qatrack import attachments
+from qatrack_aria.retrieval.remembering import remembered
 from qatrack_aria.retrieval.sessions import span
 from qatrack_aria.retrieval.signature import signed
+from qatrack_aria.storage.archive import Archive
 from qatrack_aria.storage.output import replacing, require_empty, write_all
 from qatrack_aria.storage.packing import read_unchanged, require_unchanged, write_zip
 from qatrack_aria.storage.set_folder import LaidOut
@@ -244,6 +247,42 @@ class ImageSet:
         return rendering.as_png(
             rendering.draw_contact_sheet(self.files, heading, inverted=inverted)
         )
+
+    def remember(self, name: str, analyse: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Return what ``analyse(images, ...)`` returns; from the disk if it was computed before.
+
+        QATrack+ computes a composite test at every changed field. The same code on the same images
+        with the same arguments, values from outside and versions of libraries has the same result.
+
+        Parameters
+        ----------
+        name : str
+            What is analysed.
+        analyse : callable
+            A function of the composite test; takes these images, and the arguments. It returns
+            numbers, texts, lists and dicts.
+        *args, **kwargs : Any
+            Its other arguments, of the same types.
+
+        Returns
+        -------
+        Any
+            The result in JSON's types: a tuple has become a list.
+
+        Raises
+        ------
+        RequestError
+            The result, an argument, or something that the function uses is of another type.
+        ArchiveError
+            A file was changed since it was handed over.
+        """
+
+        def run() -> Any:
+            require_unchanged(self._handed_over)
+            return analyse(self, *args, **kwargs)
+
+        archive = Archive(conf.ARCHIVE)
+        return remembered(archive, self._digests, name, run, analyse, [list(args), kwargs])
 
     def attach(self, utils: Any, what: str = "zip") -> str:
         """Attach the images to the composite test that is being computed.

@@ -21,13 +21,18 @@ from qatrack_aria.dicom.peer import Peer
 from qatrack_aria.dicom.transports import transport_of
 from qatrack_aria.errors import BusyError
 from qatrack_aria.storage.archive import Archive
-from qatrack_aria.storage.filesystem import disk_error
+from qatrack_aria.storage.filesystem import disk_error, now_on_disk
 
 POLL = 0.05  # s between two attempts to take the lock; no portable way to wait for it exists
+YIELDED = 0.2  # s between two attempts of who lets others go first
+#: Seconds between two signs that somebody waits, and for which such a sign counts.
+SIGN_EVERY, SIGN_LASTS = 1.0, 2.5
 
 
 @contextlib.contextmanager
-def hold_destination(archive: Archive, peer: Peer, deadline: Deadline, who: str) -> Iterator[None]:
+def hold_destination(
+    archive: Archive, peer: Peer, deadline: Deadline, who: str, *, yields: bool = False
+) -> Iterator[None]:
     """Hold the destination while the block runs.
 
     Parameters
@@ -40,6 +45,8 @@ def hold_destination(archive: Archive, peer: Peer, deadline: Deadline, who: str)
         The end of waiting.
     who : str
         Describes the holder to others that wait, in a few words.
+    yields : bool
+        Whether all others that wait go first.
 
     Raises
     ------
@@ -51,7 +58,7 @@ def hold_destination(archive: Archive, peer: Peer, deadline: Deadline, who: str)
     try:
         # A lock of its own for each call: threads of one process exclude each other too.
         lock = FileLock(str(path))
-        lock.acquire(timeout=deadline.at_most(deadline.seconds), poll_interval=POLL)
+        _acquire(lock, path.with_suffix(".waiting"), deadline, yields)
     except Timeout:
         raise BusyError(
             f"Waiting: {_describe(holder)} is using the destination of {peer}, and was not done "
@@ -67,6 +74,31 @@ def hold_destination(archive: Archive, peer: Peer, deadline: Deadline, who: str)
             holder.unlink()
         with contextlib.suppress(OSError):  # the disk is gone, and the lock with it
             lock.release()
+
+
+def _acquire(lock: FileLock, sign: Path, deadline: Deadline, yields: bool) -> None:
+    """Take the lock; who `yields` does that only while nobody else waits for it."""
+    seconds = 0.0  # who does not have to wait tells nobody
+    while True:
+        if not (yields and _somebody_waits(sign)):
+            with contextlib.suppress(Timeout):
+                lock.acquire(timeout=seconds, poll_interval=POLL)
+                return
+        if deadline.expired:
+            raise Timeout(lock.lock_file)
+        if yields:
+            time.sleep(deadline.at_most(YIELDED))
+        else:
+            with contextlib.suppress(OSError):  # only the lock itself matters
+                sign.touch()
+            seconds = deadline.at_most(SIGN_EVERY)
+
+
+def _somebody_waits(sign: Path) -> bool:
+    try:
+        return now_on_disk(sign.parent) - sign.stat().st_mtime < SIGN_LASTS
+    except OSError:
+        return False
 
 
 def _sign(holder: Path, who: str) -> None:

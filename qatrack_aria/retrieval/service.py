@@ -21,7 +21,7 @@ from qatrack_aria.errors import (
     Outcome,
     SearchUnfinishedError,
 )
-from qatrack_aria.models import AriaNode
+from qatrack_aria.models import AriaNode, Retrieval
 from qatrack_aria.phrases import phrase
 from qatrack_aria.retrieval.answer_cache import Answer, AnswerCache, remove_expired
 from qatrack_aria.retrieval.hand_over import MOST_REPAIRS, damaged_again, hand_over, open_again
@@ -31,6 +31,7 @@ from qatrack_aria.retrieval.knowledge import remove_unused
 from qatrack_aria.retrieval.lock import hold_destination
 from qatrack_aria.retrieval.provenance import Provenance
 from qatrack_aria.retrieval.record import REOPENED, Record, recorded, request_json
+from qatrack_aria.retrieval.remembering import remove_old
 from qatrack_aria.retrieval.request import MAX_AGE, parse_max_age
 from qatrack_aria.retrieval.timeline import LAY_OUT, LOCK, PRUNE
 from qatrack_aria.retrieval.workflow import SearchResult, Workflow
@@ -170,6 +171,7 @@ def _tidy_up(job: Job) -> None:
     prune(job.archive, job.keep_days)
     remove_expired(job.archive)
     remove_unused(job.archive)
+    remove_old(job.archive, job.keep_days)
 
 
 def _fetch_whole(
@@ -229,7 +231,9 @@ def _workflow(job: Job, progress: Progress | None = None) -> Iterator[Workflow]:
     record = job.record
     with contextlib.ExitStack() as stack:
         with record.timeline.step(LOCK):
-            stack.enter_context(hold_destination(job.archive, job.peer, job.deadline, job.who))
+            yields = record.row.source == Retrieval.WATCH
+            held = hold_destination(job.archive, job.peer, job.deadline, job.who, yields=yields)
+            stack.enter_context(held)
         workflow = stack.enter_context(Workflow(job, progress, record.timeline))
         try:
             yield workflow

@@ -93,9 +93,10 @@ class Archive:
         self.sets = root / "sets"
         self.locks = root / "locks"
         self.answers = root / "answers"
+        self.results = root / "results"
         self.known = root / "known" / self._of_node
         make_private_folder(root, parents=True)
-        folders = self.instances, self.incoming, self.sets, self.locks, self.answers
+        folders = self.instances, self.incoming, self.sets, self.locks, self.answers, self.results
         for folder in folders:
             make_private_folder(folder)
         for abandoned in entries_older_than(self.incoming, ABANDONED):

@@ -46,10 +46,10 @@ def test_who_waits_while_another_fetches_the_same_counts_it_as_here(serve, monke
     serve(wl, winston_lutz(wl, NOON - DAY))
     hold_destination = service.hold_destination
 
-    def wait_for_another(*arguments):
+    def wait_for_another(*arguments, **named):
         monkeypatch.setattr(service, "hold_destination", hold_destination)
         fetch_images("aria", PATIENT, "WL")
-        return hold_destination(*arguments)
+        return hold_destination(*arguments, **named)
 
     monkeypatch.setattr(service, "hold_destination", wait_for_another)
     assert len(fetch_images("aria", PATIENT, "WL")) == 8

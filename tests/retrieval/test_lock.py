@@ -21,6 +21,7 @@ from qatrack_aria.retrieval import lock as lock_module
 from qatrack_aria.retrieval.lock import hold_destination
 from qatrack_aria.storage.archive import Archive
 from tests import ROOT
+from tests.helpers.waiting import until
 
 ENOUGH = 60.0  # s: a wait that ends long before, unless something is broken
 AT_ONCE = 0.01  # s: a wait that is in vain
@@ -182,6 +183,7 @@ HOLDER = """
 import sys
 from pathlib import Path
 from tests import ROOT
+from tests.helpers.waiting import until
 from tests.retrieval.test_lock import Archive, hold
 
 with hold(Archive(Path(sys.argv[1])), who="a retrieval for jane"):
@@ -333,4 +335,44 @@ def test_a_disk_without_locks_is_named(
     monkeypatch.setattr(lock_module.FileLock, "acquire", refuse)
 
     with pytest.raises(ArchiveError, match=r"cannot lock .*ocks? "), hold(archive):
+        pass
+
+
+# --- who goes first ---------------------------------------------------------------------------
+
+
+def test_who_yields_lets_everybody_else_go_first(archive: Archive) -> None:
+    """A watch may have waited for longer; a person is sitting in front of a list."""
+    order: list[str] = []
+
+    def take(who: str, yields: bool) -> threading.Thread:
+        def run() -> None:
+            with hold_destination(archive, PEER, Deadline(ENOUGH), who, yields=yields):
+                order.append(who)
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        return thread
+
+    with hold(archive):
+        threads = [take("watch", True)]
+        until(lambda: threads[0].is_alive())
+        threads += [take("person", False)]
+        sign = next(archive.locks.glob("*.lock")).with_suffix(".waiting")
+        until(sign.exists)
+    for thread in threads:
+        thread.join(ENOUGH)
+    assert order == ["person", "watch"]
+
+
+def test_who_yields_waits_for_nobody_when_nobody_waits(archive: Archive) -> None:
+    with hold_destination(archive, PEER, Deadline(ENOUGH), "watch", yields=True):
+        pass
+    assert not list(archive.locks.glob("*.waiting"))
+
+
+def test_who_yields_takes_its_turn_when_the_others_have_gone(archive: Archive) -> None:
+    with hold(archive):
+        assert not is_free(archive)  # somebody waited, and gave up
+    with hold_destination(archive, PEER, Deadline(ENOUGH), "watch", yields=True):
         pass

@@ -77,6 +77,13 @@ def imported(nodes: ast.AST) -> set[str]:
     }
 
 
+def defined(nodes: ast.AST) -> set[str]:
+    """Functions, and what they are given."""
+    functions = [node for node in ast.walk(nodes) if isinstance(node, ast.FunctionDef)]
+    given = [argument.arg for function in functions for argument in function.args.args]
+    return {*(function.name for function in functions), *given}
+
+
 def macros(pack: testpacks.Pack | None, version: str) -> set[str]:
     tests = pack.tests_for(version) if pack else ()
     return {test.macro for test in tests} or {"patientid", "rtplanname"}
@@ -125,7 +132,7 @@ def test_a_long_node_name_changes_no_line_of_a_pack_but_its_own(version: str) ->
 def test_a_procedure_reads_only_tests_of_its_own_list() -> None:
     def holds(pack: Any, version: str, test: testpacks.Test) -> object:
         nodes = tree(test, version)
-        own = names(nodes, ast.Store) | imported(nodes)
+        own = names(nodes, ast.Store) | imported(nodes) | defined(nodes)
         read = names(nodes, ast.Load) - own - set(dir(builtins)) - CONTEXT
         return read <= macros(pack, version)
 
