@@ -37,8 +37,11 @@ class PerformedByPersonError(NotPerformedError):
 
 
 def key_of(watch: Watch, images: ImageSet) -> str:
-    """Return the key that a session has in QATrack+, of whichever watch: made of its images."""
-    parts = [watch.node.name, images.plan.sop_uid, *sorted(uids(images.images))]
+    """Return the key of the performance of a list with these images, whichever watch does it.
+
+    Names are no part of it: a watch, a node or a plan may be renamed.
+    """
+    parts = [str(watch.collection), images.plan.sop_uid, *sorted(uids(images.images))]
     return f"aria-{hashlib.sha256(chr(10).join(parts).encode()).hexdigest()[:40]}"
 
 
@@ -83,7 +86,6 @@ def perform(watch: Watch, images: ImageSet, session: Session, following: dt.date
         key=key,
         status=watch.status,
         in_progress=watch.in_progress and _needs_person(watch, collection),
-        comment=f"Performed by the watch '{watch}' with {images.status}",
     )
     require_no_other(work, following)
     with observing() as observed:

@@ -51,8 +51,6 @@ class Work:
         Key of the status to give.
     in_progress : bool
         Whether the session is left in progress.
-    comment : str
-        On the session.
     """
 
     collection: UnitCollection
@@ -64,7 +62,6 @@ class Work:
     key: str
     status: int | None = None
     in_progress: bool = False
-    comment: str = ""
 
 
 def performed_as(key: str) -> Any:
@@ -126,7 +123,6 @@ def _data(work: Work) -> dict[str, Any]:
         "work_completed": work.completed.isoformat(),
         "user_key": work.key,
         "in_progress": work.in_progress,
-        "comment": work.comment,
         "tests": _tests(work),
     }
     if work.status is not None:
@@ -135,7 +131,10 @@ def _data(work: Work) -> dict[str, Any]:
 
 
 def _tests(work: Work) -> dict[str, Any]:
-    """Return the values of the tests that QATrack+ does not calculate, and what is skipped."""
+    """Return the values of the tests that QATrack+ does not calculate, and what is skipped.
+
+    The session itself gets no comment: QATrack+ does not review one with a comment by its rules.
+    """
     listed = work.collection.tests(work.day)
     persons = {t.slug for t in listed if t.needs_person and t.slug not in work.values}
     skipped = {

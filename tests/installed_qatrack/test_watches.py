@@ -9,11 +9,14 @@ from zoneinfo import ZoneInfo
 
 from tests.installed_qatrack.aria import (
     DAY,
+    FIELDS,
+    FILLED,
     HOUR,
     LATEST,
     PATIENT,
     asking,
     irradiation,
+    plan,
     sent,
     uids_of,
 )
@@ -31,6 +34,19 @@ def span_of(images):
     ]
     ends = min(moments), max(moments)
     return [str(moment.replace(tzinfo=CLINIC).astimezone(dt.timezone.utc)) for moment in ends]
+
+
+#: The tests of two lists; macro names are unique within a list only.
+TESTS = {
+    "One": [*FIELDS, ("number", "string composite", COUNT)],
+    "Two": [*FIELDS, ("number", "string composite", COUNT)],
+}
+WITH_A_MANUAL_TEST = [
+    *FIELDS,
+    ("couch", "number", None),
+    ("number", "string composite", COUNT),
+    ("double", "composite", "result = 2 * couch\n"),
+]
 
 
 @pytest.fixture
@@ -64,7 +80,7 @@ def test_a_session_is_performed_once_and_not_reviewed(serve, add_list, qatrack, 
     assert sorted(saved["values"]["uids"].split()) == uids_of(images)
     assert (saved["values"]["patientid"], saved["values"]["rtplanname"]) == (PATIENT, "WL")
     assert (saved["by"], saved["in_progress"], saved["reviewed"]) == ("physicist", False, False)
-    assert saved["comments"][0].startswith("Performed by the watch 'WL on TB1' with 8 images")
+    assert saved["comments"] == []  # with one, QATrack+ would not review it by its rules
     assert [saved["started"], saved["completed"]] == span_of(images)
     look()
     assert len(qatrack.ask("sessions")) == 1
@@ -105,17 +121,7 @@ def test_tests_that_need_a_person_are_skipped_with_the_reason(
     serve, add_list, qatrack, wl, watch, look
 ):
     serve(wl, irradiation(wl))
-    made = qatrack.ask(
-        "add_list",
-        name="WL",
-        tests=[
-            ("patientid", "string", None),
-            ("rtplanname", "string", None),
-            ("couch", "number", None),
-            ("number", "string composite", COUNT),
-            ("double", "composite", "result = 2 * couch\n"),
-        ],
-    )
+    made = qatrack.ask("add_list", name="WL", tests=WITH_A_MANUAL_TEST)
     watch(made)
     said = look()
     (saved,) = qatrack.ask("sessions")
@@ -204,3 +210,125 @@ def test_too_few_images_are_waited_for(serve, add_list, qatrack, wl, watch, look
     qatrack.ask("set_session", retry=None)
     look()
     assert len(qatrack.ask("sessions")) == 1
+
+
+# --- QATrack+'s own part ----------------------------------------------------------------------
+
+
+def test_the_rules_of_auto_review_apply(serve, add_list, qatrack, wl, watch, look):
+    serve(wl, irradiation(wl))
+    watch(add_list(number=COUNT))
+    qatrack.ask("review_automatically")
+    look()
+    assert [one["reviewed"] for one in qatrack.ask("sessions")] == [True]
+
+
+def test_the_notification_is_sent(serve, add_list, qatrack, wl, watch, look):
+    serve(wl, irradiation(wl))
+    watch(add_list(number=COUNT))
+    qatrack.ask("notify", address="physics@example.org")
+    look()
+    (sent,) = qatrack.ask("sent_mail")
+    assert sent["to"] == ["physics@example.org"]
+    assert "WL monthly" in sent["subject"] + sent["body"]
+
+
+def test_the_due_date_is_set(serve, add_list, qatrack, wl, watch, look):
+    serve(wl, irradiation(wl))
+    made = add_list(number=COUNT)
+    watch(made)
+    look()
+    assert qatrack.ask("due", collection=made["collection"]) > str(LATEST)
+
+
+def test_the_days_of_a_cycle_follow_each_other(serve, add_list, qatrack, wl, watch, look):
+    serve(wl, *(irradiation(wl, LATEST - number * DAY) for number in (2, 1, 0)))
+    lists = [qatrack.ask("add_list", name=name, tests=TESTS[name]) for name in ("One", "Two")]
+    watch(qatrack.ask("assign_cycle", names=[one["name"] for one in lists]))
+    look()
+    assert [one["list"] for one in qatrack.ask("sessions")] == ["One", "Two", "One"]
+
+
+def test_a_certain_day_of_a_cycle_is_performed(serve, qatrack, wl, watch, look):
+    serve(wl, irradiation(wl, LATEST - DAY), irradiation(wl))
+    lists = [qatrack.ask("add_list", name=name, tests=TESTS[name]) for name in ("One", "Two")]
+    watch(qatrack.ask("assign_cycle", names=[one["name"] for one in lists]), day=2)
+    look()
+    assert [one["list"] for one in qatrack.ask("sessions")] == ["Two", "Two"]
+
+
+def test_two_lists_are_performed_with_the_same_images(serve, qatrack, wl, watch, look):
+    serve(wl, irradiation(wl))
+    lists = [qatrack.ask("add_list", name=name, tests=TESTS[name]) for name in ("One", "Two")]
+    watch(lists[0])
+    look()
+    wrong = qatrack.ask(
+        "add_watch",
+        name="Two",
+        patient_id=PATIENT,
+        plan="WL",
+        collection=lists[1]["collection"],
+    )
+    assert wrong == {}
+    qatrack.ask("look", name="Two")
+    assert [one["list"] for one in qatrack.ask("sessions")] == ["One", "Two"]
+
+
+def test_opened_for_editing_it_has_the_same_images(
+    serve, add_list, qatrack, physicist, wl, watch, look
+):
+    images = irradiation(wl, LATEST - DAY)
+    aria = serve(wl, images)
+    made = add_list(uids=UIDS)
+    watch(made)
+    look()
+    aria.add(irradiation(wl))
+    (saved,) = qatrack.ask("sessions")
+    completed = dt.datetime.fromisoformat(saved["completed"]).astimezone(CLINIC)
+    again = physicist.composite(made, FILLED, completed.replace(tzinfo=None))["uids"]
+    assert sorted(again.value.split()) == uids_of(images)
+
+
+def test_a_list_with_manual_tests_is_left_in_progress(serve, qatrack, wl, watch, look):
+    serve(wl, irradiation(wl))
+    made = qatrack.ask("add_list", name="WL", tests=WITH_A_MANUAL_TEST)
+    qatrack.ask("permit", username="physicist", codename="can_save_in_progress")
+    watch(made, in_progress=True)
+    look()
+    (saved,) = qatrack.ask("sessions")
+    assert (saved["in_progress"], saved["values"]["number"]) == (True, "8")
+    assert set(saved["skipped"]) == {"couch", "double"}
+    look()
+    assert len(qatrack.ask("sessions")) == 1
+
+
+# --- what administrators do -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("deed", "arguments", "field"),
+    [
+        ("change_user", {"username": "physicist", "is_active": False}, "user"),
+        ("change_test", {"slug": "patientid", "new": "patient"}, "patient_test"),
+        ("change_collection", {"active": False}, "collection"),
+        ("change_unit", {"active": False}, "collection"),
+        ("change_node", {"allowed_patients": "QB_*"}, "patient_id"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_was_changed_since_is_said_and_nothing_performed(
+    serve, add_list, qatrack, wl, watch, look, deed, arguments, field
+):
+    serve(wl, irradiation(wl))
+    watch(add_list(number=COUNT))
+    qatrack.ask(deed, **arguments)
+    (said,) = look()
+    assert f"({field}: " in said
+    assert qatrack.ask("sessions") == []
+
+
+def test_a_plan_that_was_relabelled_is_not_found(serve, add_list, qatrack, wl, watch, look):
+    serve(plan(label="WL2"), irradiation(wl))
+    watch(add_list(number=COUNT))
+    (said,) = look()
+    assert "no plan 'WL'" in said

@@ -13,6 +13,7 @@ import django
 from django.conf import settings
 from django.contrib.auth.models import Group, Permission, User
 from django.contrib.contenttypes.models import ContentType
+from django.core import mail
 from django.core.exceptions import ValidationError
 from django.core.management import call_command
 from django.db import transaction
@@ -20,6 +21,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from qatrack.attachments.models import Attachment
+from qatrack.notifications.models import QCCompletedNotice, RecipientGroup
 from qatrack.qa import models as qa
 from qatrack.units.models import Unit, UnitType
 
@@ -88,6 +90,8 @@ def set_up(root, password):
 
 def clean():
     """Remove what a test has left behind."""
+    User.objects.update(is_active=True)
+    Unit.objects.update(active=True)
     for attachment in Attachment.objects.all():
         attachment.attachment.delete(save=False)
     with transaction.atomic():
@@ -102,9 +106,14 @@ def clean():
             qa.TestListInstance,
             qa.UnitTestCollection,
             qa.UnitTestInfo,
+            qa.TestListCycleMembership,
+            qa.TestListCycle,
             qa.TestListMembership,
             qa.TestList,
             qa.Test,
+            qa.AutoReviewRuleSet,
+            QCCompletedNotice,
+            RecipientGroup,
         ):
             model.objects.all().delete()
 
@@ -205,22 +214,12 @@ def add_list(name, tests):
 def assign(name):
     """Assign a test list to the unit, for the physicists to perform."""
     test_list = qa.TestList.objects.get(name=name)
-    unit = Unit.objects.get(name=UNIT)
-    physics = Group.objects.get(name="Physics")
-    collection = qa.UnitTestCollection.objects.create(
-        unit=unit,
-        content_type=ContentType.objects.get_for_model(test_list),
-        object_id=test_list.pk,
-        frequency=qa.Frequency.objects.first(),
-        assigned_to=physics,
-        active=True,
-    )
-    collection.visible_to.add(physics)
+    collection = _assign(test_list)
     names = {code: name for name, code in TYPES.items()}
     return {
         "name": name,
         "pk": test_list.pk,
-        "unit": unit.pk,
+        "unit": collection.unit.pk,
         "collection": collection.pk,
         "tests": {test.slug: names.get(test.type, test.type) for test in test_list.ordered_tests()},
         "constants": {
@@ -229,6 +228,87 @@ def assign(name):
             if test.type == qa.CONSTANT
         },
     }
+
+
+def _assign(tests):
+    physics = Group.objects.get(name="Physics")
+    collection = qa.UnitTestCollection.objects.create(
+        unit=Unit.objects.get(name=UNIT),
+        content_type=ContentType.objects.get_for_model(tests),
+        object_id=tests.pk,
+        frequency=qa.Frequency.objects.first(),
+        assigned_to=physics,
+        active=True,
+    )
+    collection.visible_to.add(physics)
+    return collection
+
+
+def assign_cycle(names):
+    """Assign a cycle of test lists to the unit."""
+    author = User.objects.get(username="admin")
+    signed = {"created_by": author, "modified_by": author}
+    cycle = qa.TestListCycle.objects.create(name="Cycle", slug="cycle", **signed)
+    for order, name in enumerate(names):
+        test_list = qa.TestList.objects.get(name=name)
+        qa.TestListCycleMembership.objects.create(cycle=cycle, test_list=test_list, order=order)
+    return {"collection": _assign(cycle).pk}
+
+
+def change_user(username, **fields):
+    """Change a member of the staff."""
+    User.objects.filter(username=username).update(**fields)
+
+
+def permit(username, codename):
+    """Give somebody a permission."""
+    user = User.objects.get(username=username)
+    user.user_permissions.add(Permission.objects.get(codename=codename))
+
+
+def change_test(slug, new):
+    """Give a test another macro name."""
+    qa.Test.objects.filter(slug=slug).update(slug=new)
+
+
+def change_collection(**fields):
+    """Change how the one list is assigned."""
+    qa.UnitTestCollection.objects.update(**fields)
+
+
+def change_unit(**fields):
+    """Change the unit."""
+    Unit.objects.update(**fields)
+
+
+def due(collection):
+    """When a list is due."""
+    return qa.UnitTestCollection.objects.get(pk=collection).due_date
+
+
+def review_automatically():
+    """Have every test reviewed whose result is compared with nothing."""
+    reviewed = qa.TestInstanceStatus.objects.filter(requires_review=False).first()
+    rule = qa.AutoReviewRule.objects.create(pass_fail=qa.NO_TOL, status=reviewed)
+    rules = qa.AutoReviewRuleSet.objects.create(name="All")
+    rules.rules.add(rule)
+    qa.Test.objects.update(autoreviewruleset=rules)
+
+
+def notify(address):
+    """Have somebody told by e-mail of every completed list."""
+    group = RecipientGroup.objects.create(name="Physics", emails=address)
+    QCCompletedNotice.objects.create(
+        notification_type=QCCompletedNotice.COMPLETED, recipients=group
+    )
+    mail.outbox = []
+
+
+def sent_mail():
+    """What was sent since."""
+    return [
+        {"to": one.recipients(), "subject": one.subject, "body": one.body} for one in mail.outbox
+    ]
 
 
 def import_page():
@@ -270,6 +350,7 @@ def sessions():
             "pk": saved.pk,
             "started": saved.work_started,
             "completed": saved.work_completed,
+            "list": saved.test_list.name,
             "by": saved.created_by.username,
             "in_progress": saved.in_progress,
             "reviewed": saved.all_reviewed,

@@ -40,3 +40,7 @@ SILENCED_SYSTEM_CHECKS = ["qatrack_aria.W002"]
 
 INSTALLED_APPS += ["qatrack_aria"]
 QATRACK_ARIA_ARCHIVE = os.path.join(_FOLDER, "archive")
+
+# What QATrack+ sends by e-mail is looked at, in the process that sends it.
+EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+EMAIL_FAIL_SILENTLY = False
