@@ -8,7 +8,9 @@ from __future__ import annotations
 import contextlib
 import glob
 import os
+from datetime import timedelta
 
+import accidents
 import django
 from django.conf import settings
 from django.contrib.auth.models import Group, Permission, User
@@ -28,7 +30,7 @@ from qatrack.units.models import Unit, UnitType
 import qatrack_aria
 from qatrack_aria.automation.checking import problems
 from qatrack_aria.automation.look import Look
-from qatrack_aria.models import AriaNode, Retrieval, Watch, WatchedSession
+from qatrack_aria.models import AriaNode, Retrieval, Watch, WatchedSession, WatchState
 
 UNIT = "TB1"
 TYPES = {
@@ -171,6 +173,33 @@ def look(name):
     said = []
     Look(Watch.objects.get(name=name), said.append).run()
     return said
+
+
+def accident(name, deed, at):
+    """Have a watch look, and come to grief at one of its writes; see ``accidents.py``."""
+    return accidents.look(name, deed, at)
+
+
+def look_twice_at_once(name):
+    """Have two processes look for a watch."""
+    accidents.look_twice_at_once(name)
+
+
+def set_back(days):
+    """Have the clock been set back: all that was noted lies in the future."""
+    moment = timezone.now() + timedelta(days=days)
+    WatchState.objects.update(looked=moment, succeeded=moment)
+    WatchedSession.objects.update(found=moment, tried=moment)
+
+
+def start_anew():
+    """As if no session had been seen or performed yet."""
+    with transaction.atomic():
+        WatchedSession.objects.all().delete()
+        WatchState.objects.all().delete()
+        qa.TestInstance.objects.all().delete()
+        qa.UnitTestCollection.objects.update(last_instance=None)
+        qa.TestListInstance.objects.all().delete()
 
 
 def watched():
