@@ -67,10 +67,10 @@ class HistoryProof:
         stale = set()
         for image in (*(of_plans or ()), *self._of_days(days)):
             claim = known.get((image.sop_uid, image.series_key))
-            if self._history.has_listed(image.series_key):
-                is_known = image.sop_uid in here
+            if claim is None:
+                is_known = self._history.has_listed(image.series_key) and image.sop_uid in here
             else:
-                is_known = claim is not None and not _differ(image, claim)
+                is_known = not _differ(image, claim)
             if not is_known:
                 stale.add(image.series_key)
         if self._agrees_by_plan(of_plans, stale):
@@ -173,6 +173,10 @@ class HistoryProof:
 
 
 def _differ(listed: ImageRef, known: ImageRef) -> bool:
-    """Return whether an answer says what is not known, of an image's plan or day."""
+    """Return whether an answer says what is not known of an image; it may return less."""
     plans = listed.plan_uids and known.plan_uids and not listed.plan_uids <= known.plan_uids
-    return bool(plans) or (listed.day is not None and listed.day != known.day)
+    claims = (
+        (getattr(listed, name), getattr(known, name))
+        for name in ("day", "acquired", "image_type", "machines", "dose_unit")
+    )
+    return bool(plans) or any(None not in both and both[0] != both[1] for both in claims)

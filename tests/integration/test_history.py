@@ -9,7 +9,11 @@ from typing import Any, Callable
 import pytest
 
 from qatrack_aria import fetch_images
-from qatrack_aria.errors import ImagesNotFoundError, SearchUnfinishedError
+from qatrack_aria.errors import (
+    AmbiguousImagesError,
+    ImagesNotFoundError,
+    SearchUnfinishedError,
+)
 from qatrack_aria.retrieval import history
 from tests.helpers.aria import DAY, NOON, PATIENT, plan, uids, winston_lutz
 from tools.node import make_node
@@ -163,6 +167,18 @@ def _another_series_grown(it: Yearly) -> list[Any]:
     it.others.append(it.newest)
     it.newest = newer
     return newer
+
+
+def test_a_type_that_is_corrected_while_images_are_listed_is_seen(
+    serve: Any, yearly: Yearly
+) -> None:
+    """The list of the plan's images, the fifth, proves the others, and says what they did not."""
+    corrected = (
+        rf"{yearly.newest[0].SOPInstanceUID}:ImageType=ORIGINAL\PRIMARY\PORTAL\ACQUIRED_DOSE"
+    )
+    serve(yearly.datasets, late_from=5, corrected=frozenset({corrected}))
+    with pytest.raises(AmbiguousImagesError, match="ACQUIRED_DOSE in the answer"):
+        fetch(select="all")
 
 
 @pytest.mark.parametrize("name", ["plan key", "lists", "level by level", "no dates, no lists"])
