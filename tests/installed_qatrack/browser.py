@@ -54,6 +54,26 @@ class Browser(Chromium):
         self.open(f"/qc/session/edit/{session}/")
         self.wait()
 
+    def go_on(self, session: int) -> None:
+        """Open a session that is in progress, to complete it."""
+        self.open(f"/qc/session/continue/{session}/")
+        self.wait()
+
+    def take_up(self, slug: str) -> None:
+        """Fill in a test after all that was skipped."""
+        row = self.driver.execute_script(ROW, slug)
+        box = row.find_element("css selector", "input[name$=skipped]")
+        if box.is_selected():
+            self.driver.execute_script("arguments[0].click()", box)
+        self.wait()
+
+    def complete(self) -> None:
+        """Submit as completed, and wait until it is saved."""
+        box = self.find("#id_in_progress")
+        if box.is_selected():
+            self.driver.execute_script("arguments[0].click()", box)
+        self.submit()
+
     def fill_in(self, slug: str, text: str) -> None:
         """Type into the field of a test, leave it, and wait until all is calculated."""
         field = self._field(slug)

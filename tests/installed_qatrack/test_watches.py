@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 
 import pytest
 from zoneinfo import ZoneInfo
@@ -300,6 +301,44 @@ def test_a_list_with_manual_tests_is_left_in_progress(serve, qatrack, wl, watch,
     assert set(saved["skipped"]) == {"couch", "double"}
     look()
     assert len(qatrack.ask("sessions")) == 1
+
+
+@pytest.mark.parametrize("person", ["physicist"])
+def test_a_person_completes_a_list_that_was_left_in_progress(
+    serve, qatrack, wl, watch, look, browser
+):
+    serve(wl, irradiation(wl))
+    made = qatrack.ask("add_list", name="WL", tests=WITH_A_MANUAL_TEST)
+    qatrack.ask("permit", username="physicist", codename="can_save_in_progress")
+    watch(made, in_progress=True)
+    look()
+    (saved,) = qatrack.ask("sessions")
+    browser.go_on(saved["pk"])
+    browser.take_up("couch")
+    browser.fill_in("couch", "3")
+    browser.complete()
+    (saved,) = qatrack.ask("sessions")
+    assert not saved["in_progress"]
+    assert (saved["values"]["couch"], saved["values"]["double"]) == (3, 6)
+    assert saved["values"]["number"] == "8"
+
+
+def test_the_morning_page_shows_what_became_of_it(serve, qatrack, admin, wl, watch, look):
+    serve(wl, irradiation(wl))
+    numbers = [
+        (f"n{n}", "composite", asking("fetch_images", f"len(images) + {n}")) for n in (0, 1.5, 5)
+    ]
+    numbers = [(slug.replace(".", "_"), *rest) for slug, *rest in numbers]
+    made = qatrack.ask("add_list", name="WL monthly", tests=[*FIELDS, *numbers])
+    for slug, _, _ in numbers:
+        qatrack.ask("refer", slug=slug, value=8)
+    watch(made)
+    look()
+    page = admin.get(f"/admin/qatrack_aria/watchedsession/?day={LATEST:%Y-%m-%d}").text
+    for shown in ("TB1: WL monthly", "1 passed", "1 in tolerance", "1 in action", "Review"):
+        assert shown in page, shown
+    address = re.findall(r'<a href="([^"]+)">Review</a>', page)[0]
+    assert admin.get(address).status == 200
 
 
 # --- what administrators do -------------------------------------------------------------------

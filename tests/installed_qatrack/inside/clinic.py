@@ -310,6 +310,16 @@ def change_unit(**fields):
     Unit.objects.update(**fields)
 
 
+def refer(slug, value):
+    """Compare a test with a value: a difference up to 1 passes, up to 2 is in tolerance."""
+    author = User.objects.get(username="admin")
+    signed = {"created_by": author, "modified_by": author}
+    reference = qa.Reference.objects.create(name=str(value), value=value, **signed)
+    levels = {"act_low": -2, "tol_low": -1, "tol_high": 1, "act_high": 2}
+    tolerance, _ = qa.Tolerance.objects.get_or_create(type=qa.ABSOLUTE, **levels, defaults=signed)
+    qa.UnitTestInfo.objects.filter(test__slug=slug).update(reference=reference, tolerance=tolerance)
+
+
 def due(collection):
     """When a list is due."""
     return qa.UnitTestCollection.objects.get(pk=collection).due_date
