@@ -96,3 +96,9 @@ def validate_addresses(value: str) -> None:
     """Check e-mail addresses, one per line."""
     for address in lines(value):
         validate_email(address)
+
+
+def validate_one_line(value: str) -> None:
+    """Check a text that is shown, logged, and the subject of e-mails."""
+    if not value.isprintable():
+        raise ValidationError(_("Use letters, digits and signs of one line only."), code="line")

@@ -40,12 +40,16 @@ def morning(admin: ModelAdmin, request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         return _try_again(admin, request)
     # Imported here, so that QATrack+ starts without loading pynetdicom.
-    from qatrack_aria.automation.morning import as_json, delays, lines
+    from qatrack_aria.automation.morning import as_json, delays, is_asleep, lines
 
     day, error = _day(request.GET.get("day", "").strip())
     found = lines(day)
     if request.GET.get("format") == "json":
-        told = {"day": day.isoformat(), "watches": [as_json(line) for line in found]}
+        told = {
+            "day": day.isoformat(),
+            "asleep": is_asleep(timezone.now()),
+            "watches": [as_json(line) for line in found],
+        }
         return JsonResponse(told)
     today = timezone.localdate()
     return page(
@@ -59,6 +63,7 @@ def morning(admin: ModelAdmin, request: HttpRequest) -> HttpResponse:
         before=day - DAY,
         after=day + DAY if day < today else None,
         error=error,
+        is_asleep=day == today and is_asleep(timezone.now()),
         delays=delays(timezone.now()),
         pictures=PICTURES,
         may_change=admin.has_change_permission(request),

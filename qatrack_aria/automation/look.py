@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from qatrack_aria.automation import mail, performing
 from qatrack_aria.automation.checking import problems
+from qatrack_aria.automation.counting import Counts
 from qatrack_aria.automation.listing import Listing, Session, digest_of, list_sessions, session_of
 from qatrack_aria.automation.performing import InProgressError, PerformedByPersonError
 from qatrack_aria.errors import AriaError, ConfigurationError, SessionUnderWayError
@@ -61,27 +62,38 @@ class Look:
         self._pause = pause
         self.state = WatchState.objects.get_or_create(watch=watch)[0]
 
-    def run(self) -> None:
-        """Look, and note what came of it; a failure of the node or of the watch is noted too."""
+    def run(self, counted: Counts | None = None) -> None:
+        """Look, and note what came of it; a failure of the node or of the watch is noted too.
+
+        Parameters
+        ----------
+        counted : dict, optional
+            What the node has just counted of the patient: if that is as before, it is not asked.
+        """
         state, now = self.state, timezone.now()
         try:
             _require_right(self._watch)
-            listing = self._list()
+            is_known = bool(counted) and counted == json.loads(state.counts)
+            listing = Listing(counted or {}, None) if is_known else self._list()
             self._note(listing.sessions)
             for number, row in enumerate(self._due(now)):
                 if number:
                     time.sleep(self._pause)
                 self._handle(row)
         except AriaError as error:
-            state.failures += 1
-            state.message = str(error)
-            self._say(f"{self._watch}: {error}")
-        else:
-            # Only now: what a look that failed has seen is looked at again.
-            state.counts = json.dumps(listing.counts)
-            state.failures, state.message, state.succeeded = 0, "", now
-        state.looked = now
+            self.fail(error)
+            return
+        # Only now: what a look that failed has seen is looked at again.
+        state.counts = json.dumps(listing.counts)
+        state.failures, state.message, state.succeeded, state.looked = 0, "", now, now
         state.save()
+
+    def fail(self, error: AriaError) -> None:
+        """Note that a look has failed."""
+        state = self.state
+        state.failures, state.message, state.looked = state.failures + 1, str(error), timezone.now()
+        state.save()
+        self._say(f"{self._watch}: {error}")
 
     def preview(self) -> None:
         """Say what a look would do; only lists."""

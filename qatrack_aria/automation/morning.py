@@ -10,6 +10,7 @@ from typing import Any, Iterable
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 
+from qatrack_aria.automation.service import active, due
 from qatrack_aria.models import Watch, WatchedSession, WatchState
 from qatrack_aria.qatrack import performing
 from qatrack_aria.qatrack.collections import UnitCollection
@@ -17,6 +18,8 @@ from qatrack_aria.qatrack.context import clinic_moment, clinic_time
 
 #: Days of which the delays are shown.
 TREND = dt.timedelta(days=30)
+#: How long after it is due a watch looks at the latest, if anything looks after it.
+LATE = dt.timedelta(minutes=15)
 #: QATrack+'s codes of a test that was compared (``qatrack.qa.models``).
 COMPARED = ("ok", "tolerance", "action")
 
@@ -86,6 +89,15 @@ def lines(day: dt.date) -> list[Line]:
     watches = Watch.objects.filter(is_active=True).select_related("node", "user")
     states = {state.watch_id: state for state in WatchState.objects.filter(watch__in=watches)}
     return [_line(watch, states.get(watch.pk), begin, end) for watch in watches]
+
+
+def is_asleep(now: dt.datetime) -> bool:
+    """Return whether a watch has been due for so long that nothing seems to look after it."""
+    then = now - LATE
+    watches = due(active([]), then)
+    states = {state.watch_id: state for state in WatchState.objects.filter(watch__in=watches)}
+    looked = [(watch, getattr(states.get(watch.pk), "looked", None)) for watch in watches]
+    return any((last or watch.since) <= then for watch, last in looked)
 
 
 def _line(watch: Watch, state: WatchState | None, begin: dt.datetime, end: dt.datetime) -> Line:

@@ -11,10 +11,11 @@ from django.db import Error, close_old_connections
 from django.utils import timezone
 from filelock import FileLock, Timeout
 
+from qatrack_aria.automation.counting import counts_of
 from qatrack_aria.automation.look import Look, Say
 from qatrack_aria.conf import conf
-from qatrack_aria.errors import ArchiveError, BusyError
-from qatrack_aria.models import Watch, WatchState
+from qatrack_aria.errors import ArchiveError, AriaError, BusyError
+from qatrack_aria.models import AriaNode, Watch, WatchState
 from qatrack_aria.qatrack.context import clinic_time
 from qatrack_aria.storage.archive import Archive
 from qatrack_aria.storage.filesystem import disk_error
@@ -79,9 +80,26 @@ def active(names: list[str]) -> list[Watch]:
 
 
 def look_at_all(names: list[str], say: Say) -> None:
-    """Look once for each watch that is due."""
-    for watch in due(active(names), timezone.now()):
-        Look(watch, say).run()
+    """Look once for each watch that is due.
+
+    One question to each node tells whether anything is new. A node that does not answer is not
+    asked again in this round, so that the watches of others do not wait for it.
+    """
+    watches = due(active(names), timezone.now())
+    for node in {watch.node_id: watch.node for watch in watches}.values():
+        _look_at_node(node, [watch for watch in watches if watch.node_id == node.pk], say)
+
+
+def _look_at_node(node: AriaNode, watches: list[Watch], say: Say) -> None:
+    looks = [Look(watch, say) for watch in watches]
+    try:
+        counted = counts_of(node, {watch.patient_id for watch in watches})
+    except AriaError as error:
+        for look in looks:
+            look.fail(error)
+        return
+    for watch, look in zip(watches, looks):
+        look.run(counted.get(watch.patient_id))
 
 
 def serve(names: list[str], say: Say, stop: threading.Event) -> None:

@@ -18,11 +18,9 @@ from qatrack_aria.browse.groups import (
     group_images,
     name_plan,
 )
-from qatrack_aria.conf import conf
-from qatrack_aria.dicom.association import Session
+from qatrack_aria.browse.node_session import node_session
 from qatrack_aria.dicom.attributes import ImageRef, PlanRef
 from qatrack_aria.dicom.c_find import find
-from qatrack_aria.dicom.deadline import Deadline
 from qatrack_aria.dicom.finder import Finder
 from qatrack_aria.dicom.identifier import identifier
 from qatrack_aria.dicom.values import text
@@ -31,9 +29,7 @@ from qatrack_aria.models import AriaNode
 from qatrack_aria.retrieval import messages
 from qatrack_aria.retrieval.date_windows import EVER, Days
 from qatrack_aria.retrieval.history import list_history
-from qatrack_aria.retrieval.lock import hold_destination
 from qatrack_aria.retrieval.matching import match_plan, match_plan_reference, may_match
-from qatrack_aria.retrieval.node_abilities import load_abilities, save_abilities
 from qatrack_aria.retrieval.request import Request, parse_patient_id
 from qatrack_aria.retrieval.task import Task
 from qatrack_aria.storage.archive import Archive
@@ -203,22 +199,13 @@ def list_new_images(
 def _finder(
     node: AriaNode, patient_id: Any, who: str = WHO, *, yields: bool = False
 ) -> Iterator[tuple[Finder, Archive]]:
-    """Check the request, hold the destination, and open an association for queries.
-
-    Queries need no port of ours. But ARIA's longest-running client makes one query or move at a
-    time, and people press buttons more often than composite tests query.
-    """
+    """Check the request, and open an association for queries."""
     node.require_active()
     patient_id = parse_patient_id(patient_id)
     node.require_allowed(patient_id)
     node.require_writable("patient ID", patient_id)
-    peer, archive = node.peer(), Archive(conf.ARCHIVE, node.character_set, node.name, node.source)
-    deadline = Deadline(node.deadline)
-    with hold_destination(archive, peer, deadline, who, yields=yields):
-        with Session(peer, deadline) as session:
-            session.abilities = load_abilities(archive, peer)
-            yield Finder(session, patient_id), archive
-            save_abilities(archive, peer, session.abilities)
+    with node_session(node, who, yields=yields) as (session, archive):
+        yield Finder(session, patient_id), archive
 
 
 def _plans(finder: Finder) -> list[PlanRef]:

@@ -130,13 +130,19 @@ class AriaNode(NodeSettings):
             No pattern of the node matches.
         """
         patterns = lines(self.allowed_patients)
-        if not any(_matches(pattern, patient_id) for pattern in patterns):
+        if not any(self.matches(pattern, patient_id) for pattern in patterns):
             listed = ", ".join(patterns[:5]) if patterns else "none yet"
             raise PatientNotAllowedError(
                 f"Patient: '{patient_id}' is not among the patients of node '{self.name}' "
                 f"(allowed: {listed}): correct the ID, or add it in the admin under ARIA nodes. "
                 "Nothing was sent."
             )
+
+    @staticmethod
+    def matches(pattern: str, patient_id: str) -> bool:
+        """Return whether a pattern of the allowed patients matches a patient."""
+        # Only * and ? are special; fnmatch would take [ ] too.
+        return re.match(translate(pattern.replace("[", "[[]")), patient_id) is not None
 
     def peer(self) -> Peer:
         """Return the node as the DICOM layer uses it.
@@ -162,8 +168,3 @@ class AriaNode(NodeSettings):
         }
         tls = self._tls() if self.use_tls else None
         return Peer(**own, extra_hosts=tuple(lines(self.extra_hosts)), tls=tls)
-
-
-def _matches(pattern: str, patient_id: str) -> bool:
-    # Only * and ? are special; fnmatch would take [ ] too.
-    return re.match(translate(pattern.replace("[", "[[]")), patient_id) is not None

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from qatrack_aria.models.node import AriaNode
 from qatrack_aria.models.retrieval import Retrieval
-from qatrack_aria.validators import lines, validate_addresses
+from qatrack_aria.validators import lines, validate_addresses, validate_one_line
 
 _Optional = partial(models.CharField, max_length=64, blank=True)
 
@@ -27,6 +27,7 @@ class Watch(models.Model):
         _("name"),
         max_length=80,
         unique=True,
+        validators=[validate_one_line],
         help_text=_("For people, such as the list and the unit: WL monthly, TB1."),
     )
     is_active = models.BooleanField(

@@ -79,19 +79,24 @@ def hold_destination(
 def _acquire(lock: FileLock, sign: Path, deadline: Deadline, yields: bool) -> None:
     """Take the lock; who `yields` does that only while nobody else waits for it."""
     seconds = 0.0  # who does not have to wait tells nobody
-    while True:
-        if not (yields and _somebody_waits(sign)):
-            with contextlib.suppress(Timeout):
-                lock.acquire(timeout=seconds, poll_interval=POLL)
-                return
-        if deadline.expired:
-            raise Timeout(lock.lock_file)
-        if yields:
-            time.sleep(deadline.at_most(YIELDED))
-        else:
-            with contextlib.suppress(OSError):  # only the lock itself matters
-                sign.touch()
-            seconds = deadline.at_most(SIGN_EVERY)
+    try:
+        while True:
+            if not (yields and _somebody_waits(sign)):
+                with contextlib.suppress(Timeout):
+                    lock.acquire(timeout=seconds, poll_interval=POLL)
+                    return
+            if deadline.expired:
+                raise Timeout(lock.lock_file)
+            if yields:
+                time.sleep(deadline.at_most(YIELDED))
+            else:
+                seconds = deadline.at_most(SIGN_EVERY)
+                with contextlib.suppress(OSError):  # only the lock itself matters
+                    sign.touch()
+    finally:
+        if seconds:
+            with contextlib.suppress(OSError):  # others who wait sign again
+                sign.unlink()
 
 
 def _somebody_waits(sign: Path) -> bool:

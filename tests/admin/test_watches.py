@@ -168,6 +168,17 @@ def test_without_watches_it_says_so(admin_client):
     assert "There is no active watch." in morning(admin_client)
 
 
+@pytest.mark.parametrize(("minutes", "expected"), [(10, False), (30, True), (-60, False)])
+def test_a_service_that_does_not_run_is_noticed(admin_client, watch, minutes, expected):
+    looked = timezone.now() - dt.timedelta(minutes=minutes)
+    WatchState.objects.create(watch=watch, looked=looked, succeeded=looked)
+    assert ("see that <code>manage.py watch_aria</code>" in morning(admin_client)) is expected
+
+
+def test_a_watch_that_was_just_added_alarms_nobody(admin_client, watch):
+    assert "watch_aria" not in morning(admin_client)
+
+
 def test_a_session_is_tried_again_where_somebody_wants_that(admin_client, watch):
     row = session(watch, state="left", attempts=3)
     assert "Try again" in morning(admin_client, day=f"{YESTERDAY:%Y-%m-%d}")

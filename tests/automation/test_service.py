@@ -222,3 +222,81 @@ def test_a_signal_ends_it_at_once(tmp_path):
         assert "Looking after 0 watches" in running.stdout.readline()
         running.send_signal(signal.SIGTERM)
         assert running.wait(PATIENCE) == 0
+
+
+# --- asking a node once -----------------------------------------------------------------------
+
+
+@pytest.fixture
+def many(serve, node):
+    """Three patients with a plan each, two of them watched, and the ARIA that holds them."""
+    plans = {patient: plan(patient=patient) for patient in ("QA_A", "QA_B", "QA_C")}
+    images = [winston_lutz(one, NOON - DAY, count=2) for one in plans.values()]
+    for patient in ("QA_A", "QA_B"):
+        Watch.objects.create(
+            name=patient, node=node, patient_id=patient, plan="WL", since=NOW - 300 * DAY
+        )
+
+    def start(**behaviour):
+        aria = serve(*plans.values(), *images, **behaviour)
+        aria.plans = plans
+        return aria
+
+    return start
+
+
+def again(aria):
+    """Have all look again; the C-FINDs of that."""
+    WatchState.objects.update(looked=None)
+    before = len(aria.operations("C-FIND"))
+    look_at_all([], str)
+    return len(aria.operations("C-FIND")) - before
+
+
+def test_nothing_new_costs_one_query_a_node(many):
+    aria = many(counts=True)
+    again(aria)
+    assert again(aria) == 1
+    (asked,) = [one.identifier for one in aria.operations("C-FIND")[-1:]]
+    assert asked["PatientID"] == "QA_*"
+
+
+def test_what_is_new_is_found_all_the_same(many):
+    aria = many(counts=True)
+    again(aria)
+    aria.add(winston_lutz(aria.plans["QA_B"], NOON - DAY + 60 * MINUTE, count=2))
+    again(aria)
+    assert WatchedSession.objects.filter(watch__name="QA_B").count() == 2
+
+
+def test_a_pattern_that_allows_everybody_is_never_asked_for(many, node):
+    """It would list the patients of the clinic."""
+    node.allowed_patients = "*"
+    node.save()
+    aria = many(counts=True)
+    again(aria)
+    again(aria)
+    asked = {one.identifier.get("PatientID") for one in aria.operations("C-FIND")}
+    assert asked <= {"QA_A", "QA_B", None}
+
+
+@pytest.mark.parametrize("behaviour", [{}, {"relational": False}, {"answer_limit": 1}])
+def test_other_nodes_are_asked_for_one_patient_after_the_other(many, behaviour):
+    aria = many(**behaviour)
+    again(aria)
+    again(aria)
+    if "answer_limit" not in behaviour:
+        assert WatchedSession.objects.count() == 2
+
+
+def test_a_node_that_is_down_is_asked_once_a_round(many, monkeypatch):
+    aria = many(counts=True)
+    aria.stop()
+    asked = []
+    connect = service.counts_of
+    monkeypatch.setattr(
+        service, "counts_of", lambda *arguments: asked.append(1) or connect(*arguments)
+    )
+    again(aria)
+    assert asked == [1]
+    assert [state.failures for state in WatchState.objects.all()] == [1, 1]

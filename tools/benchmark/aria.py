@@ -11,7 +11,7 @@ from typing import Iterable
 
 from pydicom.dataset import Dataset
 
-from qatrack_aria.simulator import Simulator
+from qatrack_aria.simulator import Behaviour, Simulator
 from tests.helpers.peers.server import HOST
 from tools.benchmark import world
 from tools.helper import obey
@@ -24,6 +24,7 @@ class Aria:
 
     def __init__(self, simulator: Simulator) -> None:
         self._simulator = simulator
+        self._watched: dict[str, Dataset] = {}
 
     def port(self) -> int:
         return self._simulator.port
@@ -39,6 +40,19 @@ class Aria:
     def add_session(self, patient: str, per_day: int) -> None:
         """Hold one series of daily images more."""
         self._add(world.one_more_session(patient, per_day))
+
+    def add_watched(self, patient: str, days: int, per_series: int) -> None:
+        """Hold a patient of one plan, with a series of images on each day before yesterday."""
+        plan = self._watched[patient] = world.watched_plan(patient)
+        self._add([plan, *world.watched_sessions(plan, range(1, days + 1), per_series)])
+
+    def irradiate(self, patient: str, per_series: int) -> None:
+        """Hold a series of such a patient of yesterday."""
+        self._add(world.watched_sessions(self._watched[patient], [0], per_series))
+
+    def count(self) -> None:
+        """Count from now on what is held, where a query asks for that."""
+        self._simulator.behaviour = Behaviour(counts=True)
 
     def _add(self, datasets: Iterable[Dataset]) -> None:
         self._simulator.add(datasets)

@@ -17,6 +17,7 @@ from tools.benchmark.decoding import decoding
 from tools.benchmark.measure import Measure, Samples, side_by_side
 from tools.benchmark.past import past
 from tools.benchmark.site import GET, INDEX, MOVE, Site
+from tools.benchmark.watches import watches
 from tools.benchmark.world import FULL_PATIENT, LABEL, RECEIVED_PATIENT, patient_of, patient_with
 from tools.helper import ROOT, Helper
 
@@ -208,6 +209,7 @@ GROUPS: dict[str, Callable[[Site, int], Rows]] = {
     "memory": memory,
     "import": importing,
     "decoding": decoding,
+    "watches": watches,
 }
 
 

@@ -50,6 +50,8 @@ class Sizes(NamedTuple):
         Images of that daily plan on each day since.
     very_past : int
         The same, of a history for which one composite's time does not suffice.
+    watches, rounds : int
+        Watches, on four nodes, and how often all of them look.
     """
 
     history: tuple[int, ...] = (1, 10, 100, 500, 5000)
@@ -64,10 +66,12 @@ class Sizes(NamedTuple):
     past: tuple[int, ...] = (330, 1000)
     per_day: int = 10
     very_past: int = 2500
+    watches: int = 200
+    rounds: int = 12
 
 
 FULL = Sizes()
-SMALL = Sizes((1, 10), (1, 10), 2, 4, False, 4, 10, 2, ("C-MOVE",), (20,), 2, 40)
+SMALL = Sizes((1, 10), (1, 10), 2, 4, False, 4, 10, 2, ("C-MOVE",), (20,), 2, 40, 8, 2)
 
 
 def patient_of(series: int) -> str:
@@ -102,6 +106,18 @@ def one_more_session(patient: str, per_day: int) -> Iterator[Dataset]:
     """Make another series of daily images, of yesterday."""
     daily = _plan(patient, DAILY)
     return _session(phantom.winston_lutz(daily, YESTERDAY, full_size=False, count=per_day), 0)
+
+
+def watched_plan(patient: str) -> Dataset:
+    """Make the plan of a patient that is watched."""
+    return _plan(patient)
+
+
+def watched_sessions(plan: Dataset, days_ago: Iterable[int], per_series: int) -> Iterator[Dataset]:
+    """Make a series of images of a plan on each of some days."""
+    models = phantom.winston_lutz(plan, YESTERDAY, full_size=False, count=per_series)
+    for day in days_ago:
+        yield from _session(models, day)
 
 
 def _session(models: Iterable[Dataset], days_ago: int) -> Iterator[Dataset]:
