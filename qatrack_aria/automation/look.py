@@ -12,7 +12,14 @@ from django.utils import timezone
 from qatrack_aria.automation import mail, performing
 from qatrack_aria.automation.checking import problems
 from qatrack_aria.automation.counting import Counts
-from qatrack_aria.automation.listing import Listing, Session, digest_of, list_sessions, session_of
+from qatrack_aria.automation.listing import (
+    Listing,
+    Session,
+    digest_of,
+    list_sessions,
+    request_of,
+    session_of,
+)
 from qatrack_aria.automation.performing import InProgressError, PerformedByPersonError
 from qatrack_aria.errors import AriaError, ConfigurationError, SessionUnderWayError
 from qatrack_aria.models import Retrieval, Watch, WatchedSession, WatchState
@@ -20,7 +27,7 @@ from qatrack_aria.qatrack.context import clinic_time, end_of_minute
 from qatrack_aria.retrieval.imageset import ImageSet
 from qatrack_aria.retrieval.job import Caller
 from qatrack_aria.retrieval.service import fetch
-from qatrack_aria.retrieval.sessions import GAP, LEAST_SILENCE
+from qatrack_aria.retrieval.sessions import GAP, LEAST_SILENCE, silence_needed
 
 #: Days back in which a session may be filed late.
 LATE = dt.timedelta(days=14)
@@ -211,6 +218,7 @@ class Look:
     def _take(self, row: WatchedSession, images: ImageSet) -> None:
         """Take the verified images of a session: keep them ready, or perform the list."""
         session = session_of(images.images, self._watch.node.clock_ahead)
+        self._require_end(images, session)
         row.first, row.last, row.images = session.first, session.last, session.images
         row.listed = digest_of(images.images)
         row.retrieval = Retrieval.objects.filter(folder=images.path).order_by("-pk").first()
@@ -222,6 +230,16 @@ class Look:
         done = performing.perform(self._watch, images, session, self._following(row))
         row.state, row.performed_as = WatchedSession.PERFORMED, done.pk
         row.performed, row.message = timezone.now(), images.status
+
+    def _require_end(self, images: ImageSet, session: Session) -> None:
+        """Require that the session is over: some nodes are set up to hand over others too."""
+        request = request_of(self._watch)
+        silence = timezone.now() - session.last
+        if silence < silence_needed(images.images) and not request.settles(session.images):
+            raise SessionUnderWayError(
+                f"Images: {session.images} of plan '{request.plan}', the newest "
+                f"{silence.total_seconds():.0f} s old: the session may still be under way."
+            )
 
     def _following(self, row: WatchedSession) -> dt.datetime | None:
         later = WatchedSession.objects.filter(watch=self._watch, first__gt=row.last)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import logging
 import threading
 from typing import Iterator
 
@@ -19,6 +20,8 @@ from qatrack_aria.models import AriaNode, Watch, WatchState
 from qatrack_aria.qatrack.context import clinic_time
 from qatrack_aria.storage.archive import Archive
 from qatrack_aria.storage.filesystem import disk_error
+
+logger = logging.getLogger("qatrack_aria")
 
 #: Seconds between two checks whether a watch is due.
 TICK = 5.0
@@ -99,7 +102,14 @@ def _look_at_node(node: AriaNode, watches: list[Watch], say: Say) -> None:
             look.fail(error)
         return
     for watch, look in zip(watches, looks):
-        look.run(counted.get(watch.patient_id))
+        try:
+            look.run(counted.get(watch.patient_id))
+        except Error:
+            raise
+        except Exception as error:  # none may keep the others from their looks
+            logger.exception("a look of a watch failed")
+            unexpected = f"Unexpected: {type(error).__name__}: the log has the details."
+            look.fail(AriaError(unexpected))
 
 
 def serve(names: list[str], say: Say, stop: threading.Event) -> None:

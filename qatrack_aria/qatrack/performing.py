@@ -11,17 +11,19 @@ import dataclasses
 import datetime as dt
 import io
 import json
+import logging
 from typing import Any, Callable, Collection, Mapping
 
 from django.conf import settings
-from django.core.exceptions import PermissionDenied
 from django.core.handlers.wsgi import WSGIRequest
-from django.db import Error
 from django.http.request import validate_host
+from django.urls import reverse
 
-from qatrack_aria.errors import NotPerformedError
+from qatrack_aria.errors import AriaError, NotPerformedError
 from qatrack_aria.qatrack.collections import UnitCollection, dependents, is_installed, model
 from qatrack_aria.text import printable
+
+logger = logging.getLogger("qatrack_aria")
 
 PERSON = "Not performed: this test needs a person."
 BY_PERSON = "Not calculated: it depends on tests that need a person."
@@ -102,10 +104,13 @@ def perform(work: Work, require: Callable[[], None]) -> Any:
     view = _view(work, require)
     try:
         response = view(_request(body))
-    except (PermissionDenied, Error) as error:
+    except AriaError:
+        raise
+    except (Exception, SystemExit) as error:  # procedures, and QATrack+ itself, may raise anything
+        logger.exception("performing a list failed")
         raise NotPerformedError(
-            f"QATrack+: {work.collection} could not be saved ({type(error).__name__}): see "
-            "QATrack+'s log. Nothing was saved."
+            f"QATrack+: {work.collection} could not be performed ({type(error).__name__}): the log "
+            "has the details. Nothing was saved."
         ) from error
     if response.status_code != 201:
         raise NotPerformedError(
@@ -117,7 +122,7 @@ def perform(work: Work, require: Callable[[], None]) -> Any:
 
 def _data(work: Work) -> dict[str, Any]:
     data: dict[str, Any] = {
-        "unit_test_collection": f"/api/qa/unittestcollections/{work.collection.row.pk}/",
+        "unit_test_collection": _address("unittestcollection", work.collection.row.pk),
         "day": work.day,
         "work_started": work.started.isoformat(),
         "work_completed": work.completed.isoformat(),
@@ -126,8 +131,13 @@ def _data(work: Work) -> dict[str, Any]:
         "tests": _tests(work),
     }
     if work.status is not None:
-        data["status"] = f"/api/qa/testinstancestatus/{work.status}/"
+        data["status"] = _address("testinstancestatus", work.status)
     return data
+
+
+def _address(what: str, key: int) -> str:
+    """Return the address by which QATrack+'s API names a row."""
+    return reverse(f"{what}-detail", args=[key])
 
 
 def _tests(work: Work) -> dict[str, Any]:
@@ -202,7 +212,7 @@ def _request(body: bytes) -> WSGIRequest:
     return WSGIRequest(
         {
             "REQUEST_METHOD": "POST",
-            "PATH_INFO": "/api/qa/testlistinstances/",
+            "PATH_INFO": reverse("testlistinstance-list"),
             "SERVER_NAME": _host(),
             "SERVER_PORT": "80",
             "wsgi.url_scheme": "http",

@@ -109,6 +109,25 @@ def test_its_retrievals_are_recorded_as_its_own(serve, wl, look):
     assert (row.source, row.user, row.source_label) == ("watch", "WL", "watch")
 
 
+def test_a_session_that_may_be_under_way_is_waited_for(serve, wl, look, monkeypatch):
+    """Also at a node that is set up to hand it over to composite tests: stable answers 0."""
+    now = timezone.localtime().replace(tzinfo=None, microsecond=0)
+    images = winston_lutz(wl, now - dt.timedelta(minutes=9), count=4)
+    taken = [now - dt.timedelta(minutes=minutes) for minutes in (9, 6, 3, 2)]
+    for image, moment in zip(images, taken):
+        image.AcquisitionTime = image.ContentTime = moment.strftime("%H%M%S")
+        image.AcquisitionDate = image.ContentDate = moment.strftime("%Y%m%d")
+    serve(wl, images)
+    look()
+    (row,) = rows()
+    assert (row.state, row.attempts, row.retry) == ("waiting", 0, None)
+    assert "may still be under way" in row.message
+    later = timezone.now() + dt.timedelta(minutes=9)
+    monkeypatch.setattr(timezone, "now", lambda: later)
+    look()
+    assert states() == ["ready"]
+
+
 # --- what goes wrong --------------------------------------------------------------------------
 
 

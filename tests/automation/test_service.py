@@ -300,3 +300,18 @@ def test_a_node_that_is_down_is_asked_once_a_round(many, monkeypatch):
     again(aria)
     assert asked == [1]
     assert [state.failures for state in WatchState.objects.all()] == [1, 1]
+
+
+def test_a_watch_that_fails_in_an_unforeseen_way_stops_no_other(many, monkeypatch):
+    many(counts=True)
+    run = service.Look.run
+
+    def fail_first(look, *arguments):
+        if str(look.state.watch) == "QA_A":
+            raise RuntimeError("unforeseen")
+        run(look, *arguments)
+
+    monkeypatch.setattr(service.Look, "run", fail_first)
+    look_at_all([], str)
+    assert WatchState.objects.get(watch__name="QA_A").message.startswith("Unexpected: RuntimeError")
+    assert WatchedSession.objects.get().watch.name == "QA_B"

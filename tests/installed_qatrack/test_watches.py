@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import html
 import re
 
 import pytest
@@ -22,6 +23,7 @@ from tests.installed_qatrack.aria import (
     uids_of,
 )
 
+ADD = "/admin/qatrack_aria/watch/add/"
 CLINIC = ZoneInfo("America/Toronto")
 COUNT = asking("fetch_images", "len(images)")
 UIDS = asking("fetch_images", '" ".join(i["sop_uid"] for i in images.summary["images"])')
@@ -143,6 +145,17 @@ def test_a_composite_that_fails_leaves_no_list(serve, add_list, qatrack, wl, wat
     assert "broken" in row["message"]
     assert "division by zero" in row["message"]
     assert "\n" not in row["message"]
+
+
+@pytest.mark.parametrize("procedure", ["raise SystemExit", "import x_x"])
+def test_a_procedure_that_raises_anything_leaves_no_list(
+    serve, add_list, qatrack, wl, watch, look, procedure
+):
+    serve(wl, irradiation(wl))
+    watch(add_list(number=COUNT, broken=f"{procedure}\nresult = 1\n"))
+    look()
+    assert qatrack.ask("sessions") == []
+    assert qatrack.ask("watched")[0]["state"] == "waiting"
 
 
 def test_an_empty_composite_leaves_no_list(serve, add_list, qatrack, wl, watch, look):
@@ -371,3 +384,91 @@ def test_a_plan_that_was_relabelled_is_not_found(serve, add_list, qatrack, wl, w
     watch(add_list(number=COUNT))
     (said,) = look()
     assert "no plan 'WL'" in said
+
+
+# --- as the documents say it ------------------------------------------------------------------
+
+
+@pytest.fixture
+def typed(qatrack):
+    """What an administrator types into the page that adds a watch."""
+    names = {"name": "WL on TB1", "patient_id": PATIENT, "plan": "WL", "image_type": "portal"}
+    since = {"since_0": f"{LATEST - DAY:%Y-%m-%d}", "since_1": "00:00:00", "minutes": "5"}
+    tests = {"patient_test": "patientid", "plan_test": "rtplanname"}
+    return lambda **fields: {**names, **since, **tests, "is_active": "on", **fields}
+
+
+def choice(page, field, text):
+    """The value of the choice of a field that has this text."""
+    options = re.findall(rf'name="{field}".*?</select>', page, re.DOTALL)[0]
+    return re.findall(rf'<option value="(\d+)"[^>]*>{re.escape(text)}</option>', options)[0]
+
+
+def test_an_administrator_adds_a_watch_and_starts_the_service(
+    serve, add_list, qatrack, admin, wl, typed
+):
+    serve(wl, irradiation(wl))
+    add_list(number=COUNT)
+    page = admin.get(ADD).text
+    fields = {
+        "node": choice(page, "node", "aria"),
+        "collection": choice(page, "collection", "TB1: WL monthly"),
+        "user": choice(page, "user", "physicist"),
+    }
+    answer = admin.post(ADD, typed(**fields))
+    assert answer.url.endswith("/admin/qatrack_aria/watch/"), re.findall(
+        r'<ul class="errorlist.*?</ul>', answer.text
+    )
+    would = qatrack.manage("watch_aria", "--dry-run")
+    assert "WL on TB1: would perform 8 images of" in would
+    assert qatrack.ask("sessions") == []
+    done = qatrack.manage("watch_aria", "--once")
+    assert "8 images of plan 'WL'" in done
+    assert [one["values"]["number"] for one in qatrack.ask("sessions")] == ["8"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"user": "secretary"}, "lacks the permission qa.add_testlistinstance"),
+        ({"user": ""}, "Choose the user"),
+        ({"in_progress": "on"}, "lacks the permission qa.can_save_in_progress"),
+        ({"patient_test": "patient"}, "no test with this macro name"),
+        ({"plan_test": "number"}, "calculates this test"),
+        ({"day": "2"}, "no such day"),
+        ({"patient_id": "12345678"}, "not among the patients"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_performed_is_refused_where_it_is_typed(
+    serve, add_list, qatrack, admin, wl, typed, changes, expected
+):
+    serve(wl, irradiation(wl))
+    add_list(number=COUNT)
+    page = admin.get(ADD).text
+    user = changes.get("user", "physicist")
+    fields = {
+        "node": choice(page, "node", "aria"),
+        "collection": choice(page, "collection", "TB1: WL monthly"),
+        **changes,
+        "user": user and choice(page, "user", user),
+    }
+    answer = admin.post(ADD, typed(**fields))
+    assert expected in html.unescape(answer.text)
+
+
+def test_a_list_without_our_composites_is_refused(serve, add_list, qatrack, wl):
+    serve(wl)
+    made = add_list(number="result = 1\n")
+    known = {"patient_id": PATIENT, "plan": "WL", "collection": made["collection"]}
+    wrong = qatrack.ask("add_watch", name="WL on TB1", **known)
+    assert "fetches images from ARIA" in wrong["collection"]
+
+
+def test_a_second_watch_for_a_list_is_refused(serve, add_list, qatrack, wl, watch):
+    serve(wl)
+    made = add_list(number=COUNT)
+    watch(made)
+    known = {"patient_id": PATIENT, "plan": "WL", "collection": made["collection"]}
+    wrong = qatrack.ask("add_watch", name="again", **known)
+    assert "WL on TB1 performs this list already" in wrong["collection"]

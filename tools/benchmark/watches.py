@@ -43,7 +43,7 @@ def watches(site: Site, runs: int) -> dict[str, Samples]:
                 rows[FINDS].values.append(done["finds"])
                 rows[MEMORY].values.append(done["memory"] / 2**20)
         new = min(sizes.rounds * NEW, len(everybody))
-        require(done["ready"], len(everybody) * 13 + new)
+        require(done["ready"], len(everybody) * 2 + new)
     ordered = sorted(waits)
     rows[WAIT].values.append(1000 * ordered[len(ordered) // 2])
     rows[WAIT_WORST].values.append(1000 * ordered[int(0.95 * len(ordered))])
@@ -77,7 +77,7 @@ def _network(site: Site, patients: dict[str, list[str]]) -> Iterator[tuple[Any, 
             for patient in some:
                 aria("add_watched", patient, DAYS, PER_SERIES)
             service("add_node", name=node, local_port=port, remote_port=aria("port"))
-            since = f"{YESTERDAY - 13.5 * DAY:%Y-%m-%dT%H:%M}+00:00"
+            since = f"{YESTERDAY - 2.5 * DAY:%Y-%m-%dT%H:%M}+00:00"
             service("add_watches", node, some, since)
         person = stack.enter_context(Helper("benchmark.ours", **environment))
         yield arias, service, person, archive

@@ -93,6 +93,7 @@ def set_up(root, password):
 def clean():
     """Remove what a test has left behind."""
     User.objects.update(is_active=True)
+    User.objects.get(username="physicist").user_permissions.clear()
     Unit.objects.update(active=True)
     for attachment in Attachment.objects.all():
         attachment.attachment.delete(save=False)
