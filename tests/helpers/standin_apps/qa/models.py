@@ -5,6 +5,7 @@ Units and test lists are numbers here; QATrack+ has tables for them.
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.db import models
 
 
@@ -25,6 +26,11 @@ class TestListInstance(models.Model):
     work_started = models.DateTimeField()
     work_completed = models.DateTimeField()
     in_progress = models.BooleanField(default=False)
+    # Whoever performs a list by the REST API may give it a key; no two sessions have the same.
+    user_key = models.CharField(max_length=255, unique=True, null=True)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, db_constraint=False
+    )
 
     class Meta:
         app_label = "qa"
