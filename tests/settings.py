@@ -64,3 +64,6 @@ TIME_ZONE = "America/Toronto"
 
 # Logging a user in must not cost the time a safe password hash takes.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+# Django 6.1 and later; before, the tests' own backend is chosen by another setting.
+MAILERS = {"default": {"BACKEND": "django.core.mail.backends.locmem.EmailBackend"}}

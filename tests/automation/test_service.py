@@ -211,7 +211,7 @@ def test_a_signal_ends_it_at_once(tmp_path):
     manage = [sys.executable, "-m", "django"]
     subprocess.run([*manage, "migrate", "-v0"], cwd=ROOT, env=environment, check=True)
     running = subprocess.Popen(
-        [*manage, "watch_aria", "--skip-checks"],
+        [*manage, "watch_aria"],
         cwd=ROOT,
         env=environment,
         stdout=subprocess.PIPE,
