@@ -96,7 +96,7 @@ class Archive:
         self.results = root / "results"
         self.known = root / "known" / self._of_node
         make_private_folder(root, parents=True)
-        folders = self.instances, self.incoming, self.sets, self.locks, self.answers, self.results
+        folders = self.instances, self.incoming, self.sets, self.locks, self.answers
         for folder in folders:
             make_private_folder(folder)
         for abandoned in entries_older_than(self.incoming, ABANDONED):
