@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import os
 import signal
 import subprocess
@@ -199,29 +200,82 @@ def test_past_sessions_are_taken_in_order(serve, watch):
     assert order == [0, 0, 1, 1, 2, 2]
 
 
+#: A service of its own, of a node and a watch; what it is told comes as JSON.
+SERVICE = """
+import json, sys
+import django
+django.setup()
+from django.conf import settings
+from django.core.management import call_command
+from qatrack_aria.models import AriaNode, Watch
+call_command("migrate", verbosity=0)
+told = json.loads(sys.argv[1])
+settings.QATRACK_ARIA_ARCHIVE = told["archive"]
+node = AriaNode.objects.create(**told["node"])
+Watch.objects.create(name="WL", node=node, **told["watch"])
+call_command("watch_aria")
+"""
+
+
+@pytest.fixture
+def service_of(tmp_path, node):
+    """Start the service in a process of its own, which writes what it says to a pipe."""
+    running = []
+
+    def start(**watch):
+        names = ("name", "remote_ae_title", "remote_host", "remote_port", "local_ae_title")
+        names += ("local_host", "local_port", "allowed_patients", "grace")
+        node.refresh_from_db()
+        told = {"node": {name: getattr(node, name) for name in names}, "watch": watch}
+        told["archive"] = str(tmp_path / "archive")
+        environment = {
+            **os.environ,
+            "DJANGO_SETTINGS_MODULE": "tests.settings",
+            "QATRACK_ARIA_TEST_DATABASE_URL": f"sqlite:///{tmp_path}/db.sqlite3",
+            "PYTHONUNBUFFERED": "1",
+        }
+        started = subprocess.Popen(
+            [sys.executable, "-c", SERVICE, json.dumps(told)],
+            cwd=ROOT,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        running.append(started)
+        return started
+
+    yield start
+    for one in running:
+        one.kill()
+        one.wait()
+        one.stdout.close()
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows knows no SIGTERM of another process")
-def test_a_signal_ends_it_at_once(tmp_path):
-    database = f"sqlite:///{tmp_path}/db.sqlite3"
-    environment = {
-        **os.environ,
-        "DJANGO_SETTINGS_MODULE": "tests.settings",
-        "QATRACK_ARIA_TEST_DATABASE_URL": database,
-        "PYTHONUNBUFFERED": "1",
-    }
-    manage = [sys.executable, "-m", "django"]
-    subprocess.run([*manage, "migrate", "-v0"], cwd=ROOT, env=environment, check=True)
-    running = subprocess.Popen(
-        [*manage, "watch_aria"],
-        cwd=ROOT,
-        env=environment,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert running.stdout is not None
-    with running.stdout:
-        assert "Looking after 0 watches" in running.stdout.readline()
-        running.send_signal(signal.SIGTERM)
-        assert running.wait(PATIENCE) == 0
+@pytest.mark.parametrize("busy", [False, True], ids=["while it waits", "while it fetches"])
+def test_a_signal_ends_it_at_once_and_loses_nothing(serve, service_of, tmp_path, busy):
+    wl, sent, goes_on = plan(), [], threading.Event()
+
+    def send(image):
+        sent.append(image)
+        if busy and len(sent) > 2:
+            goes_on.wait(PATIENCE)
+        return image
+
+    serve(wl, winston_lutz(wl, NOON - DAY, count=4), on_send=send)
+    running = service_of(patient_id="QA_TB1", plan="WL", since=f"{NOON - 9 * DAY:%Y-%m-%d}T00:00Z")
+    assert "Looking after 1 watches" in running.stdout.readline()
+    assert "WL: found 4 images" in running.stdout.readline()
+    if busy:
+        until(lambda: len(sent) > 2)
+    else:
+        assert "4 images of plan" in running.stdout.readline()
+    running.send_signal(signal.SIGTERM)
+    assert running.wait(PATIENCE) == 0
+    goes_on.set()
+    whole = list((tmp_path / "archive" / "instances").rglob("*.dcm"))
+    assert len(whole) >= (2 if busy else 4)
 
 
 # --- asking a node once -----------------------------------------------------------------------
