@@ -29,7 +29,7 @@ from qatrack_aria.retrieval.job import Caller
 from qatrack_aria.retrieval.service import fetch
 from qatrack_aria.retrieval.sessions import GAP, LEAST_SILENCE, silence_needed
 
-#: Days back in which a session may be filed late.
+#: Days before the last look in which a session may have been filed late.
 LATE = dt.timedelta(days=14)
 #: Hours in which the whole history is listed once, if nothing is found by days.
 WHOLE_EVERY = 6
@@ -125,9 +125,9 @@ class Look:
     def _list(self, *, anew: bool = False) -> Listing:
         state = self.state
         counts = {} if anew or self._backfills else json.loads(state.counts)
-        now = timezone.now()
-        since = self._since if self._backfills else max(self._since, now - LATE)
-        last = state.succeeded
+        now, last, since = timezone.now(), state.succeeded, self._since
+        if last is not None and not self._backfills:
+            since = max(since, last - LATE)
         whole = last is None or last.hour // WHOLE_EVERY != now.hour // WHOLE_EVERY
         listing = list_sessions(self._watch, since, counts, whole=whole)
         if listing.untimed and listing.sessions is not None:

@@ -94,6 +94,15 @@ def test_nothing_from_before_its_beginning_is_taken(serve, wl, look, watch):
     assert [row.images for row in rows()] == [2]
 
 
+def test_after_a_long_time_without_a_look_nothing_is_missed(serve, wl, look):
+    aria = serve(wl, winston_lutz(wl, YESTERDAY - 99 * DAY, count=2))
+    look()
+    WatchState.objects.update(succeeded=timezone.now() - 90 * DAY, counts="{}")
+    aria.add(winston_lutz(wl, YESTERDAY - 60 * DAY, count=2))
+    look()
+    assert states() == ["ready", "ready"]
+
+
 def test_images_whose_time_only_the_files_tell_are_taken(serve, wl, look):
     unreturned = frozenset({"AcquisitionTime", "ContentTime", "AcquisitionDateTime"})
     serve(wl, winston_lutz(wl, YESTERDAY, count=2), unreturned_keys=unreturned)
