@@ -85,7 +85,7 @@ def perform(watch: Watch, images: ImageSet, session: Session, following: dt.date
         completed=session.last,
         key=key,
         status=watch.status,
-        in_progress=watch.in_progress and _needs_person(watch, collection),
+        in_progress=watch.in_progress,
     )
     require_no_other(work, following)
     with observing() as observed:
@@ -100,12 +100,6 @@ def perform(watch: Watch, images: ImageSet, session: Session, following: dt.date
             if observed.failures:  # what QATrack+ reports follows from it
                 raise observed.failures[0] from error
             raise
-
-
-def _needs_person(watch: Watch, collection: UnitCollection) -> bool:
-    given = (watch.patient_test, watch.plan_test)
-    tests = collection.tests(collection.day(watch.day))
-    return any(test.needs_person and test.slug not in given for test in tests)
 
 
 def require_no_other(work: Work, following: dt.datetime | None) -> None:

@@ -126,7 +126,7 @@ class Watch(models.Model):
     in_progress = models.BooleanField(
         _("leave in progress"),
         default=False,
-        help_text=_("If the list has tests that need a person. Else these tests are skipped."),
+        help_text=_("If the list has tests that need a person, for one to complete it."),
     )
     mail_to = models.TextField(
         _("e-mail to"),

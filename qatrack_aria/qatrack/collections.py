@@ -6,6 +6,7 @@ QATrack+'s models are looked up by name, so that the app also works without QATr
 from __future__ import annotations
 
 import dataclasses
+import tokenize
 from typing import Any, Collection, Sequence
 
 from django.apps import apps
@@ -138,12 +139,20 @@ def statuses() -> list[tuple[int, str]]:
 
 def dependents(tests: Sequence[ListTest], slugs: Collection[str]) -> set[str]:
     """Return the composite tests whose procedures use one of these tests, directly or not."""
-    from qatrack.qa.utils import tokenize_composite_calc
-
-    names = {test.slug: set(tokenize_composite_calc(test.procedure)) for test in tests}
+    names = {test.slug: _names(test.procedure) for test in tests if test.is_composite}
     found = set(slugs)
     while True:
-        more = {t.slug for t in tests if t.is_composite and names[t.slug] & found} - found
+        more = {slug for slug, used in names.items() if used & found} - found
         if not more:
             return found - set(slugs)
         found |= more
+
+
+def _names(procedure: str) -> set[str]:
+    """Return the names that a procedure uses, as QATrack+ tells them."""
+    from qatrack.qa.utils import tokenize_composite_calc
+
+    try:
+        return set(tokenize_composite_calc(procedure))
+    except (SyntaxError, tokenize.TokenError):  # it fails when it is calculated, too
+        return set()

@@ -12,7 +12,7 @@ import datetime as dt
 import io
 import json
 import logging
-from typing import Any, Callable, Collection, Mapping
+from typing import Any, Callable, Collection, Mapping, Sequence
 
 from django.conf import settings
 from django.core.handlers.wsgi import WSGIRequest
@@ -20,7 +20,13 @@ from django.http.request import validate_host
 from django.urls import reverse
 
 from qatrack_aria.errors import AriaError, NotPerformedError
-from qatrack_aria.qatrack.collections import UnitCollection, dependents, is_installed, model
+from qatrack_aria.qatrack.collections import (
+    ListTest,
+    UnitCollection,
+    dependents,
+    is_installed,
+    model,
+)
 from qatrack_aria.text import printable
 
 logger = logging.getLogger("qatrack_aria")
@@ -52,7 +58,7 @@ class Work:
     status : int, optional
         Key of the status to give.
     in_progress : bool
-        Whether the session is left in progress.
+        Whether the session is left in progress if there are tests that need a person.
     """
 
     collection: UnitCollection
@@ -121,14 +127,18 @@ def perform(work: Work, require: Callable[[], None]) -> Any:
 
 
 def _data(work: Work) -> dict[str, Any]:
+    values, skipped = _tests(work)
     data: dict[str, Any] = {
         "unit_test_collection": _address("unittestcollection", work.collection.row.pk),
         "day": work.day,
         "work_started": work.started.isoformat(),
         "work_completed": work.completed.isoformat(),
         "user_key": work.key,
-        "in_progress": work.in_progress,
-        "tests": _tests(work),
+        "in_progress": work.in_progress and bool(skipped),
+        "tests": {
+            **{slug: {"value": value} for slug, value in values.items()},
+            **{slug: {"skipped": True, "comment": why} for slug, why in skipped.items()},
+        },
     }
     if work.status is not None:
         data["status"] = _address("testinstancestatus", work.status)
@@ -140,26 +150,55 @@ def _address(what: str, key: int) -> str:
     return reverse(f"{what}-detail", args=[key])
 
 
-def _tests(work: Work) -> dict[str, Any]:
-    """Return the values of the tests that QATrack+ does not calculate, and what is skipped.
+def _tests(work: Work) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the values of the tests that QATrack+ does not calculate, and why some are skipped.
 
     The session itself gets no comment: QATrack+ does not review one with a comment by its rules.
+
+    Raises
+    ------
+    NotPerformedError
+        Composite tests depend on tests that need a person, and the session may not be left in
+        progress.
     """
     listed = work.collection.tests(work.day)
-    persons = {t.slug for t in listed if t.needs_person and t.slug not in work.values}
-    skipped = {
-        **dict.fromkeys(persons, PERSON),
-        **dict.fromkeys(dependents(listed, persons), BY_PERSON),
+    values = {**_defaults(work, listed), **work.values}
+    persons = {test.slug for test in listed if test.needs_person and test.slug not in values}
+    dependent = dependents(listed, persons) if persons else set()
+    if dependent and not work.in_progress:
+        raise NotPerformedError(
+            f"QATrack+: of {work.collection}, {', '.join(sorted(persons))} need a person, and "
+            f"{', '.join(sorted(dependent))} depend on them: let the watch leave the list in "
+            "progress, or give these tests a default in QATrack+. Nothing was saved."
+        )
+    return values, {**dict.fromkeys(persons, PERSON), **dict.fromkeys(dependent, BY_PERSON)}
+
+
+def _defaults(work: Work, listed: Sequence[ListTest]) -> dict[str, Any]:
+    """Return the values that QATrack+ offers by default, such as those of the last time."""
+    if not any(test.needs_person and test.procedure for test in listed):
+        return {}
+    from qatrack.qa.views.perform import CompositePerformer
+
+    asked = {
+        "defaults": True,
+        "tests": dict.fromkeys((test.slug for test in listed), ""),
+        "meta": {"work_started": work.started, "work_completed": work.completed},
+        "test_list_id": work.collection.test_list(work.day).pk,
+        "unit_id": work.collection.row.unit.pk,
+        "comments": {},
+        "skips": {},
     }
-    return {
-        **{slug: {"value": value} for slug, value in work.values.items()},
-        **{slug: {"skipped": True, "comment": why} for slug, why in skipped.items()},
-    }
+    answer = CompositePerformer(work.user, asked).calculate()
+    results = answer.get("results", {}).items()
+    found = {slug: result["value"] for slug, result in results if not result["error"]}
+    return {slug: value for slug, value in found.items() if value not in (None, "")}
 
 
 def _view(work: Work, require: Callable[[], None]) -> Any:
     """Return QATrack+'s own view, for this user."""
     from qatrack.api.qa import serializers, views
+    from qatrack.qatrack_core.serializers import QATrackJSONEncoder
     from rest_framework.authentication import BaseAuthentication
     from rest_framework.fields import DateTimeField
 
@@ -181,8 +220,13 @@ def _view(work: Work, require: Callable[[], None]) -> Any:
         action_serializers = {"create": Creator}
 
         def perform_create(self, serializer: Any) -> None:
-            _require_results(work, serializer.validated_data["tests"])
+            tests = serializer.validated_data["tests"]
+            _require_results(work, tests)
             require()
+            for test in tests.values():
+                if not isinstance(test.get("string_value", ""), str):
+                    # As its page submits it; else the database gets Python's form of it.
+                    test["string_value"] = json.dumps(test["string_value"], cls=QATrackJSONEncoder)
             super().perform_create(serializer)
 
     return Performance.as_view({"post": "create"})

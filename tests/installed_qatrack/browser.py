@@ -81,6 +81,14 @@ class Browser(Chromium):
         field.send_keys(text + "\t")
         self.wait()
 
+    def choose(self, slug: str, text: str) -> None:
+        """Choose one of the choices of a test, and wait until all is calculated."""
+        field = self._field(slug)
+        for option in field.find_elements("css selector", "option"):
+            if option.text == text:
+                option.click()
+        self.wait()
+
     def shown(self, slug: str) -> str:
         """What stands in the field of a test."""
         return str(self._field(slug).get_attribute("value"))

@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 
 from qatrack_aria.simulator import phantom
-from tests.installed_qatrack.aria import FILLED, LATEST, PATIENT, plan, sent, uids_in, uids_of
+from tests.installed_qatrack.aria import DAY, FILLED, LATEST, PATIENT, plan, sent, uids_in, uids_of
 from tests.installed_qatrack.installation import REPOSITORY
 
 PACKS = REPOSITORY / "fixtures" / "testpacks"
+#: When somebody performed the list before, in the clinic's time.
+BEFORE = f"{LATEST - 9 * DAY:%Y-%m-%d %H:%M}"
 KINDS = ("images", "picket_fence", "winston_lutz")
 
 
@@ -175,6 +177,56 @@ def test_a_physicist_performs_the_winston_lutz_list(aria, imported, browser, qat
     assert uids_in(analysis["images"]) == uids_of(full_size["WL"][1])
     (attachment,) = qatrack.ask("attachments")
     assert (attachment["session"], attachment["slug"]) == (session["pk"], "wl_sheet")
+
+
+def watched(qatrack, of, plan, **fields):
+    """Have a watch perform a list; the sessions that there are now."""
+    known = {"name": plan, "patient_id": PATIENT, "plan": plan, "collection": of["collection"]}
+    assert qatrack.ask("add_watch", **known, **fields) == {}
+    said = qatrack.ask("look", name=plan)
+    sessions = qatrack.ask("sessions")
+    assert sessions, said
+    return sessions
+
+
+def test_the_winston_lutz_pack_performs_itself(aria, imported, physicist, qatrack, full_size):
+    wl_list = imported("winston_lutz")
+    by_hand = values_of(physicist.composite(wl_list, FILLED))
+    (session,) = watched(qatrack, wl_list, "WL", count="8")
+    assert session["skipped"] == {}
+    for slug in ("wl_max", "wl_median", "wl_shift_right", "wl_shift_up", "wl_shift_in"):
+        assert session["values"][slug] == pytest.approx(by_hand[slug]), slug
+    analysis = json.loads(session["values"]["wl_analysis"])
+    assert uids_in(analysis["images"]) == uids_of(full_size["WL"][1])
+    sheets = [a for a in qatrack.ask("attachments") if a["session"] == session["pk"]]
+    assert [a["slug"] for a in sheets] == ["wl_sheet"]
+
+
+def test_the_picket_fence_pack_performs_itself_with_the_mlc_of_the_last_time(
+    aria, imported, browser, qatrack, full_size
+):
+    pf_list = imported("picket_fence")
+    browser.perform(pf_list["collection"])
+    browser.choose("pf_mlc", "Millennium")
+    browser.fill_in("patientid", PATIENT)
+    browser.fill_in("rtplanname", "PF")
+    browser.submit()
+    (first,) = qatrack.ask("sessions")
+    qatrack.ask("date_session", pk=first["pk"], started=BEFORE, completed=BEFORE)
+    _, session = watched(qatrack, pf_list, "PF", count="1")
+    assert session["skipped"] == {}
+    assert session["values"]["pf_mlc"] == "Millennium"
+    assert 0.1 < session["values"]["pf_max_error"] < 0.5
+
+
+def test_filling_in_a_list_costs_one_analysis(aria, imported, browser, qatrack):
+    wl_list = imported("winston_lutz")
+    browser.perform(wl_list["collection"])
+    browser.fill_in("patientid", PATIENT)
+    for text in ("X", "WL", "Y", "WL"):
+        browser.fill_in("rtplanname", text)
+    assert qatrack.requests("POST /qc/composite/") > 4
+    assert len(list((qatrack.archive / "results").iterdir())) == 1
 
 
 def test_the_next_session_begins_with_patient_and_plan_of_the_last(

@@ -120,19 +120,37 @@ def test_after_a_restored_backup_nothing_is_performed_again(
     assert [row["state"] for row in qatrack.ask("watched")] == ["performed"]
 
 
-def test_tests_that_need_a_person_are_skipped_with_the_reason(
-    serve, add_list, qatrack, wl, watch, look
-):
+def test_tests_that_need_a_person_are_skipped_with_the_reason(serve, qatrack, wl, watch, look):
     serve(wl, irradiation(wl))
-    made = qatrack.ask("add_list", name="WL", tests=WITH_A_MANUAL_TEST)
-    watch(made)
-    said = look()
+    watch(qatrack.ask("add_list", name="WL", tests=WITH_A_MANUAL_TEST[:-1]))
+    look()
     (saved,) = qatrack.ask("sessions")
-    assert set(saved["skipped"]) == {"couch", "double"}, said
-    assert all("person" in why for why in saved["skipped"].values())
+    assert list(saved["skipped"]) == ["couch"]
+    assert "person" in saved["skipped"]["couch"]
+
+
+def test_a_default_of_qatrack_is_taken(serve, qatrack, wl, watch, look):
+    serve(wl, irradiation(wl))
+    tests = [
+        (slug, kind, "result = 3\n" if slug == "couch" else text)
+        for slug, kind, text in WITH_A_MANUAL_TEST
+    ]
+    watch(qatrack.ask("add_list", name="WL", tests=tests))
+    look()
+    (saved,) = qatrack.ask("sessions")
+    assert saved["skipped"] == {}
+    assert (saved["values"]["couch"], saved["values"]["double"]) == (3, 6)
 
 
 # --- not performed ----------------------------------------------------------------------------
+
+
+def test_composites_that_depend_on_a_person_leave_no_list(serve, qatrack, wl, watch, look):
+    serve(wl, irradiation(wl))
+    watch(qatrack.ask("add_list", name="WL", tests=WITH_A_MANUAL_TEST))
+    look()
+    assert qatrack.ask("sessions") == []
+    assert "couch need a person, and double depend on them" in qatrack.ask("watched")[0]["message"]
 
 
 def test_a_composite_that_fails_leaves_no_list(serve, add_list, qatrack, wl, watch, look):
