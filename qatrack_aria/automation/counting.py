@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any, Collection, Dict, List
 
 from pydicom.dataset import Dataset
 
+from qatrack_aria.automation.listing import digest_of_uids
 from qatrack_aria.browse.node_session import node_session
-from qatrack_aria.dicom.abilities import COUNTS
+from qatrack_aria.dicom.abilities import COUNTS, RELATIONAL
+from qatrack_aria.dicom.association import Session
 from qatrack_aria.dicom.c_find import find
 from qatrack_aria.dicom.identifier import identifier
 from qatrack_aria.dicom.peer import PATIENT_ROOT
@@ -17,15 +20,21 @@ from qatrack_aria.models import AriaNode
 from qatrack_aria.validators import lines
 
 WHO = "the watches"
-#: Studies of QA patients that are taken.
-MOST_STUDIES = 2000
+#: Answers that are taken.
+MOST = 5000
+#: Days of which the images are asked for where a node does not count.
+RECENT = dt.timedelta(days=3)
+#: The key of the digest of these images.
+IMAGES = "images"
 
-#: By study: its numbers of series and instances.
-Counts = Dict[str, List[int]]
+#: By study: its numbers of series and instances; or the digest of images.
+Counts = Dict[str, List[Any]]
 
 
 def counts_of(node: AriaNode, patients: Collection[str]) -> dict[str, Counts]:
     """Return what a node counts of some patients, by one C-FIND for each pattern that it allows.
+
+    Of one that does not count, by two: which images of the last days it has.
 
     Parameters
     ----------
@@ -48,24 +57,58 @@ def counts_of(node: AriaNode, patients: Collection[str]) -> dict[str, Counts]:
     patterns = _patterns(node, patients)
     if not patterns or node.query_model == PATIENT_ROOT:
         return {}
-    found: dict[str, Counts] = {}
     with node_session(node, WHO, yields=True) as (session, _):
-        if session.abilities.get(COUNTS) is False:
-            return {}
-        for pattern in patterns:
-            asked = identifier(
-                "STUDY",
-                {"PatientID": pattern},
-                ("StudyInstanceUID", *STUDY_COUNTS),
-                session.peer.character_set,
-            )
-            answers, problem = find(session, asked, _study, MOST_STUDIES)
-            if problem or any(None in counts for _, _, counts in answers):
-                return {}
-            for patient, study, counts in answers:
-                if patient is not None and patient in patients and study:
-                    found.setdefault(patient, {})[study] = counts
+        known = session.abilities
+        found = None
+        if known.get(COUNTS) is not False:
+            found = _by_counts(session, patterns, patients)
+        if found is None and known.get(RELATIONAL) is not False:
+            found = _by_images(session, patterns, patients)
+    return found or {}
+
+
+def _by_counts(
+    session: Session, patterns: list[str], patients: Collection[str]
+) -> dict[str, Counts] | None:
+    """Return the numbers of series and instances of each study; ``None`` if it does not count."""
+    found: dict[str, Counts] = {}
+    for pattern in patterns:
+        keys = {"PatientID": pattern}
+        answers = _ask(session, "STUDY", keys, ("StudyInstanceUID", *STUDY_COUNTS), _study)
+        if not answers or any(None in counts for _, _, counts in answers):
+            return None
+        for patient, study, counts in answers:
+            if patient in patients and study:
+                found.setdefault(patient, {})[study] = counts
     return found
+
+
+def _by_images(
+    session: Session, patterns: list[str], patients: Collection[str]
+) -> dict[str, Counts] | None:
+    """Return a digest of the images of the last days; ``None`` if there are none.
+
+    Whether the node matches such a pattern is not known then.
+    """
+    uids: dict[str, set[str]] = {patient: set() for patient in patients}
+    since = f"{dt.date.today() - RECENT:%Y%m%d}-"
+    for pattern in patterns:
+        for day in ("ContentDate", "AcquisitionDate"):
+            keys = {"PatientID": pattern, "Modality": "RTIMAGE", day: since}
+            for patient, uid in _ask(session, "IMAGE", keys, ("SOPInstanceUID",), _image) or ():
+                if patient in uids and uid:
+                    uids[patient].add(uid)
+    if not any(uids.values()):
+        return None
+    return {patient: {IMAGES: [digest_of_uids(some)]} for patient, some in uids.items()}
+
+
+def _ask(
+    session: Session, level: str, keys: dict[str, str], returned: Any, read: Any
+) -> list[Any] | None:
+    asked = identifier(level, keys, returned, session.peer.character_set)
+    answers, problem = find(session, asked, read, MOST)
+    return None if problem else answers
 
 
 def _patterns(node: AriaNode, patients: Collection[str]) -> list[str]:
@@ -76,6 +119,10 @@ def _patterns(node: AriaNode, patients: Collection[str]) -> list[str]:
         p for p in lines(node.allowed_patients) if any(node.matches(p, i) for i in patients)
     )
     return list(dict.fromkeys(matching))
+
+
+def _image(answer: Dataset) -> tuple[str | None, str | None]:
+    return text(answer, "PatientID"), text(answer, "SOPInstanceUID")
 
 
 def _study(answer: Dataset) -> tuple[str | None, str | None, list[Any]]:

@@ -103,8 +103,12 @@ def session_of(images: Sequence[ImageRef], clock_ahead: float) -> Session:
 
 def digest_of(images: Iterable[ImageRef]) -> str:
     """Return a digest of the SOP Instance UIDs of images."""
-    uids = sorted({image.sop_uid for image in images})
-    return hashlib.sha256("\n".join(uids).encode()).hexdigest()
+    return digest_of_uids({image.sop_uid for image in images})
+
+
+def digest_of_uids(uids: Iterable[str]) -> str:
+    """Return a digest of some UIDs, whatever their order."""
+    return hashlib.sha256("\n".join(sorted(uids)).encode()).hexdigest()
 
 
 def _moment(image: ImageRef, clock_ahead: float) -> dt.datetime:

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from qatrack_aria.automation import mail, performing
 from qatrack_aria.automation.checking import problems
-from qatrack_aria.automation.counting import Counts
+from qatrack_aria.automation.counting import IMAGES, Counts
 from qatrack_aria.automation.listing import (
     Listing,
     Session,
@@ -80,8 +80,7 @@ class Look:
         state, now = self.state, timezone.now()
         try:
             _require_right(self._watch)
-            is_known = bool(counted) and counted == json.loads(state.counts)
-            listing = Listing(counted or {}, None) if is_known else self._list()
+            listing = Listing({}, None) if self._is_known(counted) else self._list()
             self._note(listing.sessions)
             for number, row in enumerate(self._due(now)):
                 if number:
@@ -91,9 +90,22 @@ class Look:
             self.fail(error)
             return
         # Only now: what a look that failed has seen is looked at again.
-        state.counts = json.dumps(listing.counts)
+        state.counts = json.dumps(listing.counts or counted or {})
         state.failures, state.message, state.succeeded, state.looked = 0, "", now, now
         state.save()
+
+    def _is_known(self, counted: Counts | None) -> bool:
+        """Return whether there is nothing new, by what the node has just counted.
+
+        Not every node that does not count matches patterns and dates: it is listed now and then.
+        """
+        if not counted or counted != json.loads(self.state.counts):
+            return False
+        return IMAGES not in counted or not self._is_whole_due()
+
+    def _is_whole_due(self) -> bool:
+        last, now = self.state.succeeded, timezone.now()
+        return last is None or last.hour // WHOLE_EVERY != now.hour // WHOLE_EVERY
 
     def fail(self, error: AriaError) -> None:
         """Note that a look has failed."""
@@ -125,11 +137,10 @@ class Look:
     def _list(self, *, anew: bool = False) -> Listing:
         state = self.state
         counts = {} if anew or self._backfills else json.loads(state.counts)
-        now, last, since = timezone.now(), state.succeeded, self._since
+        last, since = state.succeeded, self._since
         if last is not None and not self._backfills:
             since = max(since, last - LATE)
-        whole = last is None or last.hour // WHOLE_EVERY != now.hour // WHOLE_EVERY
-        listing = list_sessions(self._watch, since, counts, whole=whole)
+        listing = list_sessions(self._watch, since, counts, whole=self._is_whole_due())
         if listing.untimed and listing.sessions is not None:
             # Only their files tell when they were taken: fetch the newest.
             newest = session_of(self._fetch(None).images, self._watch.node.clock_ahead)

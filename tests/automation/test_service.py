@@ -323,6 +323,29 @@ def test_what_is_new_is_found_all_the_same(many):
     assert WatchedSession.objects.filter(watch__name="QA_B").count() == 2
 
 
+@pytest.mark.parametrize("ignored", [(), ("ContentDate", "AcquisitionDate")], ids=["", "no dates"])
+def test_a_node_that_does_not_count_is_asked_for_the_images_of_the_last_days(many, ignored):
+    aria = many(ignored_keys=frozenset(ignored))
+    again(aria)
+    again(aria)  # by now it is known that it does not count
+    WatchState.objects.update(succeeded=timezone.now())
+    assert again(aria) == 2
+    aria.add(winston_lutz(aria.plans["QA_B"], NOON - DAY + 60 * MINUTE, count=2))
+    again(aria)
+    assert WatchedSession.objects.filter(watch__name="QA_B").count() == 2
+
+
+def test_a_node_that_matches_no_pattern_is_asked_for_one_patient_after_the_other(many):
+    def answer(number, identifier, found):
+        return [] if "*" in str(identifier.get("PatientID", "")) else found
+
+    aria = many(on_answer=answer)
+    again(aria)
+    aria.add(winston_lutz(aria.plans["QA_B"], NOON - DAY + 60 * MINUTE, count=2))
+    again(aria)
+    assert WatchedSession.objects.filter(watch__name="QA_B").count() == 2
+
+
 def test_a_pattern_that_allows_everybody_is_never_asked_for(many, node):
     """It would list the patients of the clinic."""
     node.allowed_patients = "*"
