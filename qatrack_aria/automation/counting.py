@@ -86,16 +86,19 @@ def _by_counts(
 def _by_images(
     session: Session, patterns: list[str], patients: Collection[str]
 ) -> dict[str, Counts] | None:
-    """Return a digest of the images of the last days; ``None`` if there are none.
+    """Return a digest of the images of the last days; ``None`` if the node does not list them.
 
-    Whether the node matches such a pattern is not known then.
+    If there are none, whether it matches such a pattern is not known.
     """
     uids: dict[str, set[str]] = {patient: set() for patient in patients}
     since = f"{dt.date.today() - RECENT:%Y%m%d}-"
     for pattern in patterns:
         for day in ("ContentDate", "AcquisitionDate"):
             keys = {"PatientID": pattern, "Modality": "RTIMAGE", day: since}
-            for patient, uid in _ask(session, "IMAGE", keys, ("SOPInstanceUID",), _image) or ():
+            answers = _ask(session, "IMAGE", keys, ("SOPInstanceUID",), _image)
+            if answers is None:
+                return None
+            for patient, uid in answers:
                 if patient in uids and uid:
                     uids[patient].add(uid)
     if not any(uids.values()):

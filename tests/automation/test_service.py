@@ -357,7 +357,15 @@ def test_a_pattern_that_allows_everybody_is_never_asked_for(many, node):
     assert asked <= {"QA_A", "QA_B", None}
 
 
-@pytest.mark.parametrize("behaviour", [{}, {"relational": False}, {"answer_limit": 1}])
+@pytest.mark.parametrize(
+    "behaviour",
+    [
+        {"relational": False},
+        {"answer_limit": 1},
+        {"refused_keys": frozenset({"AcquisitionDate"})},
+    ],
+    ids=lambda behaviour: next(iter(behaviour)),
+)
 def test_other_nodes_are_asked_for_one_patient_after_the_other(many, behaviour):
     aria = many(**behaviour)
     again(aria)
