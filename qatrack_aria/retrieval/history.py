@@ -161,8 +161,11 @@ class History:
 
     def _note(self, key: SeriesKey, images: list[ImageRef]) -> None:
         learned = self.knowledge.series.get(key)
-        is_same = learned is not None and learned.images == images
-        if not (is_same and learned is not None and is_within(learned.learned, DATED_ANEW)):
+        if (
+            learned is None
+            or learned.images != images
+            or not is_within(learned.learned, DATED_ANEW)
+        ):
             self.changed = True
         if images:
             self.inventory.setdefault(key, None)
