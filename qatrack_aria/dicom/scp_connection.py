@@ -75,8 +75,9 @@ class Connection:
         """Close the connection now, whatever its threads are doing."""
         self.is_closed = True
         with contextlib.suppress(OSError):
-            # Two threads must not write into TLS at once.
-            if self.is_associated and not isinstance(self.sock, ssl.SSLSocket):
+            # Two threads must not write into TLS at once. The peer may know that it is associated
+            # before our own thread has noted it.
+            if self.has_requested and not isinstance(self.sock, ssl.SSLSocket):
                 self.sock.settimeout(0)
                 self.sock.send(A_ABORT)
         with contextlib.suppress(OSError):  # it is closed already

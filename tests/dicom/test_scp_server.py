@@ -15,6 +15,7 @@ from pynetdicom.dul import DULServiceProvider
 from qatrack_aria.dicom import scp_server, storage_scp
 from qatrack_aria.dicom.inbox import MAX_REFUSALS
 from qatrack_aria.dicom.limits import MAX_PDU
+from qatrack_aria.dicom.scp_connection import Connection
 from qatrack_aria.phrases import phrase
 from tests.dicom.test_storage_scp import store
 from tests.helpers import wire
@@ -98,6 +99,14 @@ def test_an_image_sent_in_bytes_arrives(port):
     with associated(port) as sock:
         sock.sendall(b"".join(wire.store(ds)[1:]))
         assert until(lambda: not port.inbox.missing([ds.SOPInstanceUID]))
+
+
+def test_who_was_let_in_just_now_is_told_that_we_end_it(port, monkeypatch):
+    """Our own thread notes that an association is established after the peer has been told."""
+    monkeypatch.setattr(Connection, "is_associated", property(lambda connection: False))
+    with associated(port) as sock:
+        sock.sendall(struct.pack(">BxL", 0x04, MAX_PDU + 1))
+        assert last_pdu(answers(sock)) == A_ABORT
 
 
 @pytest.mark.parametrize("length", [MAX_PDU + 1, 2**32 - 1])
