@@ -93,14 +93,15 @@ def set_up(root, password):
 def clean():
     """Remove what a test has left behind."""
     User.objects.update(is_active=True)
-    User.objects.get(username="physicist").user_permissions.clear()
     Unit.objects.update(active=True)
     for attachment in Attachment.objects.all():
         attachment.attachment.delete(save=False)
     with transaction.atomic():
         # A write comes first: within a transaction that began by reading, SQLite does not wait
-        # for the web server's writes, but fails.
+        # for the web server's writes, but fails. To delete rows that others refer to is a read.
+        Retrieval.objects.update(repeats=0)
         Retrieval.objects.all().delete()
+        User.objects.get(username="physicist").user_permissions.clear()
         for model in (
             AriaNode,
             Attachment,
@@ -195,7 +196,8 @@ def set_back(days):
 
 def start_anew():
     """As if no session had been seen or performed yet."""
-    with transaction.atomic():
+    with transaction.atomic():  # a write comes first, as above
+        WatchedSession.objects.update(attempts=0)
         WatchedSession.objects.all().delete()
         WatchState.objects.all().delete()
         qa.TestInstance.objects.all().delete()
