@@ -17,7 +17,6 @@ from tests.browser.conftest import (
     node_address,
     of_wl,
     retrieval_address,
-    watch_of,
 )
 from tests.helpers.aria import PATIENT
 from tests.helpers.browsing import browse_address, images_address
@@ -52,7 +51,6 @@ PAGES: dict[str, tuple[Callable[..., str], str, str]] = {
     "retrieval": (lambda node, world, row: retrieval_address(row), "", "#content"),
     "retrievals": (lambda node, world, row: RETRIEVALS, "", ".aria-nodes"),
     "morning": (lambda node, world, row: morning_of(node, row), "", "#content"),
-    "watch": (lambda node, world, row: watch_of(node, row), "", "#content"),
     "node": (lambda node, world, row: node_address(node), "", ".aria-composite-tests"),
 }
 
