@@ -11,6 +11,7 @@ from django.contrib.auth import get_user_model
 from django.db.models import TextField
 from django.forms.models import construct_instance
 from django.http import HttpRequest
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 
@@ -18,34 +19,26 @@ from qatrack_aria.admin.context import page_path
 from qatrack_aria.admin.morning import morning
 from qatrack_aria.models import Watch, WatchedSession
 from qatrack_aria.qatrack import collections
-from qatrack_aria.retrieval.options import IMAGE_TYPES
 
 
-def _keys(label: Any, choices: Any, **more: Any) -> forms.TypedChoiceField:
-    """Return a field for the key of one of QATrack+'s rows."""
+def _keys(name: str, choices: Any) -> forms.TypedChoiceField:
+    """Return the field for one that holds the key of one of QATrack+'s rows."""
+    field: Any = Watch._meta.get_field(name)
     return forms.TypedChoiceField(
-        label=label,
+        label=capfirst(field.verbose_name),
+        help_text=field.help_text,
         coerce=int,
         empty_value=None,
         required=False,
         choices=lambda: [("", "---------"), *choices()],
-        **more,
     )
 
 
 class WatchForm(forms.ModelForm):
     """Checks a watch where it is typed, against the node and against QATrack+."""
 
-    collection = _keys(
-        _lazy("Test list"),
-        collections.choices,
-        help_text=_lazy("What is performed; empty to have the images ready, and no more."),
-    )
-    status = _keys(
-        _lazy("Status"),
-        collections.statuses,
-        help_text=_lazy("Of the tests; empty for the default, and for what auto review says."),
-    )
+    collection = _keys("collection", collections.choices)
+    status = _keys("status", collections.statuses)
 
     class Meta:
         model = Watch
@@ -103,15 +96,7 @@ class WatchAdmin(admin.ModelAdmin):
         field = super().formfield_for_dbfield(db_field, request, **kwargs)
         if isinstance(db_field, TextField):
             field.widget.attrs["rows"] = 3
-        if db_field.name == "image_type":
-            field.help_text = _("%s, or a full one like ORIGINAL\\PRIMARY\\PORTAL.") % ", ".join(
-                IMAGE_TYPES
-            )
         return field
-
-    def get_queryset(self, request: HttpRequest) -> Any:
-        """Return the watches with their states."""
-        return super().get_queryset(request).select_related("state")
 
     def test_list(self, watch: Watch) -> str:
         """Return the test list that it performs."""

@@ -10,7 +10,7 @@ from typing import Any, Iterable
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 
-from qatrack_aria.automation.service import active, due
+from qatrack_aria.automation.service import active, due, states_of
 from qatrack_aria.models import Watch, WatchedSession, WatchState
 from qatrack_aria.qatrack import performing
 from qatrack_aria.qatrack.collections import UnitCollection
@@ -44,11 +44,6 @@ class Seen:
     counts: dict[str, int]
     is_reviewed: bool
     address: str
-
-    @property
-    def worst(self) -> str:
-        """The worst comparison of its tests, QATrack+'s code; empty if there is none."""
-        return next((code for code in reversed(COMPARED) if self.counts.get(code)), "")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,7 +82,7 @@ def lines(day: dt.date) -> list[Line]:
     begin = clinic_moment(dt.datetime.combine(day, dt.time()))
     end = clinic_moment(dt.datetime.combine(day + dt.timedelta(days=1), dt.time()))
     watches = Watch.objects.filter(is_active=True).select_related("node", "user")
-    states = {state.watch_id: state for state in WatchState.objects.filter(watch__in=watches)}
+    states = states_of(watches)
     return [_line(watch, states.get(watch.pk), begin, end) for watch in watches]
 
 
@@ -95,7 +90,7 @@ def is_asleep(now: dt.datetime) -> bool:
     """Return whether a watch has been due for so long that nothing seems to look after it."""
     then = now - LATE
     watches = due(active([]), then)
-    states = {state.watch_id: state for state in WatchState.objects.filter(watch__in=watches)}
+    states = states_of(watches)
     looked = [(watch, getattr(states.get(watch.pk), "looked", None)) for watch in watches]
     return any((last or watch.since) <= then for watch, last in looked)
 

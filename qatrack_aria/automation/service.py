@@ -6,7 +6,7 @@ import contextlib
 import datetime as dt
 import logging
 import threading
-from typing import Iterator
+from typing import Iterable, Iterator
 
 from django.db import Error, close_old_connections
 from django.utils import timezone
@@ -55,12 +55,17 @@ def only_one() -> Iterator[None]:
             lock.release()
 
 
+def states_of(watches: Iterable[Watch]) -> dict[int, WatchState]:
+    """Return what the last looks came to, by the keys of the watches that have looked."""
+    return {state.watch_id: state for state in WatchState.objects.filter(watch__in=watches)}
+
+
 def due(watches: list[Watch], now: dt.datetime) -> list[Watch]:
     """Return the watches whose time has come, the one that has waited longest first.
 
     A node that does not answer is asked less and less often.
     """
-    states = {state.watch_id: state for state in WatchState.objects.filter(watch__in=watches)}
+    states = states_of(watches)
     time_of_day = clinic_time(now).time()
     waiting = []
     for watch in watches:
