@@ -12,7 +12,8 @@ from qatrack_aria.qatrack.context import CallContext, clinic_day, read_context
 from qatrack_aria.retrieval.imageset import ImageSet
 from qatrack_aria.retrieval.job import Caller
 from qatrack_aria.retrieval.observing import noted
-from qatrack_aria.retrieval.service import fetch, reopen
+from qatrack_aria.retrieval.reopening import reopen
+from qatrack_aria.retrieval.service import fetch
 
 logger = logging.getLogger("qatrack_aria")
 
@@ -28,6 +29,8 @@ def fetch_images(
     count: Any = None,
     machine: Any = None,
     course: Any = None,
+    beam: Any = None,
+    energy: Any = None,
     series: Any = None,
     select: Any = None,
     kv: Any = False,
@@ -59,6 +62,11 @@ def fetch_images(
         Only images of this machine.
     course : str, optional
         Course of the plan, where several plans have the label.
+    beam : str, int or sequence of them, optional
+        Only images of this beam, by its name in the plan, or by its number. The plan is fetched
+        for that, and kept for a day.
+    energy : float or str, optional
+        Only images of this energy: ``6`` for 6 MV, ``"6X"`` for a flattened beam, ``"6X-FFF"``.
     series : str, optional
         Only images of this series, by its Series Instance UID.
     select : {"session", "series", "day", "all"}, optional
@@ -101,6 +109,8 @@ def fetch_images(
                 count=count,
                 machine=machine,
                 course=course,
+                beam=beam,
+                energy=energy,
                 series=series,
                 select=select,
                 kv=kv,

@@ -16,10 +16,13 @@ from typing import Any, Mapping
 from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 
-from qatrack_aria.dicom.beam_quality import described_quality, peak_voltage, quality
+from qatrack_aria.dicom import acquisition
+from qatrack_aria.dicom.acquisition import Acquisition
+from qatrack_aria.dicom.beam_quality import described_quality, quality
 from qatrack_aria.dicom.plain_answers import PlainAnswer
+from qatrack_aria.dicom.rt_plan import Beam
 from qatrack_aria.dicom.uids import SeriesKey
-from qatrack_aria.dicom.values import date, date_time, items, text, texts, time
+from qatrack_aria.dicom.values import date, date_time, decimal, items, text, texts, time
 
 #: Where Content Date and Time are earlier than Acquisition Date and Time by up to this, the latter
 #: are those of saving the image, as TrueBeam 2.5 writes them.
@@ -70,7 +73,8 @@ class ImageRef:
     instance creation give the time of filing or export. Where a file has a date but no readable
     time, ``acquired_on`` is its day; ``saved`` is the other one of two times that differ.
     ``dose_unit`` is the Primary Dosimeter Unit, ``peak_kv`` the KVP in kV, and ``described`` what
-    label and description say (``"MV"``, ``"kV"`` or empty).
+    label and description say (``"MV"``, ``"kV"`` or empty). ``acquisition`` is read from files
+    only; ``beam`` is the beam of the plan where that was read.
     """
 
     patient_id: str | None
@@ -87,6 +91,8 @@ class ImageRef:
     dose_unit: str | None = None
     peak_kv: float | None = None
     described: str = ""
+    acquisition: Acquisition | None = None
+    beam: Beam | None = None
     from_file: bool = False
 
     @property
@@ -113,10 +119,12 @@ class ImageRef:
     @classmethod
     def from_json(cls, note: Mapping[str, Any]) -> ImageRef:
         """Rebuild from :meth:`to_json` an image that was read from its file."""
-        day = note["acquired_on"]
+        day, beam, acquired = note["acquired_on"], note["beam"], note["acquisition"]
         return cls(
             **{
                 **note,
+                "acquisition": Acquisition.from_json(acquired) if acquired else None,
+                "beam": Beam(**beam) if beam else None,
                 "image_type": tuple(note["image_type"]),
                 "plan_uids": frozenset(note["plan_uids"]),
                 "machines": frozenset(note["machines"]),
@@ -130,6 +138,20 @@ class ImageRef:
     def machine(self) -> str:
         """One name of the machine, for people."""
         return sorted(self.machines)[0] if self.machines else ""
+
+    @property
+    def energy(self) -> float | None:
+        """The nominal energy in MV, by the image, else by its beam in the plan."""
+        own = self.acquisition.energy if self.acquisition else None
+        if own is None and self.beam is not None and not self.is_kv:
+            return self.beam.energy
+        return own
+
+    @property
+    def fff(self) -> bool | None:
+        """Whether the beam was flattening filter free, by the image, else by the plan."""
+        own = self.acquisition.fff if self.acquisition else None
+        return self.beam.fff if own is None and self.beam is not None else own
 
     @property
     def day(self) -> dt.date | None:
@@ -239,7 +261,7 @@ def _moments(
 
 
 def _peak_kv(ds: Dataset, from_file: bool, exposures: str, keyword: str) -> float | None:
-    voltages = (peak_voltage(item, keyword) for item in (*items(ds, exposures), ds))
+    voltages = (decimal(item, keyword) for item in (*items(ds, exposures), ds))
     return next((voltage for voltage in voltages if voltage is not None), None)
 
 
@@ -285,7 +307,7 @@ READ = frozenset(
     for _, *keywords in (
         *_PLAN.values(),
         *_IMAGE.values(),
-        (None, *_DATES_AND_TIMES, "SpecificCharacterSet"),
+        (None, *_DATES_AND_TIMES, *acquisition.KEYWORDS, "SpecificCharacterSet"),
     )
     for keyword in keywords
 )
@@ -298,8 +320,11 @@ def plan_ref(ds: Dataset | PlainAnswer, *, from_file: bool = False) -> PlanRef:
 
 def image_ref(ds: Dataset | PlainAnswer, *, from_file: bool = False) -> ImageRef:
     """Read an image from the header of a file, or from a C-FIND answer."""
-    times = _times(ds, from_file, *_DATES_AND_TIMES)
-    return ImageRef(**_read(ds, from_file, _IMAGE), **times, from_file=from_file)
+    found = _read(ds, from_file, _IMAGE)
+    found.update(_times(ds, from_file, *_DATES_AND_TIMES))
+    if from_file:
+        found["acquisition"] = acquisition.acquisition(ds)
+    return ImageRef(**found, from_file=from_file)
 
 
 def _read(ds: Any, from_file: bool, fields: Mapping[str, Any]) -> dict[str, Any]:

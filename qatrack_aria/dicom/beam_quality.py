@@ -6,12 +6,7 @@ exported by MOSAIQ carry the unit MU, and some imagers write 6 for 6 MV as KVP.
 
 from __future__ import annotations
 
-import math
 import re
-
-from pydicom.dataset import Dataset
-
-from qatrack_aria.dicom.values import converted
 
 #: Peak voltages of X-ray tubes, in kV. What lies below is an energy in MV.
 TUBE_VOLTAGES = 30, 500
@@ -58,12 +53,3 @@ def described_quality(words: str) -> str:
     """Return ``"MV"`` or ``"kV"`` if the words name one of them alone, else an empty text."""
     named = {word.lower() for word in _NAMED.findall(words)}
     return {"mv": "MV", "kv": "kV"}[named.pop()] if len(named) == 1 else ""
-
-
-def peak_voltage(item: Dataset, keyword: str) -> float | None:
-    """Return an exposure's KVP in kV; ``None`` if it is absent or no number."""
-    try:
-        voltage = float(converted(item, keyword))
-    except (TypeError, ValueError, OverflowError):
-        return None
-    return voltage if math.isfinite(voltage) else None

@@ -17,9 +17,10 @@ from pydicom.uid import UID
 from qatrack_aria.dicom.attributes import READ
 from qatrack_aria.dicom.character_sets import decode_texts
 from qatrack_aria.dicom.pixel_data import UNDEFINED_LENGTH, require_pixels
+from qatrack_aria.dicom.rt_plan import RtPlan, rt_plan
 from qatrack_aria.dicom.uids import RT_IMAGE_STORAGE
 from qatrack_aria.dicom.unreadable import UnreadableError as UnreadableError
-from qatrack_aria.dicom.values import text
+from qatrack_aria.dicom.values import items, text
 
 PREAMBLE = b"\0" * 128 + b"DICM"
 PIXEL_DATA_TAG = 0x7FE00010
@@ -81,6 +82,25 @@ def read_file(path: Path, character_set: str = "ISO_IR 192") -> Dataset:
         del ds[tag]
     decode_texts(ds, character_set)
     return ds
+
+
+def read_plan(content: bytes, character_set: str = "ISO_IR 192") -> RtPlan:
+    """Read an RT Plan, given as a file (PS3.10) that was checked when it was filed.
+
+    Raises
+    ------
+    UnreadableError
+        It is not readable after all.
+    """
+    try:
+        ds = pydicom.dcmread(io.BytesIO(content), stop_before_pixels=True)
+        if not ds.get("SpecificCharacterSet"):
+            for beam in items(ds, "BeamSequence"):
+                decode_texts(beam, character_set)
+        decode_texts(ds, character_set)
+        return rt_plan(ds)
+    except Exception as error:  # malformed data make pydicom raise errors of any type
+        raise UnreadableError(f"it is not readable as a plan ({type(error).__name__})") from error
 
 
 def start_of_file(sop_class: str, sop_uid: str, transfer_syntax: str) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
+import math
 import re
 from typing import Any, Sequence
 
@@ -78,6 +79,25 @@ def number(ds: Dataset | PlainAnswer, keyword: str) -> int | None:
     """Return an IS value that is not negative; ``None`` if absent, or none."""
     value = text(ds, keyword) or ""
     return int(value) if value.isdecimal() and value.isascii() and len(value) <= 12 else None
+
+
+def decimal(ds: Dataset | PlainAnswer, keyword: str) -> float | None:
+    """Return a DS value, or a number of another kind; ``None`` if absent, or not finite."""
+    try:
+        value = float(converted(ds, keyword))
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return value if math.isfinite(value) else None
+
+
+def decimals(ds: Dataset | PlainAnswer, keyword: str) -> list[float]:
+    """Return all DS values; none if one of them is no finite number."""
+    value = converted(ds, keyword)
+    try:
+        many = [float(one) for one in (value if isinstance(value, MultiValue) else [value])]
+    except (TypeError, ValueError, OverflowError):
+        return []
+    return many if all(map(math.isfinite, many)) else []
 
 
 def date(ds: Dataset | PlainAnswer, keyword: str) -> dt.date | None:

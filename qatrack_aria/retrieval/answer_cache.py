@@ -19,6 +19,7 @@ from typing import Any
 from qatrack_aria import errors
 from qatrack_aria.errors import AriaError, IncompleteRetrievalError
 from qatrack_aria.retrieval.imageset import ImageSet
+from qatrack_aria.retrieval.record import Record
 from qatrack_aria.retrieval.request import MAX_AGE
 from qatrack_aria.storage.archive import Archive
 from qatrack_aria.storage.filesystem import (
@@ -142,3 +143,16 @@ def remove_expired(archive: Archive) -> None:
     """Remove the answers that are too old to be repeated."""
     for path in entries_older_than(archive.answers, MAX_AGE):
         remove_file(path)
+
+
+def repeated(answer: Answer | None, record: Record) -> ImageSet | None:
+    """Return the images of an earlier answer, or raise its failure, and count that.
+
+    ``None`` if there is no answer.
+    """
+    if answer is None:
+        return None
+    record.repeat(answer.row)
+    if answer.failure is not None:
+        raise answer.failure
+    return answer.images

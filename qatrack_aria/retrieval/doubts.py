@@ -122,10 +122,13 @@ def _require_known(
             "select='all' without a date and count=, or correct them in ARIA."
         )
     if signs and not request.settles(len(taken)):
+        first = signs[0]
+        uncertain, advice = "may be kV or MV", "say kv=True to include them, or "
+        if match_image(first, any_time, plan_uids).lacks_beam:
+            uncertain, advice = "do not say of which beam or energy they are", ""
         raise AmbiguousImagesError(
-            f"Images: {plural(len(signs), 'image')} beside the {len(taken)} that match may be kV "
-            f"or MV ({_signs(signs[0])}): say kv=True to include them, or give count= if they do "
-            "not belong to the set."
+            f"Images: {plural(len(signs), 'image')} beside the {len(taken)} that match {uncertain} "
+            f"({_signs(first)}): {advice}give count= if they do not belong to the set."
         )
 
 
@@ -150,6 +153,8 @@ def _may_belong(image: ImageRef, chosen: Sequence[ImageRef], request: Request) -
 def _signs(image: ImageRef) -> str:
     voltage = "none" if image.peak_kv is None else f"{image.peak_kv:g}"
     described = f", described as {image.described}" if image.described else ""
+    beam = image.acquisition.beam_number if image.acquisition else None
+    described += f", beam number {beam if beam is not None else 'none'}"
     return f"unit {image.dose_unit or 'none'}, KVP {voltage}{described}"
 
 

@@ -3,38 +3,41 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
 from pathlib import Path
-from typing import Any, BinaryIO, Callable, Iterator, Mapping
+from typing import Any, Callable, Iterator, Mapping, Sequence
 
-from qatrack_aria import rendering
 from qatrack_aria.conf import conf
 from qatrack_aria.dicom.attributes import ImageRef, PlanRef
-from qatrack_aria.errors import RequestError
-from qatrack_aria.qatrack import attachments
+from qatrack_aria.dicom.rt_plan import RtPlan
+from qatrack_aria.retrieval.choosing import Choice
+from qatrack_aria.retrieval.exports import Exports
+from qatrack_aria.retrieval.image import Image
+from qatrack_aria.retrieval.plan import Plan
 from qatrack_aria.retrieval.remembering import remembered
 from qatrack_aria.retrieval.sessions import span
 from qatrack_aria.retrieval.signature import signed
 from qatrack_aria.storage.archive import Archive
-from qatrack_aria.storage.output import replacing, require_empty, write_all
-from qatrack_aria.storage.packing import read_unchanged, require_unchanged, write_zip
-from qatrack_aria.storage.set_folder import LaidOut
-from qatrack_aria.text import plural, short_repr
+from qatrack_aria.storage.packing import require_unchanged
+from qatrack_aria.storage.set_folder import LaidOut, lay_out_part
+from qatrack_aria.text import plural
 
 
-class ImageSet:
+class ImageSet(Choice, Exports):
     """The images of one request, verified.
+
+    Iterating yields an :class:`~qatrack_aria.retrieval.image.Image` for each: the path of its file,
+    with its angles, energy, beam, and so on.
 
     Attributes
     ----------
-    path : str
-        The folder; it holds only these images.
     files : list of str
         The images in the order of their acquisition.
-    plan : PlanRef
+    plan : Plan
         The RT Plan that all of them reference.
     images : list of ImageRef
         Attributes from their headers, in the order of `files`.
+    request : dict
+        The request, in JSON's types.
     moved, already_here : int
         How many were retrieved for this request, and how many were in the archive before.
     """
@@ -49,25 +52,56 @@ class ImageSet:
         moved: int = 0,
         remark: str = "",
     ) -> None:
-        self.path = str(laid_out.folder)
+        self._folder = laid_out.folder
         self.files = [str(file) for file in laid_out.files]
-        self.plan = plan
+        self.plan = plan if isinstance(plan, Plan) else Plan.of(plan, _no_file)
         self.images = list(laid_out.images)
         self.moved = moved
         self.already_here = len(self.files) - moved
         self._digests = list(laid_out.digests)
         self._node = node
-        self._request = dict(request)
+        self.request = dict(request)
         self._remark = remark
 
     def __len__(self) -> int:
         return len(self.files)
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.files)
+    def __iter__(self) -> Iterator[Image]:
+        pairs = zip(self.files, self.images)
+        return (Image(file, ref, self.plan) for file, ref in pairs)
 
     def __repr__(self) -> str:
-        return f"<ImageSet of {len(self)} in {self.path}>"
+        return f"<ImageSet of {len(self)} in {self._folder or Path(self.files[0]).parent}>"
+
+    @property
+    def path(self) -> str:
+        """The folder; it holds only these images.
+
+        Raises
+        ------
+        ArchiveError
+            That of a subset, which is made when it is first asked for, cannot be written, or an
+            image was changed since it was handed over.
+        """
+        if self._folder is None:
+            self._folder = lay_out_part(self._handed_over)
+        return str(self._folder)
+
+    def subset(self, images: Sequence[Image]) -> ImageSet:
+        """Return a set of some of the images; :class:`Choice` has the methods that choose."""
+        numbers = [self.files.index(image) for image in images]
+        part = LaidOut(
+            None,
+            [image.ref for image in images],
+            [Path(image) for image in images],
+            [self._digests[number] for number in numbers],
+        )
+        return ImageSet(part, node=self._node, request=self.request, plan=self.plan)
+
+    def with_plan(self, load: Callable[[], RtPlan | None]) -> ImageSet:
+        """Let the plan be read by this, when its beams are asked for."""
+        self.plan = Plan.of(self.plan, load)
+        return self
 
     @property
     def acquired(self) -> dt.datetime:
@@ -110,7 +144,7 @@ class ImageSet:
         require_unchanged(self._handed_over)
         summary = {
             "node": self._node,
-            "request": self._request,
+            "request": self.request,
             "plan_uid": self.plan.sop_uid,
             "plan_label": self.plan.label or "",
             "course": self.plan.course or "",
@@ -147,7 +181,7 @@ class ImageSet:
             "path": self.path,
             "files": [Path(file).name for file in self.files],
             "node": self._node,
-            "request": self._request,
+            "request": self.request,
             "plan": self.plan.to_json(),
             "images": [image.to_json() for image in self.images],
             "digests": self._digests,
@@ -184,68 +218,10 @@ class ImageSet:
         return ImageSet(
             laid_out,
             node=self._node,
-            request=self._request,
+            request=self.request,
             plan=self.plan,
             moved=self.moved,
             remark=self._remark,
-        )
-
-    def zip(self, target: str) -> str:
-        """Pack the images into one file.
-
-        Parameters
-        ----------
-        target : str
-            Path of the zip file; an existing one is replaced once the new one is complete.
-
-        Returns
-        -------
-        str
-            `target`.
-
-        Raises
-        ------
-        ArchiveError
-            The file cannot be written, or an image was changed since it was handed over.
-        """
-        with replacing(target, "Zip") as partial:
-            write_zip(partial, self._handed_over, staff=True)
-        return target
-
-    def contact_sheet(self, target: str, *, inverted: bool = False) -> str:
-        """Draw all images on one sheet, in the order of acquisition, with their angles and times.
-
-        Parameters
-        ----------
-        target : str
-            Path of the PNG file; an existing one is replaced once the new one is complete.
-        inverted : bool
-            Show more radiation darker, as on film, instead of brighter.
-
-        Returns
-        -------
-        str
-            `target`.
-
-        Raises
-        ------
-        ArchiveError
-            The file cannot be written, or an image was changed since it was handed over.
-        ConfigurationError
-            numpy or Pillow is missing.
-        """
-        png = self.contact_sheet_png(inverted=inverted)
-        with replacing(target, "Contact sheet") as partial:
-            Path(partial).write_bytes(png)
-        return target
-
-    def contact_sheet_png(self, *, inverted: bool = False) -> bytes:
-        """Return the PNG that :meth:`contact_sheet` writes."""
-        require_unchanged(self._handed_over)
-        # The patient ID identifies the sheet. A name is not needed: only QA patients are allowed.
-        heading = f"{self.plan.patient_id or 'no patient ID'}: {self.status}"
-        return rendering.as_png(
-            rendering.draw_contact_sheet(self.files, heading, inverted=inverted)
         )
 
     def remember(self, name: str, analyse: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -284,70 +260,6 @@ class ImageSet:
         archive = Archive(conf.ARCHIVE)
         return remembered(archive, self._digests, name, run, analyse, [list(args), kwargs])
 
-    def attach(self, utils: Any, what: str = "zip") -> str:
-        """Attach the images to the composite test that is being computed.
 
-        QATrack+ computes the test again at every changed field; that makes no second attachment.
-        Anyone who may open QATrack+'s attachments can open these, so the names of staff are left
-        out of the images' headers.
-
-        Parameters
-        ----------
-        utils : object
-            QATrack+'s ``UTILS``.
-        what : {"zip", "sheet"}
-            All images in one zip file, or pictures of them on one contact sheet (PNG).
-
-        Returns
-        -------
-        str
-            Name of the attached file.
-
-        Raises
-        ------
-        AriaError
-            This is not a composite test of QATrack+, `what` is invalid, or the file cannot be
-            written.
-        """
-        if what not in ("zip", "sheet"):
-            raise RequestError(
-                f"Attach: {short_repr(what)} cannot be attached: give 'zip' or 'sheet'. "
-                "Nothing was attached."
-            )
-        ending, write = ("zip", self._write_zip) if what == "zip" else ("png", self._write_sheet)
-        label = re.sub(r"[^A-Za-z0-9]+", "-", self.plan.label or "").strip("-") or "plan"
-        name = f"{label}-{self.datetime[:12] or 'undated'}-{len(self)}-images.{ending}"
-        uids = sorted(image.sop_uid for image in self.images)
-        attachments.attach(utils, what, uids, name, self.status, write)
-        return name
-
-    def _write_zip(self, file: BinaryIO) -> None:
-        """Write the images without the names of staff."""
-        write_zip(file, self._handed_over, staff=False)
-
-    def _write_sheet(self, file: BinaryIO) -> None:
-        file.write(self.contact_sheet_png())
-
-    def copy_to(self, folder: Path) -> list[Path]:
-        """Copy the images into a folder, which must be empty or absent.
-
-        Raises
-        ------
-        RequestError
-            The folder holds files: an analysis of it would mix two sets.
-        ArchiveError
-            A copy cannot be written, or an image was changed since it was handed over.
-        """
-        require_empty(folder)
-        names = (Path(file).name for file in self.files)
-        return write_all(folder, zip(names, self.contents()))
-
-    def contents(self) -> Iterator[bytes]:
-        """Yield the content of each file, in the order of `files`, as it was handed over.
-
-        Raises
-        ------
-        ArchiveError
-            A file was changed since, is gone, or cannot be read.
-        """
-        return (read_unchanged(*one) for one in self._handed_over.items())
+def _no_file() -> RtPlan | None:
+    return None

@@ -11,11 +11,14 @@ from typing import Iterable, NamedTuple, Sequence
 from qatrack_aria.dicom.attributes import ImageRef, PlanRef
 from qatrack_aria.dicom.uids import PLAN_CLASSES
 from qatrack_aria.phrases import Phrase, phrase
+from qatrack_aria.retrieval.beam_names import read_energy
+from qatrack_aria.retrieval.beams import energy_of, has_energy, is_named
 from qatrack_aria.retrieval.request import Request
 from qatrack_aria.text import may_have_lost_letters, same_name, same_text
 
 #: Reasons that leave open whether an image belongs to a set, though its header is known.
-OPEN = ("undated", "untimed", "kv_or_mv")
+LACKING = ("no_beam", "no_energy")
+OPEN = ("undated", "untimed", "kv_or_mv", *LACKING)
 
 
 class Match(NamedTuple):
@@ -28,6 +31,11 @@ class Match(NamedTuple):
     def is_open(self) -> bool:
         """Whether its own header leaves open if the image belongs to the set."""
         return self.reason is not None and self.reason.code in OPEN
+
+    @property
+    def lacks_beam(self) -> bool:
+        """Whether neither image nor plan says of which beam or energy it is."""
+        return self.reason is not None and self.reason.code in LACKING
 
 
 def _differs(code: str, **details: str) -> Match:
@@ -81,6 +89,8 @@ def match_image(image: ImageRef, request: Request, plan_uids: frozenset[str]) ->
         _match_type(image, request),
         _match_kv(image, request),
         _match_machine(image, request),
+        _match_beam(image, request),
+        _match_energy(image, request),
         _match_date(image, request),
     )
     refused = [result for result in results if result.matches is False]
@@ -157,6 +167,30 @@ def _match_machine(image: ImageRef, request: Request) -> Match:
     if not image.machine:
         return _differs("unnamed_machine")
     return _differs("other_machine", machine=image.machine)
+
+
+def _match_beam(image: ImageRef, request: Request) -> Match:
+    if request.beam is None:
+        return MATCHES
+    if not image.from_file:
+        return UNKNOWN
+    beam = image.beam
+    if beam is None:
+        return _differs("no_beam")
+    if any(is_named(beam, name) for name in request.beam):
+        return MATCHES
+    return _differs("other_beam", beam=beam.name or str(beam.number))
+
+
+def _match_energy(image: ImageRef, request: Request) -> Match:
+    if request.energy is None:
+        return MATCHES
+    if not image.from_file:
+        return UNKNOWN
+    found = has_energy(image, read_energy(request.energy))
+    if found is None:
+        return _differs("no_energy")
+    return MATCHES if found else _differs("other_energy", energy=energy_of(image) or "kV")
 
 
 def _match_kv(image: ImageRef, request: Request) -> Match:

@@ -219,6 +219,10 @@ def _describe(request: Request) -> str:
         parts.append(f"until {request.until:%Y-%m-%d %H:%M}")
     if request.machine:
         parts.append(f"on {request.machine}")
+    if request.beam:
+        parts.append(f"of beam {' or '.join(map(str, request.beam))}")
+    if request.energy:
+        parts.append(f"of energy {request.energy}")
     if request.kv == "only":
         parts.append("kV only")
     return " ".join(parts)

@@ -17,6 +17,7 @@ from typing import Any, Callable, NamedTuple
 
 from qatrack_aria.dicom.uids import valid_uid
 from qatrack_aria.errors import RequestError, WaitingError
+from qatrack_aria.retrieval.beam_names import parse_beam, parse_energy
 from qatrack_aria.text import short_repr
 
 
@@ -295,6 +296,19 @@ OPTIONS = (
         "NAME",
     ),
     Option("course", lambda value: _optional_text("course", value), "course of the plan", "NAME"),
+    Option(
+        "beam",
+        parse_beam,
+        "only images of this beam of the plan, by its name",
+        "NAME",
+        write=lambda beam: list(beam) if beam else None,
+    ),
+    Option(
+        "energy",
+        parse_energy,
+        "only images of this energy: 6 (MV), 6X (flattened) or 6X-FFF",
+        "ENERGY",
+    ),
     Option(
         "series", _series, "only images of this series (Series Instance UID)", "UID", of_day=True
     ),

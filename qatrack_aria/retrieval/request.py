@@ -34,6 +34,10 @@ class Request:
         Radiation Machine Name (or Station Name) that each image must have.
     course : str, optional
         The course (Study ID) of the plan.
+    beam : tuple of (str or int), optional
+        Names or numbers of beams of the plan; each image must be of one of them.
+    energy : str, optional
+        Energy that each image must have: ``"6"``, ``"6X"`` (flattened) or ``"6X-FFF"``.
     select : {"session", "series", "day", "all"}, optional
         The newest session, the newest series, all of its day, or all images. ``None``: the newest
         session, if it is the newest series too.
@@ -54,6 +58,8 @@ class Request:
     count: int | tuple[int, int] | None = None
     machine: str | None = None
     course: str | None = None
+    beam: tuple[str | int, ...] | None = None
+    energy: str | None = None
     series: str | None = None
     select: str | None = None
     kv: bool | str = False
@@ -98,6 +104,11 @@ class Request:
     def names_plan_uid(self) -> bool:
         """Whether ``plan`` can only be a SOP Instance UID: a label has 16 characters at most."""
         return len(self.plan) > 16 and valid_uid(self.plan)
+
+    @property
+    def reads_plan(self) -> bool:
+        """Whether only the plan tells which images match."""
+        return self.beam is not None or (self.energy is not None and not self.energy.isdecimal())
 
     @property
     def least(self) -> int:

@@ -15,6 +15,7 @@ from qatrack_aria.dicom.association import Session
 from qatrack_aria.dicom.attributes import ImageRef, PlanRef, image_ref, plan_ref
 from qatrack_aria.dicom.inbox import Inbox, ReceivedInstance
 from qatrack_aria.dicom.retrieve import Instance, Progress, RetrieveAttempt, Retriever
+from qatrack_aria.dicom.rt_plan import RtPlan
 from qatrack_aria.dicom.storage_scp import StorageScp
 from qatrack_aria.dicom.transports import transport_of
 from qatrack_aria.dicom.uids import IMAGE_CLASSES, PLAN_CLASSES, SeriesKey, valid_uid
@@ -25,6 +26,7 @@ from qatrack_aria.errors import (
     QueryError,
 )
 from qatrack_aria.retrieval import messages
+from qatrack_aria.retrieval.archived_plans import MAX_AGE, archived_plan, gone_from, with_beam
 from qatrack_aria.retrieval.node_abilities import load_abilities, save_abilities
 from qatrack_aria.retrieval.task import Task
 from qatrack_aria.retrieval.timeline import ASSOCIATE, CHECK, MOVE, Timeline
@@ -75,6 +77,7 @@ class Transfer:
         self._storage_scp: StorageScp | None = None
         self._requested: dict[str, Any] = {}  # the requested instances as listed
         self._filed: dict[str, Any] = {}  # the filed ones by their headers
+        self._plans: dict[str, RtPlan] = {}  # those that were read
 
     @property
     def attempts(self) -> Sequence[RetrieveAttempt]:
@@ -94,8 +97,34 @@ class Transfer:
         with self._timeline.step(CHECK):
             for ref, header in zip(refs, self._on_disk(lambda: self._read_headers(refs))):
                 if header is not None:
-                    known[ref.sop_uid] = _by_header(ref, header)
+                    known[ref.sop_uid] = self._by_header(ref, header)
         return known
+
+    def read_plan(self, plan: PlanRef) -> RtPlan:
+        """Read a plan, and complete the headers of its images by their beams from now on.
+
+        Raises
+        ------
+        IncompleteRetrievalError
+            It did not arrive.
+        """
+        found = self._on_disk(lambda: archived_plan(self._archive, plan, MAX_AGE))
+        if found is None:
+            self.retrieve([plan])
+            found = self._on_disk(lambda: archived_plan(self._archive, plan))
+        if found is None:
+            raise gone_from(self._archive)
+        self._plans[found.sop_uid] = found
+        return found
+
+    def _by_header(self, ref: Ref, header: Dataset) -> Ref:
+        """Return what the header of its file says of an instance."""
+        found: Any
+        if isinstance(ref, PlanRef):
+            found = plan_ref(header, from_file=True)
+        else:
+            found = with_beam(image_ref(header, from_file=True), self._plans)
+        return found
 
     def _read_headers(self, refs: Sequence[Ref]) -> list[Dataset | None]:
         return [self._archive.header(ref.sop_uid, self._patient_id, _classes(ref)) for ref in refs]
@@ -104,7 +133,7 @@ class Transfer:
         """File an instance that arrives, in any thread; its header is read only once."""
         listed = self._requested[incoming.sop_uid]
         filing = self._archive.receive(incoming, self._patient_id, _classes(listed))
-        self._filed[incoming.sop_uid] = _by_header(listed, filing.header)
+        self._filed[incoming.sop_uid] = self._by_header(listed, filing.header)
         return filing.commit
 
     def _compare(self, incoming: ReceivedInstance) -> None:
@@ -168,20 +197,11 @@ class Transfer:
             )
         paths = [self._archive.path(ref.sop_uid) for ref in refs]
         if not self._on_disk(lambda: all(path.exists() for path in paths)):
-            raise ArchiveError(
-                f"Archive: files that had arrived are gone from {self._archive.root}: is something "
-                "clearing that folder?"
-            )
+            raise gone_from(self._archive)
 
 
 def _classes(ref: ImageRef | PlanRef) -> tuple[str, ...]:
     return IMAGE_CLASSES if isinstance(ref, ImageRef) else PLAN_CLASSES
-
-
-def _by_header(ref: Ref, header: Dataset) -> Ref:
-    read: Any = image_ref if isinstance(ref, ImageRef) else plan_ref
-    found: Ref = read(header, from_file=True)
-    return found
 
 
 def require_uids(refs: Sequence[Any]) -> None:

@@ -9,8 +9,10 @@ from qatrack_aria.dicom.association import Session
 from qatrack_aria.dicom.attributes import ImageRef, PlanRef
 from qatrack_aria.dicom.finder import Finder
 from qatrack_aria.dicom.retrieve import Progress
+from qatrack_aria.dicom.rt_plan import RtPlan
 from qatrack_aria.errors import IncompleteRetrievalError, PlanNotFoundError
 from qatrack_aria.retrieval import messages, selection
+from qatrack_aria.retrieval.beams import require_beams
 from qatrack_aria.retrieval.matching import match_plan, may_match
 from qatrack_aria.retrieval.report import build_report
 from qatrack_aria.retrieval.search import ImageSearch
@@ -90,6 +92,8 @@ class Workflow:
         """
         with self._timeline.step(PLAN):
             plans = self._find_plans(retrieve)
+            if self.task.request.reads_plan:
+                self._read_beams(plans)
         with self._timeline.step(IMAGES):
             search = self._search = ImageSearch(
                 self.task, self._plan_uids, self._finder, self._transfer
@@ -117,6 +121,11 @@ class Workflow:
             plans = self._find_plans(retrieve=True)
             selection.require_one_plan(plans, self.task.request)
             return plans[0]
+
+    def read_plan(self, plan: PlanRef) -> RtPlan:
+        """Read a plan that the node has listed, from the archive or from the node."""
+        with self._timeline.step(PLAN):
+            return self._transfer.read_plan(plan)
 
     def retrieve_again(self, images: Sequence[ImageRef]) -> None:
         """Retrieve images, whether they are in the archive or not."""
@@ -166,6 +175,12 @@ class Workflow:
         except IncompleteRetrievalError as error:
             self._lost, self._open_plans = error, frozenset(error.missing)
             return self._transfer.headers(plans)
+
+    def _read_beams(self, plans: Sequence[PlanRef]) -> None:
+        """Read the plans, whose beams tell which images match."""
+        for plan in plans:
+            beams = self._transfer.read_plan(plan)
+            require_beams(beams, plan.label or plan.sop_uid, self.task.request.beam or ())
 
     def _referenced(self, plans: Sequence[PlanRef], listed: Sequence[ImageRef]) -> list[PlanRef]:
         """Return the plans of the label, or that may have it, of which there are such images.

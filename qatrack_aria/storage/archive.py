@@ -27,7 +27,9 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import hashlib
 import io
+import math
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -45,6 +47,7 @@ from qatrack_aria.storage.filesystem import (
     disk_error,
     entries_older_than,
     make_private_folder,
+    now_on_disk,
     partial_file,
     remove_file,
 )
@@ -87,7 +90,7 @@ class Archive:
         self.root = root
         self._of_node = digests.digest_of_text(node)[:NODE_DIGITS]
         self._source = source
-        self._character_set = character_set
+        self.character_set = character_set
         self.instances = root / "instances"
         self.incoming = root / "incoming"
         self.sets = root / "sets"
@@ -143,7 +146,7 @@ class Archive:
             state, known = _state(path), digests.recorded(path)
             if known is None or not self._is_from_source(known):
                 return None
-            expected = sop_uid, patient_id, self._character_set, classes
+            expected = sop_uid, patient_id, self.character_set, classes
             return _read_proved(path, state, known, *expected)
         except (FileNotFoundError, UnacceptableInstance):
             return None
@@ -152,6 +155,34 @@ class Archive:
             return None
         except OSError as error:
             raise disk_error("read", path, error) from error
+
+    def content(self, sop_uid: str) -> bytes | None:
+        """Return an instance as it was filed (PS3.10); ``None`` if it has to be fetched.
+
+        Raises
+        ------
+        ArchiveError
+            The disk does not return it.
+        """
+        path, known = self.path(sop_uid), self.digest(sop_uid)
+        try:
+            content = path.read_bytes() if known else b""
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise disk_error("read", path, error) from error
+        if known and hashlib.sha256(content).hexdigest() == known:
+            return content
+        self.discard(sop_uid)
+        return None
+
+    def age(self, sop_uid: str) -> float:
+        """Return how many seconds ago an instance was filed; infinite if it is not here."""
+        try:
+            filed = self.path(sop_uid).stat().st_mtime
+            return now_on_disk(self.incoming) - filed
+        except OSError:
+            return math.inf
 
     def holds(self, incoming: ReceivedInstance) -> bool:
         """Return whether the instance of that UID in the archive has the same content.
@@ -249,7 +280,7 @@ class Archive:
                 start = _write(file, incoming)
                 try:
                     header = read_checked(
-                        partial, incoming.sop_uid, patient_id, self._character_set, classes
+                        partial, incoming.sop_uid, patient_id, self.character_set, classes
                     )
                 except UnreadableError as error:
                     raise UnacceptableInstance(phrase("damaged", error=str(error))) from error

@@ -30,7 +30,7 @@ def require_unchanged(files: Files) -> None:
         except OSError as error:
             raise disk_error("read", Path(file), error) from error
         if found != digest:
-            raise _changed(file)
+            raise changed(file)
 
 
 def read_unchanged(file: str, digest: str) -> bytes:
@@ -40,7 +40,7 @@ def read_unchanged(file: str, digest: str) -> bytes:
     except OSError as error:
         raise disk_error("read", Path(file), error) from error
     if hashlib.sha256(content).hexdigest() != digest:
-        raise _changed(file)
+        raise changed(file)
     return content
 
 
@@ -64,7 +64,8 @@ def write_zip(target: Any, files: Files, *, staff: bool) -> None:
             archive.writestr(entry, packed, zipfile.ZIP_DEFLATED)
 
 
-def _changed(file: str) -> ArchiveError:
+def changed(file: str) -> ArchiveError:
+    """Return the error for a file of a set that is not as it was handed over."""
     return ArchiveError(
         f"Images: {file} was changed after it was handed over, and is not that image any "
         "more: fetch the images again."

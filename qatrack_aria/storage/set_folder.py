@@ -14,16 +14,20 @@ import secrets
 import time
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
-from typing import NamedTuple, Sequence
+from typing import Mapping, NamedTuple, Sequence
 
 from qatrack_aria.dicom.attributes import ImageRef
+from qatrack_aria.storage import copying
 from qatrack_aria.storage.archive import Archive
+from qatrack_aria.storage.digests import digest_of
 from qatrack_aria.storage.filesystem import (
     disk_error,
     entries_older_than,
+    hashed_name,
     make_private_folder,
     remove_file,
 )
+from qatrack_aria.storage.packing import changed
 
 #: Name of a set's folder: its date and time, and a random part.
 NAME = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{8}")
@@ -31,9 +35,9 @@ AT_A_TIME = 4  # copies; computing the digests takes longest, and uses all proce
 
 
 class LaidOut(NamedTuple):
-    """The folder of a set, and its images in the order of acquisition."""
+    """The folder of a set, and its images in order; ``None`` for a part without one yet."""
 
-    folder: Path
+    folder: Path | None
     images: list[ImageRef]
     files: list[Path]
     digests: list[str]
@@ -79,6 +83,66 @@ def lay_out(archive: Archive, images: Sequence[ImageRef]) -> LaidOut:
         remove_set(folder)
         raise DamagedError(damaged)
     return LaidOut(folder, ordered, files, [digest or "" for digest in digests])
+
+
+def lay_out_part(files: Mapping[str, str]) -> Path:
+    """Create a folder of some files of a set, beside its own.
+
+    The same files always have the same folder: QATrack+ asks for it at every changed field.
+
+    Parameters
+    ----------
+    files : mapping of str to str
+        The files, and the SHA-256 of each as it was handed over.
+
+    Returns
+    -------
+    Path
+        The folder.
+
+    Raises
+    ------
+    ArchiveError
+        It cannot be written, or a file was changed since it was handed over.
+    """
+    sources = [Path(file) for file in files]
+    whole = sources[0].parent
+    part = hashed_name([source.name for source in sources])[:8]
+    folder = whole.with_name(f"{whole.name}-{part}")
+    try:
+        if not _holds(folder, files):
+            _copy_all(files, folder)
+    except OSError as error:
+        raise disk_error("lay out the images in", folder, error) from error
+    return folder
+
+
+def _holds(folder: Path, files: Mapping[str, str]) -> bool:
+    """Return whether a folder holds these files, unchanged, and nothing else."""
+    wanted = {Path(file).name: digest for file, digest in files.items()}
+    try:
+        names = {entry.name for entry in folder.iterdir()}
+        return names == set(wanted) and all(digest_of(folder / n) == d for n, d in wanted.items())
+    except FileNotFoundError:
+        return False
+
+
+def _copy_all(files: Mapping[str, str], folder: Path) -> None:
+    made = folder.with_name(f"{folder.name}-{secrets.token_hex(4)}")
+    make_private_folder(made)
+    try:
+        for file, digest in files.items():
+            if copying.copy(Path(file), made / Path(file).name) != digest:
+                raise changed(file)
+        if folder.exists():
+            remove_set(folder)  # it was changed
+        try:
+            made.rename(folder)
+        except OSError:
+            if not _holds(folder, files):  # another process has made the same
+                raise
+    finally:
+        remove_set(made)
 
 
 def _name(number: int, image: ImageRef) -> str:

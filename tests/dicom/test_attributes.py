@@ -14,6 +14,7 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.tag import Tag
 
+from qatrack_aria.dicom.acquisition import acquisition
 from qatrack_aria.dicom.attributes import READ, image_ref, plan_ref
 from qatrack_aria.dicom.beam_quality import described_quality
 from qatrack_aria.dicom.part10 import PREAMBLE, UnreadableError, read_file
@@ -52,6 +53,8 @@ def test_an_image_tells_whose_it_is_and_when_where_and_how_it_was_taken() -> Non
         "acquired_on": None,
         "saved": None,
         "described": "MV",
+        "acquisition": dataclasses.asdict(acquisition(taken)),
+        "beam": None,
         "from_file": True,
     }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import io
 from pathlib import Path
-from typing import Any
+from typing import Any, Sequence
 
 import pydicom
 from pydicom.dataset import Dataset
@@ -14,6 +14,7 @@ from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from qatrack_aria.dicom.attributes import ImageRef, PlanRef
 from qatrack_aria.dicom.inbox import ReceivedInstance
 from qatrack_aria.simulator import phantom
+from qatrack_aria.simulator.phantom.plans import BEAMS
 from qatrack_aria.storage.archive import Archive
 
 PATIENT = "QA_TB1"
@@ -24,9 +25,13 @@ PLAN_UID = "1.2.246.352.71.5.1"
 KV = {"dose_unit": "MINUTE"}
 
 
-def plan(**changes: Any) -> Dataset:
+def plan(
+    beams: Sequence[str] = BEAMS, energies: Sequence[str] = ("6X",), **changes: Any
+) -> Dataset:
     """A plan; `changes` overwrite attributes, ``None`` removes one."""
-    return change(phantom.plan(PATIENT, LABEL, created=dt.datetime(2026, 1, 15, 9, 30)), changes)
+    created = dt.datetime(2026, 1, 15, 9, 30)
+    made = phantom.plan(PATIENT, LABEL, created=created, beams=beams, energies=energies)
+    return change(made, changes)
 
 
 def image(**changes: Any) -> Dataset:

@@ -406,8 +406,8 @@ def test_the_table_and_the_signature_of_fetch_images_agree() -> None:
 
 
 def test_an_option_that_does_not_exist_is_an_error_of_the_programmer() -> None:
-    with pytest.raises(TypeError, match="'energy'"):
-        parse(energy="6X")
+    with pytest.raises(TypeError, match="'gantry'"):
+        parse(gantry=0)
 
 
 def test_a_session_ends_at_a_moment_of_the_clinics_clocks() -> None:

@@ -101,9 +101,11 @@ def _header(plan: Dataset, imager: Imager, machine: str, number: int, taken: dat
     ds.RTImageSID = f"{imager.sid:g}"
     ds.XRayImageReceptorTranslation = ["0", "0", f"{1000 - imager.sid:g}"]
     ds.PrimaryDosimeterUnit = "MU"
-    ds.ReferencedBeamNumber = (number - 1) % len(plan.BeamSequence) + 1
+    beam = plan.BeamSequence[(number - 1) % len(plan.BeamSequence)]
+    ds.ReferencedBeamNumber = beam.BeamNumber
     ds.FractionNumber = 1
-    ds.ExposureSequence = [data_set(KVP="6000", MetersetExposure="10.0133")]
+    energy = beam.ControlPointSequence[0].NominalBeamEnergy
+    ds.ExposureSequence = [data_set(KVP=f"{energy * 1000:g}", MetersetExposure="10.0133")]
     ds.ReferencedRTPlanSequence = [reference(plan)]
     return ds
 

@@ -29,6 +29,7 @@ def plan(
     sop_class: str = RTPlanStorage,
     specific_character_set: str = "ISO_IR 192",
     beams: Sequence[str] = BEAMS,
+    energies: Sequence[str] = ("6X",),
 ) -> Dataset:
     """Make an RT Plan.
 
@@ -50,6 +51,8 @@ def plan(
         (0008,0005) Specific Character Set.
     beams : sequence of str
         (300A,00C2) Beam Names; the beams are numbered from 1.
+    energies : sequence of str
+        Energy of each beam in turn, such as ``"6X"`` or ``"6X-FFF"``.
 
     Returns
     -------
@@ -82,17 +85,37 @@ def plan(
     ds.RTPlanLabel = label
     ds.RTPlanDate, ds.RTPlanTime = day, time
     ds.RTPlanGeometry = "TREATMENT_DEVICE"
-    ds.BeamSequence = [
+    ds.FractionGroupSequence = [
         data_set(
-            TreatmentMachineName=machine,
-            PrimaryDosimeterUnit="MU",
-            BeamNumber=number,
-            BeamName=name,
-            BeamType="STATIC",
-            RadiationType="PHOTON",
-            TreatmentDeliveryType="TREATMENT",
+            FractionGroupNumber=1,
+            ReferencedBeamSequence=[
+                data_set(ReferencedBeamNumber=number, BeamMeterset="10")
+                for number in range(1, len(beams) + 1)
+            ],
         )
+    ]
+    ds.BeamSequence = [
+        _beam(number, name, machine, energies[(number - 1) % len(energies)])
         for number, name in enumerate(beams, start=1)
     ]
     ds.ApprovalStatus = "APPROVED"
     return as_file(ds)
+
+
+def _beam(number: int, name: str, machine: str, energy: str) -> Dataset:
+    nominal, _, mode = energy.partition("X")
+    return data_set(
+        TreatmentMachineName=machine,
+        PrimaryDosimeterUnit="MU",
+        BeamNumber=number,
+        BeamName=name,
+        BeamType="STATIC",
+        RadiationType="PHOTON",
+        TreatmentDeliveryType="TREATMENT",
+        PrimaryFluenceModeSequence=[
+            data_set(FluenceMode="NON_STANDARD" if mode else "STANDARD", FluenceModeID=mode[1:])
+        ],
+        ControlPointSequence=[
+            data_set(ControlPointIndex=0, NominalBeamEnergy=nominal, DoseRateSet="600")
+        ],
+    )
