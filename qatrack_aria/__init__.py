@@ -13,12 +13,13 @@ if TYPE_CHECKING:
     from typing import Any
 
     from qatrack_aria.composite import fetch_images as fetch_images
+    from qatrack_aria.composite import fetch_series as fetch_series
     from qatrack_aria.composite import fetch_status as fetch_status
     from qatrack_aria.composite import images_from as images_from
 
 __version__ = "0.2.0"
 
-__all__ = ["fetch_images", "fetch_status", "images_from"]
+__all__ = ["fetch_images", "fetch_series", "fetch_status", "images_from"]
 
 
 def __getattr__(name: str) -> Any:

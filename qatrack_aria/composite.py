@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-from typing import Any
+from typing import Any, Callable
 
 from qatrack_aria.errors import AriaError
 from qatrack_aria.models import Retrieval
 from qatrack_aria.qatrack.context import CallContext, clinic_day, read_context
+from qatrack_aria.retrieval import service
 from qatrack_aria.retrieval.imageset import ImageSet
 from qatrack_aria.retrieval.job import Caller
 from qatrack_aria.retrieval.observing import noted
 from qatrack_aria.retrieval.reopening import reopen
-from qatrack_aria.retrieval.service import fetch
 
 logger = logging.getLogger("qatrack_aria")
 
@@ -95,32 +95,104 @@ def fetch_images(
     if isinstance(date, dt.datetime):
         date = clinic_day(date)
     now = read_context(utils)
-    try:
-        return noted(
-            lambda: fetch(
-                node,
-                patient_id,
-                plan,
-                image_type,
-                caller=_caller(now),
-                deadline=deadline,
-                max_age=max_age,
-                date=date,
-                count=count,
-                machine=machine,
-                course=course,
-                beam=beam,
-                energy=energy,
-                series=series,
-                select=select,
-                kv=kv,
-                unfinished=unfinished,
-                until=now.until,
-            )
+    return _for_composite(
+        lambda: service.fetch(
+            node,
+            patient_id,
+            plan,
+            image_type,
+            caller=_caller(now),
+            deadline=deadline,
+            max_age=max_age,
+            date=date,
+            count=count,
+            machine=machine,
+            course=course,
+            beam=beam,
+            energy=energy,
+            series=series,
+            select=select,
+            kv=kv,
+            unfinished=unfinished,
+            until=now.until,
         )
-    except AriaError as error:
-        # QATrack+ shows the traceback before the message, in a tooltip: leave it out.
-        raise error.with_traceback(None) from None
+    )
+
+
+def fetch_series(
+    node: str | None,
+    patient_id: str,
+    modality: str = "CT",
+    image_type: Any = None,
+    *,
+    utils: Any = None,
+    description: Any = None,
+    protocol: Any = None,
+    label: Any = None,
+    machine: Any = None,
+    date: Any = None,
+    count: Any = None,
+    energy: Any = None,
+    series: Any = None,
+    select: Any = None,
+    kv: Any = False,
+    unfinished: bool = False,
+    max_age: float = 60,
+    deadline: float | None = None,
+) -> ImageSet:
+    """Fetch the newest series of a patient that refers to no plan: a whole scan, or an error.
+
+    The slices of a CT (cone beam CT too) are one scan without a gap, in one orientation and
+    spacing, in the order of their positions; localizers are left out.
+
+    Parameters
+    ----------
+    node, patient_id, utils, date, series, select, kv, unfinished, max_age, deadline
+        As for :func:`fetch_images`.
+    modality : {"CT", "RTIMAGE"}
+        Modality. RT Images are those that reference no plan; they need `machine` or `label`.
+    image_type : str, optional
+        As for :func:`fetch_images`; by default any of CT, and ``"portal"`` of RT Images.
+    description, protocol, label : str, optional
+        Series Description, Protocol Name, RT Image Label; ``*`` stands for any letters, capitals
+        make no difference.
+    machine : str, optional
+        Radiation Machine Name, or Station Name.
+    count : int or (int, int), optional
+        The least number of slices, or the least and the most.
+    energy : float or str, optional
+        Energy of RT Images.
+
+    Returns
+    -------
+    ImageSet
+        Its ``.path`` is a folder that holds only these slices.
+
+    Raises
+    ------
+    AriaError
+        As :func:`fetch_images`.
+    """
+    if isinstance(date, dt.datetime):
+        date = clinic_day(date)
+    now = read_context(utils)
+    narrowed = {
+        "description": description,
+        "protocol": protocol,
+        "label": label,
+        "machine": machine,
+        "date": date,
+        "count": count,
+        "energy": energy,
+        "series": series,
+        "select": select,
+        "kv": kv,
+        "unfinished": unfinished,
+    }
+    limits = {"caller": _caller(now), "deadline": deadline, "max_age": max_age, "until": now.until}
+    return _for_composite(
+        lambda: service.fetch_series(node, patient_id, modality, image_type, **limits, **narrowed)
+    )
 
 
 def fetch_status(*args: Any, **kwargs: Any) -> str:
@@ -164,9 +236,14 @@ def images_from(summary: Any, *, utils: Any = None) -> ImageSet:
         The summary is invalid, the node may not fetch this patient (any more), or some of the
         images are no longer in the archive; the message says which.
     """
+    return _for_composite(lambda: reopen(summary, caller=_caller(read_context(utils))))
+
+
+def _for_composite(work: Callable[[], ImageSet]) -> ImageSet:
     try:
-        return noted(lambda: reopen(summary, caller=_caller(read_context(utils))))
+        return noted(work)
     except AriaError as error:
+        # QATrack+ shows the traceback before the message, in a tooltip: leave it out.
         raise error.with_traceback(None) from None
 
 
@@ -177,6 +254,7 @@ def _caller(now: CallContext) -> Caller:
 #: For the "local site code" of a future QATrack+: ``LSC.fetch_images(...)`` in every procedure.
 LOCAL_SITE_CODE_FUNCTIONS = {
     "fetch_images": fetch_images,
+    "fetch_series": fetch_series,
     "fetch_status": fetch_status,
     "images_from": images_from,
 }

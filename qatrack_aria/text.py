@@ -33,7 +33,12 @@ def printable(text: str, longest: int = MAX_LENGTH) -> str:
 
 def same_text(one: str, other: str) -> bool:
     """Return whether two texts are the same letters, however they are composed in Unicode."""
-    return one == other or unicodedata.normalize("NFC", one) == unicodedata.normalize("NFC", other)
+    return one == other or composed(one) == composed(other)
+
+
+def composed(text: str) -> str:
+    """Return a text with its letters composed as in Unicode's form NFC."""
+    return unicodedata.normalize("NFC", text)
 
 
 def may_have_lost_letters(damaged: str, whole: str) -> bool:

@@ -133,7 +133,7 @@ def name_plan(
     for plan_name in names:
         try:  # no request has an empty label
             request = Request.parse(patient_id, **plan_name)
-            node.require_writable("plan label", request.plan)
+            node.require_writable("plan label", request.plan or "")
         except RequestError:
             continue
         if [one for one in listed if match_plan(one, request) is not False] == [plan]:

@@ -22,6 +22,7 @@ COUNTS = "counts"
 SERIES_COUNTS = "series_counts"
 PLAN_KEY = "plan_key"
 ALL_KEYS = "all_keys"
+SLICE_KEYS = "slice_keys"
 LIMIT = "answer_limit"
 LABEL = "exact_label"
 PATIENT = "exact_patient_id"
@@ -36,6 +37,7 @@ TITLES = {
     SERIES_COUNTS: _("number of instances of a series"),
     PLAN_KEY: _("the plan's UID as a key for images"),
     ALL_KEYS: _("Radiation Machine Name and Primary Dosimeter Unit as return keys"),
+    SLICE_KEYS: _("Series Description and Station Name as return keys for CT images"),
     LIMIT: _("answers after which a list is cut"),
     LABEL: _("longest plan label found by an exact match"),
     PATIENT: _("longest patient ID found by an exact match"),

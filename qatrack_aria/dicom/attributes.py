@@ -16,12 +16,13 @@ from typing import Any, Mapping
 from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 
-from qatrack_aria.dicom import acquisition
+from qatrack_aria.dicom import acquisition, slices
 from qatrack_aria.dicom.acquisition import Acquisition
 from qatrack_aria.dicom.beam_quality import described_quality, quality
 from qatrack_aria.dicom.plain_answers import PlainAnswer
 from qatrack_aria.dicom.rt_plan import Beam
-from qatrack_aria.dicom.uids import SeriesKey
+from qatrack_aria.dicom.slices import Slice
+from qatrack_aria.dicom.uids import CT, SeriesKey
 from qatrack_aria.dicom.values import date, date_time, decimal, items, text, texts, time
 
 #: Where Content Date and Time are earlier than Acquisition Date and Time by up to this, the latter
@@ -74,7 +75,8 @@ class ImageRef:
     time, ``acquired_on`` is its day; ``saved`` is the other one of two times that differ.
     ``dose_unit`` is the Primary Dosimeter Unit, ``peak_kv`` the KVP in kV, and ``described`` what
     label and description say (``"MV"``, ``"kV"`` or empty). ``acquisition`` is read from files
-    only; ``beam`` is the beam of the plan where that was read.
+    only; ``beam`` is the beam of the plan where that was read. ``description`` is the Series
+    Description; ``slice`` is read from the files of CT images.
     """
 
     patient_id: str | None
@@ -93,6 +95,8 @@ class ImageRef:
     described: str = ""
     acquisition: Acquisition | None = None
     beam: Beam | None = None
+    description: str | None = None
+    slice: Slice | None = None
     from_file: bool = False
 
     @property
@@ -120,11 +124,13 @@ class ImageRef:
     def from_json(cls, note: Mapping[str, Any]) -> ImageRef:
         """Rebuild from :meth:`to_json` an image that was read from its file."""
         day, beam, acquired = note["acquired_on"], note["beam"], note["acquisition"]
+        place = note["slice"]
         return cls(
             **{
                 **note,
                 "acquisition": Acquisition.from_json(acquired) if acquired else None,
                 "beam": Beam(**beam) if beam else None,
+                "slice": Slice.from_json(place) if place else None,
                 "image_type": tuple(note["image_type"]),
                 "plan_uids": frozenset(note["plan_uids"]),
                 "machines": frozenset(note["machines"]),
@@ -172,6 +178,12 @@ class ImageRef:
     def order(self) -> tuple[dt.datetime, str]:
         """The sort key of images: time of acquisition, then SOP Instance UID."""
         return self.moment, self.sop_uid
+
+    @property
+    def place(self) -> tuple[float, dt.datetime, str]:
+        """The sort key of the images of one set: the position of a slice, else its time."""
+        height = self.slice.height if self.slice else None
+        return (height or 0.0, *self.order)
 
     @property
     def series_key(self) -> SeriesKey:
@@ -299,6 +311,7 @@ _IMAGE: dict[str, Any] = {
     "dose_unit": (_text_or_absent, "PrimaryDosimeterUnit"),
     "peak_kv": (_peak_kv, "ExposureSequence", "KVP"),
     "described": (_described, "RTImageLabel", "RTImageDescription"),
+    "description": (_text_or_absent, "SeriesDescription"),
 }
 
 #: Tags of all that is read above. Of a file all else is dropped: converting it takes twice as long.
@@ -307,7 +320,7 @@ READ = frozenset(
     for _, *keywords in (
         *_PLAN.values(),
         *_IMAGE.values(),
-        (None, *_DATES_AND_TIMES, *acquisition.KEYWORDS, "SpecificCharacterSet"),
+        (None, *_DATES_AND_TIMES, *acquisition.KEYWORDS, *slices.KEYWORDS, "SpecificCharacterSet"),
     )
     for keyword in keywords
 )
@@ -322,7 +335,9 @@ def image_ref(ds: Dataset | PlainAnswer, *, from_file: bool = False) -> ImageRef
     """Read an image from the header of a file, or from a C-FIND answer."""
     found = _read(ds, from_file, _IMAGE)
     found.update(_times(ds, from_file, *_DATES_AND_TIMES))
-    if from_file:
+    if from_file and found["modality"] == CT:
+        found["slice"] = slices.read_slice(ds)
+    elif from_file:
         found["acquisition"] = acquisition.acquisition(ds)
     return ImageRef(**found, from_file=from_file)
 

@@ -16,7 +16,7 @@ from pydicom.dataset import Dataset
 
 from qatrack_aria.dicom.abilities import DATES as DATES_AS_KEYS
 from qatrack_aria.dicom.attributes import ImageRef, image_ref
-from qatrack_aria.dicom.queries import DATES, FEWEST, IMAGE_KEYS, PatientQueries, QueryRefused
+from qatrack_aria.dicom.queries import DATES, FEWEST, PatientQueries, QueryRefused
 from qatrack_aria.dicom.uids import SeriesKey, valid_uid
 from qatrack_aria.dicom.values import text
 from qatrack_aria.text import plural
@@ -52,7 +52,7 @@ class DaySearch:
 
     def __init__(self, queries: PatientQueries) -> None:
         self._queries = queries
-        self._keys = {"PatientID": queries.patient_id, "Modality": "RTIMAGE"}
+        self._keys = {"PatientID": queries.patient_id, "Modality": queries.modality}
         self._listed: dict[str, DatedImage] = {}
         self._refused = False
 
@@ -148,7 +148,7 @@ class DaySearch:
                 continue
             seen.update(one.image.series_key for one in answers)
             images = [one.image for one in answers if not one.has_day]
-            found.update({i.sop_uid: i for i in self._queries.rt_images(keys, images)})
+            found.update({i.sop_uid: i for i in self._queries.own_images(keys, images)})
         if len(refusals) == len(forms):
             raise max(refusals, key=lambda refused: refused.answers)
         return seen, {uid: image for uid, image in found.items() if uid not in dated}
@@ -171,7 +171,7 @@ class DaySearch:
         except QueryRefused:
             images = []
         if due and not images:  # a key may be the reason
-            images = self._queries.images(keys, IMAGE_KEYS)
+            images = self._queries.images(keys, self._queries.all_keys)
         return due <= {image.sop_uid for image in images} <= uids
 
     def _both_lists(
@@ -203,7 +203,7 @@ class DaySearch:
             (one.image.sop_uid or str(id(one)), one.image.series_key): one
             for one in (*second, *first)
         }
-        found = self._queries.rt_images(self._keys, [one.image for one in both.values()])
+        found = self._queries.own_images(self._keys, [one.image for one in both.values()])
         own = {image.sop_uid for image in found}
         self._listed = {uid: one for (uid, _), one in both.items() if uid in own}
         return found, False

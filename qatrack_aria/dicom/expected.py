@@ -8,15 +8,26 @@ from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
 from qatrack_aria.dicom.inbox import UnacceptableInstance
-from qatrack_aria.dicom.uids import IMAGE_CLASSES, PLAN_CLASSES, RT_PLAN_STORAGE
+from qatrack_aria.dicom.uids import (
+    CT,
+    CT_CLASSES,
+    IMAGE_CLASSES,
+    PLAN_CLASSES,
+    RT_PLAN_STORAGE,
+    RTIMAGE,
+)
 from qatrack_aria.dicom.values import text, texts
 from qatrack_aria.phrases import phrase
 from qatrack_aria.text import same_text
 
 #: The classes of all that a retrieval requests.
-CLASSES = (*IMAGE_CLASSES, *PLAN_CLASSES)
+CLASSES = (*IMAGE_CLASSES, *CT_CLASSES, *PLAN_CLASSES)
 #: Modality by SOP class (PS3.3 C.8.8.1 and C.8.8.2); Varian's classes are private.
-MODALITIES = {**dict.fromkeys(IMAGE_CLASSES, "RTIMAGE"), RT_PLAN_STORAGE: "RTPLAN"}
+MODALITIES = {
+    **dict.fromkeys(IMAGE_CLASSES, RTIMAGE),
+    **dict.fromkeys(CT_CLASSES, CT),
+    RT_PLAN_STORAGE: "RTPLAN",
+}
 #: Attributes that identify an instance, and have one value.
 IDENTIFIERS = (
     "SOPClassUID",

@@ -24,8 +24,6 @@ from qatrack_aria.dicom.c_find import QueryRecord
 from qatrack_aria.dicom.day_search import DaySearch, FirstDay
 from qatrack_aria.dicom.queries import (
     FEWEST,
-    IMAGE_KEYS,
-    IMAGE_KEYS_SEEN,
     PLAN_FEWEST,
     PLAN_KEYS,
     PLAN_KEYS_FEW,
@@ -36,7 +34,7 @@ from qatrack_aria.dicom.queries import (
     QueryRefused,
 )
 from qatrack_aria.dicom.series_search import SeriesSearch
-from qatrack_aria.dicom.uids import SeriesKey
+from qatrack_aria.dicom.uids import RTIMAGE, SeriesKey
 from qatrack_aria.errors import QueryError
 
 LABEL_LENGTH = 16  # characters of a Short String: what an RTPlanLabel key can hold
@@ -53,10 +51,10 @@ class Finder:
         The search by days, and that for series and by them.
     """
 
-    def __init__(self, session: Session, patient_id: str) -> None:
+    def __init__(self, session: Session, patient_id: str, modality: str = RTIMAGE) -> None:
         self.session = session
         self.patient_id = patient_id
-        self._queries = PatientQueries(session, patient_id)
+        self._queries = PatientQueries(session, patient_id, modality)
         self.by_days = DaySearch(self._queries)
         self.by_series = SeriesSearch(self._queries)
 
@@ -103,7 +101,7 @@ class Finder:
         until: dt.date | None = None,
         first_day: FirstDay | None = None,
     ) -> list[ImageRef]:
-        """List the patient's RT Images, or those of some days where the node matches dates.
+        """List the patient's images, or those of some days where the node matches dates.
 
         Parameters
         ----------
@@ -122,7 +120,7 @@ class Finder:
         """
         if self.relational and (since is not None or until is not None):
             return self.by_days.images(since, until, first_day)
-        return self._list_images((IMAGE_KEYS, IMAGE_KEYS_SEEN, UIDS))
+        return self._list_images((self._queries.all_keys, self._queries.seen_keys, UIDS))
 
     def confirms(self, since: dt.date | None, until: dt.date | None, uids: set[str]) -> bool:
         """Query the images of some days again, and return whether nothing is missing.
@@ -187,7 +185,7 @@ class Finder:
             return None
         found: list[ImageRef] | None = None
         try:
-            answers = found = self._queries.images(keys, IMAGE_KEYS_SEEN, most)
+            answers = found = self._queries.images(keys, self._queries.seen_keys, most)
         except ListTooLong as too_long:
             answers = too_long.answers
         except QueryRefused:
@@ -200,7 +198,7 @@ class Finder:
         return None
 
     def images_of_series(self, series_uid: str, *, fewest: bool = False) -> list[ImageRef]:
-        """List the RT Images of a series whose study is unknown.
+        """List the images of a series whose study is unknown.
 
         ARIA answers IMAGE level by the Series Instance UID alone (seen in clients of it). With
         `fewest`, the answers have little more than their UIDs, to confirm another list.
@@ -212,14 +210,16 @@ class Finder:
         """
         keys = {
             "PatientID": self.patient_id,
-            "Modality": "RTIMAGE",
+            "Modality": self._queries.modality,
             "SeriesInstanceUID": series_uid,
         }
         forms: list[Callable[[], list[ImageRef]]] = []
         if self.relational:
-            returned = (FEWEST, UIDS) if fewest else (IMAGE_KEYS, IMAGE_KEYS_SEEN)
+            many = self._queries.all_keys, self._queries.seen_keys
+            returned = (FEWEST, UIDS) if fewest else many
             forms += [partial(self._queries.images, keys, r) for r in returned]
-        forms.append(partial(self._images_by_level, FEWEST if fewest else IMAGE_KEYS, series_uid))
+        few = FEWEST if fewest else self._queries.all_keys
+        forms.append(partial(self._images_by_level, few, series_uid))
         found: list[ImageRef] = self._first_answer("images", forms)
         return [image for image in found if image.series_uid == series_uid]
 
@@ -243,7 +243,7 @@ class Finder:
         return self._first_answer("plans", [*forms, by_level], by_level)
 
     def _list_images(self, returned: Sequence[Sequence[str]]) -> list[ImageRef]:
-        forms = self._relational_forms("RTIMAGE", self._queries.images, returned)
+        forms = self._relational_forms(self._queries.modality, self._queries.images, returned)
         forms += [partial(self._images_by_level, keys) for keys in (returned[0], returned[-1])]
         return self._first_answer("images", forms)
 
@@ -298,7 +298,8 @@ class Finder:
         self, returned: Sequence[str], series_uid: str | None = None
     ) -> list[ImageRef]:
         images: list[ImageRef] = []
-        for keys in self._queries.series_keys("RTIMAGE", by_modality=returned != FEWEST):
+        modality = self._queries.modality
+        for keys in self._queries.series_keys(modality, by_modality=returned != FEWEST):
             if series_uid in (None, keys["SeriesInstanceUID"]):
                 images += self._queries.images(keys, returned)
         return images

@@ -61,7 +61,12 @@ COMPRESSED = tuple(
     if UID(uid).name != uid  # an older pydicom cannot read those that it does not name
 )
 #: Classes whose instances may be compressed and are asked for by C-GET.
-COMPRESSED_CLASSES = (RT_IMAGE_STORAGE, *ENHANCED_RT_IMAGE_CLASSES, RADIOGRAPH_CLASSES[0])
+COMPRESSED_CLASSES = (
+    RT_IMAGE_STORAGE,
+    *ENHANCED_RT_IMAGE_CLASSES,
+    RADIOGRAPH_CLASSES[0],
+    CT_IMAGE_STORAGE,
+)
 
 for _number, _uid in enumerate(STORAGE_CLASSES):
     pynetdicom_patches.register_storage(_uid, f"QATrackAriaStorage{_number}")

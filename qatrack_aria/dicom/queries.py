@@ -19,7 +19,7 @@ from qatrack_aria.dicom.attributes import ImageRef, PlanRef, image_ref, plan_ref
 from qatrack_aria.dicom.c_find import QueryRecord, find
 from qatrack_aria.dicom.identifier import identifier
 from qatrack_aria.dicom.peer import PATIENT_ROOT
-from qatrack_aria.dicom.uids import PLAN_CLASSES, valid_uid
+from qatrack_aria.dicom.uids import CT, PLAN_CLASSES, RTIMAGE, valid_uid
 from qatrack_aria.dicom.values import number, text
 from qatrack_aria.errors import QueryError
 from qatrack_aria.phrases import phrase
@@ -54,6 +54,9 @@ DATES = (*UIDS, "ContentDate", "AcquisitionDate")
 FEWEST = ("SOPInstanceUID", "Modality")
 PLAN_FEWEST = (*FEWEST, "SOPClassUID")
 IMAGE_KEYS = (*IMAGE_KEYS_SEEN, "RadiationMachineName", "PrimaryDosimeterUnit")
+#: The same for the slices of a CT series, which refer to no plan.
+SLICE_KEYS_SEEN = IMAGE_KEYS_SEEN[:-1]
+SLICE_KEYS = (*SLICE_KEYS_SEEN, "SeriesDescription", "StationName")
 
 EXACT_ID_LENGTH = 16  # longer patient IDs are not always found by an exact match
 
@@ -92,9 +95,18 @@ class PatientQueries:
         Every query sent so far.
     abilities : Abilities
         What the node has turned out to be able to do.
+    modality : str
+        The modality of the images, ``"RTIMAGE"`` or ``"CT"``.
+    seen_keys, all_keys : tuple of str
+        Return keys for images: those that were seen working with ARIA, and all that are useful.
     """
 
-    def __init__(self, session: Session, patient_id: str) -> None:
+    def __init__(self, session: Session, patient_id: str, modality: str = RTIMAGE) -> None:
+        self.modality = modality
+        slices = modality == CT
+        self.seen_keys = SLICE_KEYS_SEEN if slices else IMAGE_KEYS_SEEN
+        self.all_keys = SLICE_KEYS if slices else IMAGE_KEYS
+        self._all_keys = abilities.SLICE_KEYS if slices else abilities.ALL_KEYS
         self.session = session
         self.abilities: Abilities = getattr(session, "abilities", None) or Abilities()
         self.patient_id = patient_id
@@ -179,18 +191,18 @@ class PatientQueries:
 
         Some servers answer nothing where one of the keys is unusual.
         """
-        known = self.abilities.get(abilities.ALL_KEYS)
+        known = self.abilities.get(self._all_keys)
         if known is False:
-            return self.send("IMAGE", keys, IMAGE_KEYS_SEEN, read, most)
-        found = self.send("IMAGE", keys, IMAGE_KEYS, read, most)
+            return self.send("IMAGE", keys, self.seen_keys, read, most)
+        found = self.send("IMAGE", keys, self.all_keys, read, most)
         if found:
-            self.abilities.learn(abilities.ALL_KEYS, True, plural(len(found), "answer"))
+            self.abilities.learn(self._all_keys, True, plural(len(found), "answer"))
         if found or known:
             return found
-        found = self.send("IMAGE", keys, IMAGE_KEYS_SEEN, read, most)
+        found = self.send("IMAGE", keys, self.seen_keys, read, most)
         if found:
             evidence = f"{plural(len(found), 'answer')} without them, none with them"
-            self.abilities.learn(abilities.ALL_KEYS, False, evidence)
+            self.abilities.learn(self._all_keys, False, evidence)
         return found
 
     def plans(self, keys: Keys, returned: Sequence[str]) -> list[PlanRef]:
@@ -205,13 +217,13 @@ class PatientQueries:
     def images(
         self, keys: Keys, returned: Sequence[str], most: int | None = None
     ) -> list[ImageRef]:
-        """Query RT Images at IMAGE level."""
-        return self.rt_images(keys, self.send("IMAGE", keys, returned, image_ref, most))
+        """Query images at IMAGE level."""
+        return self.own_images(keys, self.send("IMAGE", keys, returned, image_ref, most))
 
-    def rt_images(self, keys: Keys, answers: Iterable[ImageRef]) -> list[ImageRef]:
-        """Return the answers to `keys` that may be RT Images of the patient."""
+    def own_images(self, keys: Keys, answers: Iterable[ImageRef]) -> list[ImageRef]:
+        """Return the answers to `keys` that may be images of the patient and the modality."""
         images = self.of_patient(keys, answers)
-        return [image for image in images if image.modality in (None, "RTIMAGE")]
+        return [image for image in images if image.modality in (None, self.modality)]
 
     def of_patient(self, keys: Keys, refs: Iterable[Any]) -> list[Any]:
         """Return the answers to `keys` that belong to the patient, and count the others."""
@@ -274,7 +286,7 @@ class PatientQueries:
         """Return the keys of a query for the images that refer to a plan (PS3.4 C.2.2.2.6)."""
         return {
             "PatientID": self.patient_id,
-            "Modality": "RTIMAGE",
+            "Modality": RTIMAGE,
             "ReferencedRTPlanSequence": plan_reference(plan_uid),
         }
 

@@ -9,8 +9,6 @@ from qatrack_aria.dicom.abilities import COUNTS, SERIES_COUNTS, SERIES_LISTS
 from qatrack_aria.dicom.attributes import ImageRef, image_ref
 from qatrack_aria.dicom.queries import (
     FEWEST,
-    IMAGE_KEYS,
-    IMAGE_KEYS_SEEN,
     SERIES_COUNT,
     SERIES_KEYS,
     STUDY_COUNTS,
@@ -75,7 +73,7 @@ class SeriesSearch:
         return {image.study_uid: found[image.study_uid] for image in own}
 
     def all(self, most: int | None = None) -> Inventory:
-        """List all series of RT Images by two queries; what one misses is in the other.
+        """List all series of images by two queries; what one misses is in the other.
 
         Parameters
         ----------
@@ -94,7 +92,7 @@ class SeriesSearch:
         return {**self.inventory(by_modality=False, most=None if first else most), **first}
 
     def inventory(self, *, by_modality: bool = True, most: int | None = None) -> Inventory:
-        """List the series of RT Images by one query, level by level where the node wants that.
+        """List the series of images by one query, level by level where the node wants that.
 
         With `by_modality`, that is a key of the query, and instances are counted. None are listed
         if the node refuses. Parameters and errors are those of :meth:`all`.
@@ -103,7 +101,7 @@ class SeriesSearch:
             return self._by_level(by_modality)
         keys = {"PatientID": self._queries.patient_id}
         if by_modality:
-            keys["Modality"] = "RTIMAGE"
+            keys["Modality"] = self._queries.modality
         returned = (*SERIES_KEYS, SERIES_COUNT) if by_modality else SERIES_KEYS
         try:
             answers = self._queries.send("SERIES", keys, returned, _series, most)
@@ -113,8 +111,19 @@ class SeriesSearch:
         if by_modality and answers:
             counting = any(count is not None for count in counts.values())
             self._abilities.learn(SERIES_COUNTS, counting, plural(len(answers), "answer"))
-        own = self._queries.rt_images(keys, [image for image, _ in answers])
+        own = self._queries.own_images(keys, [image for image, _ in answers])
         return {key: counts[key] for key in series_keys(own)}
+
+    def count(self, study_uid: str, series_uid: str) -> int | None:
+        """Return the number of instances of a series; ``None`` where the node does not tell it."""
+        if self._abilities.get(SERIES_COUNTS) is False:
+            return None
+        keys = self._queries.series_key(study_uid, series_uid)
+        try:
+            answers = self._queries.send("SERIES", keys, (*SERIES_KEYS, SERIES_COUNT), _series)
+        except QueryRefused:
+            return None
+        return next((n for image, n in answers if image.series_uid == series_uid), None)
 
     def of_plan(self, plan_uid: str) -> set[SeriesKey] | None:
         """List the series of images that refer to a plan; ``None`` if the node refuses."""
@@ -123,22 +132,22 @@ class SeriesSearch:
             answers = self._queries.send("SERIES", keys, SERIES_KEYS, image_ref, MOST_AT_ONCE)
         except (QueryRefused, ListTooLong):
             return None
-        return series_keys(self._queries.rt_images(keys, answers))
+        return series_keys(self._queries.own_images(keys, answers))
 
     def images(self, study_uid: str, series_uid: str) -> list[ImageRef]:
-        """List all RT Images of one series; an empty list if the node refuses."""
+        """List all images of one series; an empty list if the node refuses."""
         keys = self._queries.series_key(study_uid, series_uid)
         with contextlib.suppress(QueryRefused):
-            found = self._queries.rt_images(keys, self._queries.with_all_keys(keys))
+            found = self._queries.own_images(keys, self._queries.with_all_keys(keys))
             if found:
                 return [image for image in found if image.series_uid == series_uid]
         with contextlib.suppress(QueryRefused):
-            found = self._queries.images(keys, IMAGE_KEYS_SEEN)
+            found = self._queries.images(keys, self._queries.seen_keys)
             return [image for image in found if image.series_uid == series_uid]
         return []
 
     def images_of(self, series: Collection[SeriesKey]) -> dict[SeriesKey, list[ImageRef]]:
-        """List all RT Images of some series, at most :data:`AT_ONCE`.
+        """List all images of some series, at most :data:`AT_ONCE`.
 
         One query names them all. Those of which it lists nothing are listed one by one: not every
         server matches a list of UIDs.
@@ -154,13 +163,14 @@ class SeriesSearch:
     def _images_of_one(self, study_uid: str, series_uid: str) -> list[ImageRef]:
         """List one series; instances of unknown modality only where that is a key."""
         by_series = self._queries.series_key(study_uid, series_uid)
-        by_modality = (
-            {**by_series, "Modality": "RTIMAGE"} if self._queries.relational else by_series
-        )
-        refusal = None
+        by_modality = by_series
+        if self._queries.relational:
+            by_modality = {**by_series, "Modality": self._queries.modality}
+        all_keys, refusal = self._queries.all_keys, None
         for keys, returned in (
-            *((by_modality, returned) for returned in (IMAGE_KEYS, IMAGE_KEYS_SEEN)),
-            (by_series, IMAGE_KEYS),
+            (by_modality, all_keys),
+            (by_modality, self._queries.seen_keys),
+            (by_series, all_keys),
         ):
             try:
                 found = self._queries.images(keys, returned)
@@ -176,7 +186,7 @@ class SeriesSearch:
         return []
 
     def uids_of(self, series: Collection[SeriesKey]) -> dict[SeriesKey, set[str]]:
-        """List the SOP Instance UIDs of the RT Images of some series, as :meth:`images_of`."""
+        """List the SOP Instance UIDs of the images of some series, as :meth:`images_of`."""
         found = self._by_list(series, all_keys=False)
         return {
             key: {image.sop_uid for image in found.get(key, ())} or self.uids(*key)
@@ -191,12 +201,12 @@ class SeriesSearch:
             return found
         keys = {
             "PatientID": self._queries.patient_id,
-            "Modality": "RTIMAGE",
+            "Modality": self._queries.modality,
             "SeriesInstanceUID": [series_uid for _, series_uid in series],
         }
         try:
             send = self._queries.with_all_keys if all_keys else self._send_for_uids
-            for image in self._queries.rt_images(keys, send(keys, most=MOST_AT_ONCE)):
+            for image in self._queries.own_images(keys, send(keys, most=MOST_AT_ONCE)):
                 found.setdefault(image.series_key, []).append(image)
         except ListTooLong:
             return {}  # these series are long, or the node ignores the list
@@ -212,7 +222,7 @@ class SeriesSearch:
         return self._queries.send("IMAGE", keys, (*UIDS, "Modality"), image_ref, most)
 
     def uids(self, study_uid: str, series_uid: str) -> set[str]:
-        """List the SOP Instance UIDs of one series' RT Images; none if the node refuses.
+        """List the SOP Instance UIDs of one series' images; none if the node refuses.
 
         A server need not open the images for them, as it must for most other keys.
         """
@@ -224,10 +234,11 @@ class SeriesSearch:
         return {image.sop_uid for image in images}
 
     def _by_level(self, by_modality: bool) -> Inventory:
+        modality = self._queries.modality
         try:
             return {
                 (keys["StudyInstanceUID"], keys["SeriesInstanceUID"]): count
-                for keys, count in self._queries.counted_series("RTIMAGE", by_modality=by_modality)
+                for keys, count in self._queries.counted_series(modality, by_modality=by_modality)
             }
         except QueryRefused:
             raise self._queries.all_refused("series") from None

@@ -8,6 +8,9 @@ from typing import Tuple
 #: Study Instance UID and Series Instance UID.
 SeriesKey = Tuple[str, str]
 
+#: Modalities of images.
+RTIMAGE, CT = "RTIMAGE", "CT"
+
 RT_PLAN_STORAGE = "1.2.840.10008.5.1.4.1.1.481.5"
 RT_ION_PLAN_STORAGE = "1.2.840.10008.5.1.4.1.1.481.8"
 RT_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.481.1"
@@ -28,6 +31,8 @@ VARIAN_PLAN_CLASSES = (
     "1.2.246.352.70.1.72",
 )
 IMAGE_CLASSES = (RT_IMAGE_STORAGE, *ENHANCED_RT_IMAGE_CLASSES)
+#: Of slices that are instances; those of Enhanced CT are the frames of one.
+CT_CLASSES = (CT_IMAGE_STORAGE,)
 PLAN_CLASSES = (RT_PLAN_STORAGE, RT_ION_PLAN_STORAGE, *VARIAN_PLAN_CLASSES)
 
 

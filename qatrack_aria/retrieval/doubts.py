@@ -74,7 +74,7 @@ def require_agreement(
     number = len(uids(chosen))
     if contradictions and not request.settles(number):
         raise AmbiguousImagesError(
-            f"Images: what {peer} lists of the newest images of plan '{request.plan}' is not what "
+            f"Images: what {peer} lists of the newest images of {request.subject} is not what "
             f"their files say ({contradictions[0]}; {len(contradictions)} in all), so it is "
             "unknown which belong to the set: correct them in ARIA, or give count= if the "
             f"{number} that match are the set."
@@ -164,7 +164,7 @@ def _require_past(chosen: Sequence[ImageRef], request: Request) -> None:
     newest = max(image.moment for image in chosen)
     if newest > dt.datetime.now() + CLOCKS_APART:
         raise AmbiguousImagesError(
-            f"Images: the newest of plan '{request.plan}' are dated {newest:%Y-%m-%d %H:%M}, which "
+            f"Images: the newest of {request.subject} are dated {newest:%Y-%m-%d %H:%M}, which "
             "is in the future, so it is unknown which are the newest: set the imager's clock and "
             "correct them in ARIA, or name the day that you want by date=."
         )
@@ -232,13 +232,13 @@ def _require_count(chosen: Sequence[ImageRef], request: Request) -> None:
     found = plural(number, "image") + (f" of {days[-1].isoformat()}" if days else "")
     if number < request.least:
         raise TooFewImagesError(
-            f"Images: {found} found for plan '{request.plan}', you asked for at least "
+            f"Images: {found} found for {request.subject}, you asked for at least "
             f"{request.least}: is the session still under way? If its images lie in several "
             "series, say select='session' or select='day'."
         )
     if request.most is not None and number > request.most:
         raise AmbiguousImagesError(
-            f"Images: {found} found for plan '{request.plan}', you asked for at most "
+            f"Images: {found} found for {request.subject}, you asked for at most "
             f"{request.most}: say which by date=, select= or series=, or correct count=."
         )
 

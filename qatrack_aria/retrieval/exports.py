@@ -129,7 +129,8 @@ class Exports:
                 "Nothing was attached."
             )
         ending, write = ("zip", self._write_zip) if what == "zip" else ("png", self._write_sheet)
-        label = re.sub(r"[^A-Za-z0-9]+", "-", self.plan.label or "").strip("-") or "plan"
+        named = self.plan.label or self.images[0].description or ""
+        label = re.sub(r"[^A-Za-z0-9]+", "-", named).strip("-") or "images"
         name = f"{label}-{self.datetime[:12] or 'undated'}-{len(self)}-images.{ending}"
         uids = sorted(image.sop_uid for image in self.images)
         attachments.attach(utils, what, uids, name, self.status, write)

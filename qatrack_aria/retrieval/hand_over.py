@@ -65,7 +65,8 @@ def open_again(archive: Archive, node_name: str, earlier: Provenance) -> ImageSe
     found = [_archived(archive, uid, earlier.patient_id) for uid in earlier.sop_uids]
     _require_all(archive, earlier, [image is not None for image in found])
     images = [image for image in found if image is not None]
-    if not all(earlier.plan_uid in (image.plan_uids or ()) for image in images):
+    of_plan = earlier.plan_uid
+    if of_plan and not all(of_plan in (image.plan_uids or ()) for image in images):
         raise RequestError(
             f"Summary: its images do not reference the plan '{earlier.plan}' (any more): they were "
             "fetched anew since, and have changed at the node. Fetch them again. Nothing was "
@@ -112,6 +113,8 @@ def _require_same(archive: Archive, earlier: Provenance) -> None:
 
 def _archived_plan(archive: Archive, earlier: Provenance) -> PlanRef | None:
     """Return the plan by its file, which is in the archive where the node tells no labels."""
+    if not earlier.plan_uid:
+        return None
     header = archive.header(earlier.plan_uid, earlier.patient_id)
     return None if header is None else plan_ref(header, from_file=True)
 

@@ -17,6 +17,7 @@ from qatrack_aria.dicom.day_search import FEW_SERIES, FirstDay
 from qatrack_aria.dicom.finder import Finder
 from qatrack_aria.dicom.queries import QueryRefused
 from qatrack_aria.dicom.uids import SeriesKey
+from qatrack_aria.errors import IncompleteRetrievalError
 from qatrack_aria.retrieval import date_windows
 from qatrack_aria.retrieval.date_windows import EVER, Days
 from qatrack_aria.retrieval.history import RECENT, History
@@ -216,6 +217,23 @@ class ImageLists:
 
     def _all_series_agree(self) -> bool:
         return all(self._series_agrees(key) for key in sorted(self._complete))
+
+    def require_counted(self, chosen: Sequence[ImageRef]) -> None:
+        """Require that the node lists as many instances of each chosen series as it counts.
+
+        Raises
+        ------
+        IncompleteRetrievalError
+            It counts more.
+        """
+        for key in sorted(series_of(chosen)):
+            listed, counted = self.images.of_series(*key), self._finder.by_series.count(*key)
+            if counted is not None and counted > len(listed):
+                raise IncompleteRetrievalError(
+                    f"Images: {self._task.peer} counts {counted} instances in the series of "
+                    f"{self._request.subject}, and lists {len(listed)}: ask again in a minute. No "
+                    "set is handed over."
+                )
 
     def save(self) -> None:
         """Keep what was learned, for the next retrieval."""

@@ -9,6 +9,7 @@ from typing import Any, Callable, Iterator, Mapping, Sequence
 from qatrack_aria.conf import conf
 from qatrack_aria.dicom.attributes import ImageRef, PlanRef
 from qatrack_aria.dicom.rt_plan import RtPlan
+from qatrack_aria.dicom.uids import RTIMAGE
 from qatrack_aria.retrieval.choosing import Choice
 from qatrack_aria.retrieval.exports import Exports
 from qatrack_aria.retrieval.image import Image
@@ -130,7 +131,16 @@ class ImageSet(Choice, Exports):
         has_day = any(image.day for image in self.images)
         when = f"acquired {span(self.images)}" if has_day else "without a date"
         remark = f" {self._remark}" if self._remark else ""
-        return f"{count} of plan '{self.plan.label or self.plan.sop_uid}', {when}{where}.{remark}"
+        return f"{count} of {self.subject}, {when}{where}.{remark}"
+
+    @property
+    def subject(self) -> str:
+        """The plan of the images, or their series, for people."""
+        if self.plan.sop_uid:
+            return f"plan '{self.plan.label or self.plan.sop_uid}'"
+        named = ", ".join(sorted({image.description or "" for image in self.images} - {""}))
+        modality = self.request.get("modality", RTIMAGE)
+        return f"{modality} series '{named}'" if named else f"a {modality} series of no plan"
 
     @property
     def summary(self) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime as dt
-from typing import Any, Iterator, Mapping
+from typing import Any, Callable, Iterator
 
 from qatrack_aria.conf import conf
 from qatrack_aria.dicom.deadline import Deadline
@@ -51,21 +51,22 @@ class Job(Task):
 @contextlib.contextmanager
 def prepared(
     names: tuple[Any, Any, Any],
-    image_type: Any,
+    parse: Callable[[], Request],
     caller: Caller,
     deadline: Any,
-    options: Mapping[str, Any],
 ) -> Iterator[Job]:
     """Prepare a retrieval, and record whatever happens in the block.
 
     Parameters
     ----------
     names : tuple of (Any, Any, Any)
-        Node, patient ID and plan, as a person gave them.
-    image_type, deadline, options : Any
-        As for :func:`qatrack_aria.retrieval.service.fetch`.
+        Node, patient ID, and plan or series, as a person gave them.
+    parse : callable
+        Checks the request.
     caller : Caller
         The origin of the request.
+    deadline : Any
+        As for :func:`qatrack_aria.retrieval.service.fetch`.
 
     Raises
     ------
@@ -77,14 +78,15 @@ def prepared(
     with recorded(**known, **caller.fields) as record:
         node = record.row.node = AriaNode.objects.named(node_name)
         record.row.node_name = node.name
-        request = Request.parse(patient_id, plan, image_type, **options)
+        request = parse()
         if request.until is not None:
             ahead = dt.timedelta(seconds=node.clock_ahead)
             request = dataclasses.replace(request, until=request.until + ahead)
         record.row.request = request_json(request.as_dict)
         node.require_allowed(request.patient_id)
         node.require_writable("patient ID", request.patient_id)
-        node.require_writable("plan label", request.plan)
+        if request.plan is not None:
+            node.require_writable("plan label", request.plan)
         seconds = parse_deadline(deadline)
         if seconds is None:
             unattended = caller.source in (Retrieval.COMMAND, Retrieval.WATCH)

@@ -80,7 +80,7 @@ class Knowledge:
 
     def __init__(self, task: Task) -> None:
         self._on_disk = task.on_disk
-        name = hashed_name([task.request.patient_id, task.peer])
+        name = hashed_name(task.about_patient)
         self._path = task.archive.known / f"{name}.json"
         self.series: dict[SeriesKey, LearnedSeries] = {}
         self.plan_key: bool | None = None

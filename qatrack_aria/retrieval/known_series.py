@@ -35,7 +35,7 @@ class KnownSeries:
 
     def __init__(self, task: Task) -> None:
         self._on_disk = task.on_disk
-        name = hashed_name([task.request.patient_id, task.peer])
+        name = hashed_name(task.about_patient)
         self._path = task.archive.known / f"{name}.series.json"
         note = self._on_disk(lambda: read_note(self._path)) or {}
         self._series: Inventory = {(study, uid): n for study, uid, n in note.get("series", ())}

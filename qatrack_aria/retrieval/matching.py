@@ -6,15 +6,16 @@ unknown. Such an image has to be retrieved, and its header decides.
 
 from __future__ import annotations
 
+import re
 from typing import Iterable, NamedTuple, Sequence
 
 from qatrack_aria.dicom.attributes import ImageRef, PlanRef
-from qatrack_aria.dicom.uids import PLAN_CLASSES
+from qatrack_aria.dicom.uids import CT, PLAN_CLASSES
 from qatrack_aria.phrases import Phrase, phrase
 from qatrack_aria.retrieval.beam_names import read_energy
 from qatrack_aria.retrieval.beams import energy_of, has_energy, is_named
 from qatrack_aria.retrieval.request import Request
-from qatrack_aria.text import may_have_lost_letters, same_name, same_text
+from qatrack_aria.text import composed, may_have_lost_letters, same_name, same_text
 
 #: Reasons that leave open whether an image belongs to a set, though its header is known.
 LACKING = ("no_beam", "no_energy")
@@ -56,7 +57,7 @@ def match_plan(plan: PlanRef, request: Request) -> bool | None:
         return False
     if plan.label is None:
         return None
-    label = _same_text(plan, plan.label, request.plan)
+    label = _same_text(plan, plan.label, request.plan or "")
     if not label or request.course is None:
         return label
     course = None if plan.course is None else _same_text(plan, plan.course, request.course)
@@ -91,6 +92,7 @@ def match_image(image: ImageRef, request: Request, plan_uids: frozenset[str]) ->
         _match_machine(image, request),
         _match_beam(image, request),
         _match_energy(image, request),
+        _match_series_texts(image, request),
         _match_date(image, request),
     )
     refused = [result for result in results if result.matches is False]
@@ -105,9 +107,13 @@ def may_match(image: ImageRef, request: Request, plan_uids: frozenset[str]) -> b
 
 
 def match_plan_reference(image: ImageRef, plan_uids: frozenset[str]) -> Match:
-    """Compare the plans that an image references with these."""
+    """Compare the plans that an image references with these; with no plan if there are none."""
+    if not plan_uids and image.modality == CT:
+        return MATCHES
     if image.plan_uids is None:
         return UNKNOWN
+    if not plan_uids:  # images of no plan
+        return _differs("other_plan") if image.plan_uids else MATCHES
     return MATCHES if image.plan_uids & plan_uids else _differs("other_plan")
 
 
@@ -203,9 +209,36 @@ def _match_kv(image: ImageRef, request: Request) -> Match:
     return _differs("kv" if image.is_kv else "mv")
 
 
+def _match_series_texts(image: ImageRef, request: Request) -> Match:
+    if request.description is not None:
+        if image.description is None:
+            return UNKNOWN
+        if not _is_like(image.description, request.description):
+            return _differs("other_description", description=image.description)
+    by_file = (
+        ("other_protocol", request.protocol, image.slice and image.slice.protocol),
+        ("other_label", request.label, image.acquisition and image.acquisition.label),
+    )
+    for code, wanted, found in by_file:
+        if wanted is not None and not image.from_file:
+            return UNKNOWN
+        if wanted is not None and not _is_like(found or "", wanted):
+            return _differs(code, text=found or "")
+    return MATCHES
+
+
+def _is_like(found: str, wanted: str) -> bool:
+    parts = (re.escape(part) for part in composed(wanted).casefold().split("*"))
+    return re.fullmatch(".*".join(parts), composed(found).casefold()) is not None
+
+
 def _match_type(image: ImageRef, request: Request) -> Match:
     if image.image_type is None:
         return UNKNOWN
+    if image.modality == CT and "LOCALIZER" in image.image_type:
+        return _differs("localizer")
+    if not request.image_type:
+        return MATCHES
     # Image Type is of VR CS, which has capital letters only.
     if image.image_type == tuple(value.upper() for value in request.image_type):
         return MATCHES

@@ -33,7 +33,7 @@ def no_plan(
     peer: Peer, request: Request, listed: Sequence[PlanRef], queries: Sequence[QueryRecord]
 ) -> str:
     """Say why none of the plans that the node lists matches."""
-    wanted = f"plan '{request.plan}'"
+    wanted = request.subject
     patient = f"patient '{request.patient_id}'"
     same_label = [plan for plan in listed if plan.label == request.plan]
     if request.course and same_label:
@@ -70,7 +70,7 @@ def no_images(
 ) -> str:
     """Say why none of the images that the node lists matches."""
     return (
-        f"Images: no images match at {peer} for plan '{request.plan}' of patient "
+        f"Images: no images match at {peer} for {request.subject} of patient "
         f"'{request.patient_id}': {explain_none(images, request, plan_uids)}. If they were "
         "acquired a moment ago, ask again in a minute."
     )

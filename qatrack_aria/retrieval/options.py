@@ -13,7 +13,8 @@ import difflib
 import numbers
 import re
 from dataclasses import dataclass
-from typing import Any, Callable, NamedTuple
+from functools import partial
+from typing import Any, Callable, NamedTuple, Sequence
 
 from qatrack_aria.dicom.uids import valid_uid
 from qatrack_aria.errors import RequestError, WaitingError
@@ -99,6 +100,14 @@ def parse_text(what: str, value: Any) -> str:
 def _optional_text(what: str, value: Any) -> str | None:
     # An empty text is a test that is not filled in: "any machine" would be a guess.
     return None if value is None else parse_text(what, value)
+
+
+def parse_pattern(what: str, value: Any) -> str | None:
+    """Return a valid text that may have ``*`` for any letters; it is compared here alone."""
+    if value is None:
+        return None
+    text = parse_text(what, value.replace("*", "") or "any" if isinstance(value, str) else value)
+    return value.strip() if text else None
 
 
 def parse_image_type(value: Any) -> tuple[str, ...]:
@@ -334,3 +343,32 @@ OPTIONS = (
         flags=(("--unfinished", True, "also a session that may still be under way"),),
     ),
 )
+
+OF_ANY_SERIES = ("date", "count", "machine", "energy", "series", "select", "kv", "unfinished")
+#: Of a series that refers to no plan, beside some of those above.
+OF_SERIES = tuple(
+    Option(name, partial(parse_pattern, what), f"only series of this {what} (* for any)", "TEXT")
+    for name, what in (
+        ("description", "series description"),
+        ("protocol", "protocol name"),
+        ("label", "RT Image label"),
+    )
+)
+SERIES_OPTIONS = (
+    *OF_SERIES,
+    *(o for o in OPTIONS if o.name in OF_ANY_SERIES),
+)
+
+
+def parse_options(table: Sequence[Option], options: dict[str, Any]) -> dict[str, Any]:
+    """Return the checked values of all options of a table.
+
+    Raises
+    ------
+    TypeError
+        An option is not in it.
+    """
+    values = {o.name: o.parse(options.pop(o.name, o.default)) for o in table}
+    if options:
+        raise TypeError(f"a request has no option {', '.join(map(repr, options))}")
+    return values

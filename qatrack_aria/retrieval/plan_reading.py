@@ -11,6 +11,7 @@ from qatrack_aria.dicom.rt_plan import RtPlan
 from qatrack_aria.errors import Outcome
 from qatrack_aria.retrieval.archived_plans import MAX_AGE, archived_plan
 from qatrack_aria.retrieval.job import COMPOSITE, Caller, prepared
+from qatrack_aria.retrieval.request import Request
 from qatrack_aria.retrieval.running import require_time, running
 from qatrack_aria.text import plural
 
@@ -40,7 +41,7 @@ def read_plan(
         It cannot be read; the message says why.
     """
     names = node_name, plan.patient_id, plan.sop_uid
-    with prepared(names, "portal", caller, deadline, {}) as job:
+    with prepared(names, lambda: Request.parse(*names[1:]), caller, deadline) as job:
         known = job.on_disk(lambda: archived_plan(job.archive, plan, MAX_AGE))
         if known is not None:
             job.record.repeat(None)

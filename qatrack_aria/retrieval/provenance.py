@@ -68,7 +68,7 @@ class Provenance:
         return cls(
             node=_short(given["node"]),
             patient_id=_short(request["patient_id"]),
-            plan=_short(given["plan_label"] or request["plan"]),
+            plan=_short(given["plan_label"] or request.get("plan", "")),
             course=_short(given["course"]),
             plan_uid=_short(given["plan_uid"]),
             sop_uids=uids,

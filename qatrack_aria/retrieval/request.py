@@ -6,9 +6,17 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Any, Mapping
 
-from qatrack_aria.dicom.uids import valid_uid
+from qatrack_aria.dicom.uids import CT, RTIMAGE, valid_uid
 from qatrack_aria.errors import RequestError
-from qatrack_aria.retrieval.options import FIRST_YEAR, OPTIONS, parse_image_type, parse_text
+from qatrack_aria.retrieval.options import (
+    FIRST_YEAR,
+    OF_SERIES,
+    OPTIONS,
+    SERIES_OPTIONS,
+    parse_image_type,
+    parse_options,
+    parse_text,
+)
 from qatrack_aria.text import short_repr
 
 MAX_AGE = 3600.0  # s: an older answer may not hold the newest images
@@ -22,10 +30,10 @@ class Request:
     ----------
     patient_id : str
         Patient ID, exactly.
-    plan : str
-        RT Plan Label, or the SOP Instance UID of an RT Plan.
+    plan : str or None
+        RT Plan Label, or the SOP Instance UID of an RT Plan; ``None`` for images of no plan.
     image_type : tuple of str
-        Image Type (0008,0008) that each image must have, as its values.
+        Image Type (0008,0008) that each image must have, as its values; empty for any.
     date : datetime.date, optional
         The day of acquisition; without it the newest.
     count : int or (int, int), optional
@@ -49,10 +57,14 @@ class Request:
         Whether a session that may still be under way is accepted.
     until : datetime.datetime, optional
         Only images acquired up to this moment, by the clock of the imager.
+    modality : {"RTIMAGE", "CT"}
+        Modality of the images.
+    description, protocol, label : str, optional
+        Series Description, Protocol Name and RT Image Label, with ``*`` for any letters.
     """
 
     patient_id: str
-    plan: str
+    plan: str | None
     image_type: tuple[str, ...]
     date: dt.date | None = None
     count: int | tuple[int, int] | None = None
@@ -65,6 +77,10 @@ class Request:
     kv: bool | str = False
     unfinished: bool = False
     until: dt.datetime | None = None
+    modality: str = RTIMAGE
+    description: str | None = None
+    protocol: str | None = None
+    label: str | None = None
 
     @classmethod
     def parse(
@@ -95,15 +111,67 @@ class Request:
             An option is unknown.
         """
         named = parse_patient_id(patient_id), parse_text("plan label", plan)
-        values = {o.name: o.parse(options.pop(o.name, o.default)) for o in OPTIONS}
-        if options:
-            raise TypeError(f"a request has no option {', '.join(map(repr, options))}")
+        values = parse_options(OPTIONS, options)
         return cls(*named, parse_image_type(image_type), until=_until(until), **values)
+
+    @classmethod
+    def parse_series(
+        cls,
+        patient_id: Any,
+        modality: Any = CT,
+        image_type: Any = None,
+        *,
+        until: Any = None,
+        **options: Any,
+    ) -> Request:
+        """Check a request for a series of a patient, which refers to no plan.
+
+        Parameters
+        ----------
+        patient_id, modality, image_type : Any
+            As a person gave them; any image type of CT by default, and of RT Images ``"portal"``.
+        until : datetime.datetime, optional
+            The end of the session, without time zone.
+        **options : Any
+            Those of :data:`~qatrack_aria.retrieval.options.SERIES_OPTIONS`.
+
+        Raises
+        ------
+        RequestError, TypeError
+            As :meth:`parse`.
+        """
+        if modality not in (CT, RTIMAGE):
+            raise RequestError(
+                f"The modality {short_repr(modality)} is not known: give 'CT' or 'RTIMAGE'. "
+                "Nothing was sent."
+            )
+        values = parse_options(SERIES_OPTIONS, options)
+        if modality == RTIMAGE and not (values["machine"] or values["label"]):
+            raise RequestError(
+                "RT Images of no plan need a machine or a label: give machine= or label=. Nothing "
+                "was sent."
+            )
+        if modality == CT:
+            values.update(kv=True, select="series")
+        elif image_type is None:
+            image_type = "portal"
+        kind = () if image_type is None else parse_image_type(image_type)
+        named = parse_patient_id(patient_id), None, kind
+        return cls(*named, modality=modality, until=_until(until), **values)
 
     @property
     def names_plan_uid(self) -> bool:
         """Whether ``plan`` can only be a SOP Instance UID: a label has 16 characters at most."""
-        return len(self.plan) > 16 and valid_uid(self.plan)
+        return self.plan is not None and len(self.plan) > 16 and valid_uid(self.plan)
+
+    @property
+    def subject(self) -> str:
+        """What is asked for, for a message: the plan, or the series."""
+        if self.plan is not None:
+            return f"plan '{self.plan}'"
+        named = self.description or self.protocol or self.label or self.machine
+        what = "CT images" if self.modality == CT else "RT Images of no plan"
+        return f"{what} '{named}'" if named else what
 
     @property
     def reads_plan(self) -> bool:
@@ -132,8 +200,9 @@ class Request:
         written = {
             "patient_id": self.patient_id,
             "plan": self.plan,
-            "image_type": "\\".join(self.image_type),
-            **{option.name: option.write(getattr(self, option.name)) for option in OPTIONS},
+            "image_type": "\\".join(self.image_type) or None,
+            "modality": None if self.modality == RTIMAGE and self.plan else self.modality,
+            **{o.name: o.write(getattr(self, o.name)) for o in (*OPTIONS, *OF_SERIES)},
             "until": self.until.isoformat() if self.until else None,
         }
         return {key: value for key, value in written.items() if value is not None}

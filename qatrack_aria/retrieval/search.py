@@ -11,6 +11,7 @@ from typing import Sequence
 
 from qatrack_aria.dicom.attributes import ImageRef
 from qatrack_aria.dicom.finder import PAUSES, Finder
+from qatrack_aria.dicom.uids import CT
 from qatrack_aria.errors import (
     AmbiguousImagesError,
     ImagesNotFoundError,
@@ -24,6 +25,7 @@ from qatrack_aria.retrieval.listed_images import ListedImages, is_outdated
 from qatrack_aria.retrieval.matching import match_image
 from qatrack_aria.retrieval.session_end import SessionEnd
 from qatrack_aria.retrieval.sessions import GAP, uids
+from qatrack_aria.retrieval.stacks import require_stack
 from qatrack_aria.retrieval.task import Task
 from qatrack_aria.retrieval.transfer import Transfer
 
@@ -91,7 +93,7 @@ class ImageSearch:
         """
         # The whole history at once where the node does not search by day, and where several plans
         # match: the images of one may be older than the days that hold the other's.
-        by_day = self._finder.relational and len(self._plan_uids) == 1
+        by_day = self._finder.relational and len(self._plan_uids) <= 1
         windows = date_windows.windows(self._request) if by_day else [EVER]
         resumed = self._lists.resume(windows) if retrieve else None
         found = self._search(resumed, retrieve) if resumed else []
@@ -136,6 +138,9 @@ class ImageSearch:
                 if failure is not None:
                     raise failure
                 if not found or not self._session_end.wait(found):
+                    if self._request.modality == CT:
+                        self._lists.require_counted(found)
+                        require_stack(found, self._request)
                     return found
             elif not self._lists.repeat(days):
                 pause = next(pauses, None)
@@ -143,7 +148,7 @@ class ImageSearch:
                     raise self._finder.lists_differ("images")
                 self._finder.wait(pause)
         raise IncompleteRetrievalError(
-            f"Images: more and more images of plan '{self._request.plan}' arrive at "
+            f"Images: more and more images of {self._request.subject} arrive at "
             f"{self._peer} ({len(self.chosen)} so far): ask again when the last field is done, "
             "or say how many there will be by count=."
         )

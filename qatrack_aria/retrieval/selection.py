@@ -28,7 +28,7 @@ from qatrack_aria.retrieval.sessions import (
 from qatrack_aria.text import plural
 
 #: Reasons of an answer for which no file is fetched to confirm them.
-NOT_BY_FILE = ("other_patient", "other_series")
+NOT_BY_FILE = ("other_patient", "other_series", "other_description")
 #: Reasons that lie in the time alone; empty for a time that is of another session.
 BY_TIME = ("", "other_day", "after_session")
 
@@ -180,7 +180,7 @@ def _choose(possible: Sequence[ImageRef], request: Request) -> list[ImageRef]:
     if request.select == "series":
         if not series:
             raise AmbiguousImagesError(
-                f"Images: the newest images of plan '{request.plan}' lie in several series and "
+                f"Images: the newest images of {request.subject} lie in several series and "
                 "have one time, or none: say select='day' for all of the day, or name one by "
                 "series=."
             )
@@ -202,9 +202,9 @@ def _choose(possible: Sequence[ImageRef], request: Request) -> list[ImageRef]:
 
 def _untimed(images: Sequence[ImageRef], request: Request) -> str:
     number, day = len(uids(images)), images[0].day
-    lacking, whole_day = f"{number} of plan '{request.plan}' have no readable date", ""
+    lacking, whole_day = f"{number} of {request.subject} have no readable date", ""
     if day is not None:
-        lacking = f"{number} of plan '{request.plan}', of {day.isoformat()}, have no readable time"
+        lacking = f"{number} of {request.subject}, of {day.isoformat()}, have no readable time"
         whole_day = "select='day' for all of the day, "
     return (
         f"Images: the newest {lacking}, so it is unknown which were taken together: say "
@@ -219,7 +219,7 @@ def _two_readings(session: Sequence[ImageRef], series: Sequence[ImageRef], reque
     holds = plural(len(uids(series)), "image")
     alone = f"the newest series holds {holds} of {span(series)}" if series else "none is the newest"
     return (
-        f"Images: the newest session of plan '{request.plan}' has {has} of {span(session)}, and "
+        f"Images: the newest session of {request.subject} has {has} of {span(session)}, and "
         f"{alone}: it is unknown which of them may belong together. Say select='session' for the "
         "session, select='series' for the newest series, select='day' for all of the day, or give "
         "count= if one of these numbers is right."

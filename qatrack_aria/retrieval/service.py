@@ -7,10 +7,11 @@ Check the request, wait for the destination, find and retrieve the images
 from __future__ import annotations
 
 import contextlib
-from typing import Any
+from typing import Any, Callable
 
 from qatrack_aria.dicom.attributes import PlanRef
 from qatrack_aria.dicom.retrieve import Progress
+from qatrack_aria.dicom.uids import CT
 from qatrack_aria.errors import ArchiveError, AriaError, Outcome, SearchUnfinishedError
 from qatrack_aria.phrases import phrase
 from qatrack_aria.retrieval.answer_cache import Answer, AnswerCache, remove_expired, repeated
@@ -21,7 +22,7 @@ from qatrack_aria.retrieval.knowledge import remove_unused
 from qatrack_aria.retrieval.plan_reading import plan_reader
 from qatrack_aria.retrieval.record import Record
 from qatrack_aria.retrieval.remembering import remove_old
-from qatrack_aria.retrieval.request import parse_max_age
+from qatrack_aria.retrieval.request import Request, parse_max_age
 from qatrack_aria.retrieval.running import require_time, running
 from qatrack_aria.retrieval.timeline import LAY_OUT, PRUNE
 from qatrack_aria.retrieval.workflow import SearchResult, Workflow
@@ -65,8 +66,52 @@ def fetch(
     AriaError
         Its class and its message say what to do.
     """
-    names = node_name, patient_id, plan
-    with prepared(names, image_type, caller, deadline, options) as job:
+    return _fetch(
+        (node_name, patient_id, plan),
+        lambda: Request.parse(patient_id, plan, image_type, **options),
+        caller,
+        deadline,
+        max_age,
+        progress,
+    )
+
+
+def fetch_series(
+    node_name: Any,
+    patient_id: Any,
+    modality: Any = CT,
+    image_type: Any = None,
+    *,
+    caller: Caller = COMPOSITE,
+    deadline: Any = None,
+    max_age: Any = 0,
+    progress: Progress | None = None,
+    **options: Any,
+) -> ImageSet:
+    """Fetch the newest series of a patient that refers to no plan.
+
+    Takes and raises the same as :func:`fetch`; see :meth:`Request.parse_series`.
+    """
+    subject = options.get("description") or options.get("label") or modality
+    return _fetch(
+        (node_name, patient_id, subject),
+        lambda: Request.parse_series(patient_id, modality, image_type, **options),
+        caller,
+        deadline,
+        max_age,
+        progress,
+    )
+
+
+def _fetch(
+    names: tuple[Any, Any, Any],
+    parse: Callable[[], Request],
+    caller: Caller,
+    deadline: Any,
+    max_age: Any,
+    progress: Progress | None,
+) -> ImageSet:
+    with prepared(names, parse, caller, deadline) as job:
         age = parse_max_age(max_age)
         cache = AnswerCache(job.archive, job.peer, dict(job.request.as_dict))
         answer = job.on_disk(lambda: cache.get(age, job.deadline.allowed))
@@ -75,7 +120,9 @@ def fetch(
             job.record.begin()
             require_time(job.deadline)
             images = _fetch_anew(job, cache, age, progress)
-    return images.with_plan(plan_reader(node_name, images.plan, caller, deadline))
+    if not images.plan.sop_uid:
+        return images
+    return images.with_plan(plan_reader(names[0], images.plan, caller, deadline))
 
 
 def preview(
@@ -95,7 +142,12 @@ def preview(
     SearchResult
         Includes images of which the node does not return enough to match them.
     """
-    with prepared((node_name, patient_id, plan), image_type, caller, deadline, options) as job:
+    names = node_name, patient_id, plan
+
+    def parse() -> Request:
+        return Request.parse(patient_id, plan, image_type, **options)
+
+    with prepared(names, parse, caller, deadline) as job:
         job.record.success = Outcome.LISTED
         job.record.begin()
         with running(job) as workflow:
@@ -108,7 +160,8 @@ def find_plan(
     node_name: Any, patient_id: Any, plan: Any, *, caller: Caller = COMPOSITE, **options: Any
 ) -> PlanRef:
     """Find the one plan of that label; raises as :func:`fetch` does."""
-    with prepared((node_name, patient_id, plan), "portal", caller, None, options) as job:
+    names = node_name, patient_id, plan
+    with prepared(names, lambda: Request.parse(*names[1:], **options), caller, None) as job:
         job.record.success = Outcome.LISTED
         job.record.begin()
         with running(job) as workflow:

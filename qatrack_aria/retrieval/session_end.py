@@ -104,7 +104,7 @@ class SessionEnd:
         gap = silence_needed(chosen).total_seconds() / 3
         every = f", they come up to {gap:.0f} s apart" if number > 1 else ""
         return (
-            f"Images: {number} found for plan '{self._request.plan}'{newest}{every}: the session "
+            f"Images: {number} found for {self._request.subject}{newest}{every}: the session "
             f"may still be under way. Ask again in {math.ceil(left)} s, or give count= if you know "
             "how many there are (unfinished=True takes what there is)."
         )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Callable, TypeVar
+from typing import Any, Callable, TypeVar
 
 from qatrack_aria.dicom.deadline import Deadline
 from qatrack_aria.dicom.peer import Peer
+from qatrack_aria.dicom.uids import RTIMAGE
 from qatrack_aria.retrieval.request import Request
 from qatrack_aria.storage.archive import Archive
 from qatrack_aria.storage.in_time import in_time
@@ -35,6 +36,12 @@ class Task:
     archive: Archive
     deadline: Deadline
     clock_ahead: float
+
+    @property
+    def about_patient(self) -> list[Any]:
+        """What is the same for all requests of a patient's images of one modality."""
+        modality = [] if self.request.modality == RTIMAGE else [self.request.modality]
+        return [self.request.patient_id, self.peer, *modality]
 
     def on_disk(self, work: Callable[[], T]) -> T:
         """Do some work in the archive by the deadline; see :func:`in_time`."""

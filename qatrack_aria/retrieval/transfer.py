@@ -18,7 +18,14 @@ from qatrack_aria.dicom.retrieve import Instance, Progress, RetrieveAttempt, Ret
 from qatrack_aria.dicom.rt_plan import RtPlan
 from qatrack_aria.dicom.storage_scp import StorageScp
 from qatrack_aria.dicom.transports import transport_of
-from qatrack_aria.dicom.uids import IMAGE_CLASSES, PLAN_CLASSES, SeriesKey, valid_uid
+from qatrack_aria.dicom.uids import (
+    CT,
+    CT_CLASSES,
+    IMAGE_CLASSES,
+    PLAN_CLASSES,
+    SeriesKey,
+    valid_uid,
+)
 from qatrack_aria.errors import (
     AmbiguousImagesError,
     ArchiveError,
@@ -58,6 +65,7 @@ class Transfer:
         self._on_disk = task.on_disk
         self._peer, self._archive, self._deadline = task.peer, task.archive, task.deadline
         self._patient_id = task.request.patient_id
+        self._image_classes = CT_CLASSES if task.request.modality == CT else IMAGE_CLASSES
         self._timeline = timeline
         self.inbox = Inbox(self._file, self._compare, self._deadline)
         transport = transport_of(self._peer)
@@ -126,13 +134,18 @@ class Transfer:
             found = with_beam(image_ref(header, from_file=True), self._plans)
         return found
 
+    def _classes(self, ref: ImageRef | PlanRef) -> tuple[str, ...]:
+        return PLAN_CLASSES if isinstance(ref, PlanRef) else self._image_classes
+
     def _read_headers(self, refs: Sequence[Ref]) -> list[Dataset | None]:
-        return [self._archive.header(ref.sop_uid, self._patient_id, _classes(ref)) for ref in refs]
+        return [
+            self._archive.header(ref.sop_uid, self._patient_id, self._classes(ref)) for ref in refs
+        ]
 
     def _file(self, incoming: ReceivedInstance) -> Callable[[], None]:
         """File an instance that arrives, in any thread; its header is read only once."""
         listed = self._requested[incoming.sop_uid]
-        filing = self._archive.receive(incoming, self._patient_id, _classes(listed))
+        filing = self._archive.receive(incoming, self._patient_id, self._classes(listed))
         self._filed[incoming.sop_uid] = self._by_header(listed, filing.header)
         return filing.commit
 
@@ -198,10 +211,6 @@ class Transfer:
         paths = [self._archive.path(ref.sop_uid) for ref in refs]
         if not self._on_disk(lambda: all(path.exists() for path in paths)):
             raise gone_from(self._archive)
-
-
-def _classes(ref: ImageRef | PlanRef) -> tuple[str, ...]:
-    return IMAGE_CLASSES if isinstance(ref, ImageRef) else PLAN_CLASSES
 
 
 def require_uids(refs: Sequence[Any]) -> None:

@@ -68,7 +68,8 @@ class Workflow:
         self._timeline = timeline or Timeline()
         self._transfer = Transfer(task, progress, self._timeline)
         self.inbox = self._transfer.inbox
-        self._finder = Finder(self._transfer.session, task.request.patient_id)
+        request = task.request
+        self._finder = Finder(self._transfer.session, request.patient_id, request.modality)
         self._plans: Sequence[PlanRef] = ()
         self._plan_uids: frozenset[str] = frozenset()
         self._lost: IncompleteRetrievalError | None = None  # plans that cannot be moved
@@ -91,7 +92,7 @@ class Workflow:
             Retrieve what is not in the archive, and match every image by its header.
         """
         with self._timeline.step(PLAN):
-            plans = self._find_plans(retrieve)
+            plans = self._find_plans(retrieve) if self.task.request.plan is not None else ()
             if self.task.request.reads_plan:
                 self._read_beams(plans)
         with self._timeline.step(IMAGES):
@@ -100,10 +101,12 @@ class Workflow:
             )
             images = search.find(retrieve)
             listed = list(search.listed)
-            certain = self._referenced(plans, listed)
+            certain = self._referenced(plans, listed) if plans else []
             selection.require_one_plan(certain, self.task.request)
             remarks = messages.remarks(images, listed, self.task.request, self._plan_uids)
-            return SearchResult((certain or plans)[0], images, remarks, search.is_final)
+            of_no_plan = PlanRef(self.task.request.patient_id, "", "", "")
+            plan = next(iter(certain or plans), of_no_plan)
+            return SearchResult(plan, images, remarks, search.is_final)
 
     @property
     def session(self) -> Session:

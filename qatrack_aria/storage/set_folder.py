@@ -35,7 +35,7 @@ AT_A_TIME = 4  # copies; computing the digests takes longest, and uses all proce
 
 
 class LaidOut(NamedTuple):
-    """The folder of a set, and its images in order; ``None`` for a part without one yet."""
+    """The folder of a set, and its images in their order; ``None`` for a part without one yet."""
 
     folder: Path | None
     images: list[ImageRef]
@@ -67,7 +67,7 @@ def lay_out(archive: Archive, images: Sequence[ImageRef]) -> LaidOut:
     ArchiveError
         The folder cannot be written.
     """
-    ordered = sorted(images, key=lambda image: image.order)
+    ordered = sorted(images, key=lambda image: image.place)
     folder = archive.sets / f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(4)}"
     make_private_folder(folder)
     files = [folder / _name(number, image) for number, image in enumerate(ordered, 1)]

@@ -6,6 +6,7 @@ values.
 
 from __future__ import annotations
 
+from .ct import ct_series
 from .files import save
 from .history import qa_history
 from .images import kv, picket_fence, portal_dose, winston_lutz
@@ -14,6 +15,7 @@ from .plans import HALCYON_PLAN, OPERATOR, plan
 __all__ = [
     "HALCYON_PLAN",
     "OPERATOR",
+    "ct_series",
     "kv",
     "picket_fence",
     "plan",
