@@ -14,8 +14,16 @@ from pydicom.dataset import Dataset
 from qatrack_aria.dicom.association import Session
 from qatrack_aria.dicom.attributes import ImageRef, PlanRef
 from qatrack_aria.dicom.peer import C_GET
-from qatrack_aria.dicom.queries import UIDS, PatientQueries, QueryRefused, plan_reference
+from qatrack_aria.dicom.queries import (
+    SERIES_COUNT,
+    SLICE_KEYS,
+    UIDS,
+    PatientQueries,
+    QueryRefused,
+    plan_reference,
+)
 from qatrack_aria.dicom.series_search import SeriesSearch
+from qatrack_aria.dicom.uids import CT
 from qatrack_aria.dicom.values import text
 from qatrack_aria.errors import AriaError
 from qatrack_aria.text import plural
@@ -33,6 +41,9 @@ ATTRIBUTES = {
     "RTImageLabel": "NONE",
     "GantryAngle": "-1",
 }
+#: Modalities of series that a patient may have, and what is useful of a series.
+OTHERS = ("CT", "REG")
+OF_A_SERIES = ("SeriesDescription", "SeriesDate", "ProtocolName", "StationName", SERIES_COUNT)
 #: A UID that nothing has.
 ABSENT_UID = "1.2.3.4.5.6.7.8.9"
 
@@ -70,6 +81,9 @@ class Probe:
         for keyword, absent in ATTRIBUTES.items():
             yield f"{keyword} as a return key", self._returned(keyword)
             yield f"{keyword} as a key", self._as_key(keyword, absent)
+        for modality in OTHERS:
+            yield f"{modality} series of the patient", self._series_of(modality)
+        yield "attributes of a CT slice", self._slice()
 
     def _c_get(self) -> str:
         peer = dataclasses.replace(self._session.peer, retrieve_method=C_GET)
@@ -86,6 +100,28 @@ class Probe:
         except QueryRefused:
             return "refused"
         return "returned" if any(text(answer, "SeriesDate") for answer in found) else "empty"
+
+    def _series_of(self, modality: str) -> str:
+        """Say how many series of a modality there are, and what is returned of them."""
+        keys = {"PatientID": self._queries.patient_id, "Modality": modality}
+        try:
+            found = self._queries.send("SERIES", keys, ("SeriesInstanceUID", *OF_A_SERIES))
+        except QueryRefused:
+            return "refused"
+        returned = [k for k in OF_A_SERIES if any(text(answer, k) for answer in found)]
+        return f"{len(found)}; returned: {', '.join(returned) or 'no attribute'}"
+
+    def _slice(self) -> str:
+        """Say which attributes are returned of a slice of the first CT series."""
+        queries = PatientQueries(self._session, self._queries.patient_id, CT)
+        try:
+            series = SeriesSearch(queries).inventory()
+            key = next(iter(sorted(series)), None)
+            found = queries.send("IMAGE", queries.series_key(*key), SLICE_KEYS) if key else []
+        except QueryRefused:
+            return "refused"
+        returned = [k for k in SLICE_KEYS if any(text(answer, k) for answer in found)]
+        return f"{plural(len(found), 'slice')}; returned: {', '.join(returned) or 'none'}"
 
     def _uid_list(self) -> str:
         uids = [image.sop_uid for image in self._images[:2]]
