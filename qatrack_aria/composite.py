@@ -63,8 +63,8 @@ def fetch_images(
     course : str, optional
         Course of the plan, where several plans have the label.
     beam : str, int or sequence of them, optional
-        Only images of this beam, by its name in the plan, or by its number. The plan is fetched
-        for that, and kept for a day.
+        Only images of this beam, by its name in the plan, or by its number; several names in a
+        list, or between commas. The plan is fetched for that, and kept for a day.
     energy : float or str, optional
         Only images of this energy: ``6`` for 6 MV, ``"6X"`` for a flattened beam, ``"6X-FFF"``.
     series : str, optional
@@ -195,8 +195,8 @@ def fetch_series(
     )
 
 
-def fetch_status(*args: Any, **kwargs: Any) -> str:
-    """Fetch as :func:`fetch_images` does, and return the outcome as one line.
+def fetch_status(*args: Any, fetch: Callable[..., ImageSet] | None = None, **kwargs: Any) -> str:
+    """Fetch as :func:`fetch_images` does, or `fetch`, and return the outcome as one line.
 
     Use it in a visible string-composite test beside those that calculate, since QATrack+ shows an
     error in a tooltip only. It takes the same arguments.
@@ -207,7 +207,7 @@ def fetch_status(*args: Any, **kwargs: Any) -> str:
         The images, the test that is not filled in yet, or the error; never empty.
     """
     try:
-        return fetch_images(*args, **kwargs).status
+        return (fetch or fetch_images)(*args, **kwargs).status
     except AriaError as error:
         return str(error)
     except Exception as error:

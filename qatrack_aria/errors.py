@@ -230,6 +230,13 @@ class SessionUnderWayError(IncompleteRetrievalError):
     """More images of the session may follow."""
 
 
+# --- analyses ---------------------------------------------------------------------------------
+
+
+class AnalysisError(AriaError):
+    """pylinac found nothing in the images, or they are not what the analysis needs."""
+
+
 # --- performing test lists --------------------------------------------------------------------
 
 

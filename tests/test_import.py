@@ -86,7 +86,7 @@ def test_the_simulator_needs_no_django() -> None:
 
 
 def test_the_package_offers_these_names() -> None:
-    assert qatrack_aria.__all__ == ["fetch_images", "fetch_status", "images_from"]
+    assert qatrack_aria.__all__ == ["fetch_images", "fetch_series", "fetch_status", "images_from"]
 
 
 def test_a_star_import_brings_those_names_only() -> None:

@@ -129,9 +129,16 @@ def _heading_lines(heading: str, count: int, inverted: bool, width: int) -> list
 def _caption(place: int, ds: Dataset) -> list[str]:
     image = image_ref(ds, from_file=True)
     parts = [str(place), energy(image), image.machine]
-    axes = (f"{letter}{angle}" for letter, angle in zip("GCT", angles(ds)))
     taken = f"{image.acquired:%Y-%m-%d %H:%M:%S}" if image.acquired else "no date"
-    return ["  ".join(filter(None, parts)), "  ".join(axes), taken]
+    return ["  ".join(filter(None, parts)), _place(image, ds), taken]
+
+
+def _place(image: ImageRef, ds: Dataset) -> str:
+    """Return the angles of an image, or the position of a CT slice."""
+    if image.slice is None:
+        return "  ".join(f"{letter}{angle}" for letter, angle in zip("GCT", angles(ds)))
+    height = image.slice.height
+    return "no position" if height is None else f"at {height:.1f} mm"
 
 
 def energy(image: ImageRef) -> str:

@@ -25,8 +25,13 @@ class Energy(NamedTuple):
 
 
 def parse_beam(value: Any) -> tuple[str | int, ...] | None:
-    """Return valid names or numbers of beams, given as one or as several."""
-    if value is None:
+    """Return valid names or numbers of beams, given as one or as several; ``"*"`` is any.
+
+    A text may have several between commas; a name that has a comma itself is given in a list.
+    """
+    if isinstance(value, str):
+        value = value.split(",")
+    if value is None or value == ["*"]:
         return None
     many = value if isinstance(value, (list, tuple)) and value else [value]
     return tuple(_beam(one) for one in many)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any, BinaryIO, Iterator, Mapping, Sequence
+from typing import Any, BinaryIO, Callable, Iterator, Mapping, Sequence
 
 from qatrack_aria import rendering
 from qatrack_aria.dicom.attributes import ImageRef
@@ -128,12 +128,40 @@ class Exports:
                 f"Attach: {short_repr(what)} cannot be attached: give 'zip' or 'sheet'. "
                 "Nothing was attached."
             )
-        ending, write = ("zip", self._write_zip) if what == "zip" else ("png", self._write_sheet)
+        if what == "zip":
+            return self._attach(utils, what, "images.zip", None, self._write_zip)
+        return self._attach(utils, what, "images.png", None, self._write_sheet)
+
+    def attach_file(self, utils: Any, ending: str, content: Any, make: Callable[[], bytes]) -> str:
+        """Attach a file that was made of the images, once; as :meth:`attach`.
+
+        Parameters
+        ----------
+        utils : object
+            QATrack+'s ``UTILS``.
+        ending : str
+            The end of its name.
+        content : Any
+            What it depends on beside the images: if its ``repr`` has not changed, the file is not
+            made.
+        make : callable
+            Returns its content.
+        """
+
+        def write(file: BinaryIO) -> None:
+            file.write(make())
+
+        return self._attach(utils, "picture", ending, content, write)
+
+    def _attach(
+        self, utils: Any, form: str, ending: str, content: Any, write: Callable[[BinaryIO], None]
+    ) -> str:
         named = self.plan.label or self.images[0].description or ""
         label = re.sub(r"[^A-Za-z0-9]+", "-", named).strip("-") or "images"
-        name = f"{label}-{self.datetime[:12] or 'undated'}-{len(self)}-images.{ending}"
-        uids = sorted(image.sop_uid for image in self.images)
-        attachments.attach(utils, what, uids, name, self.status, write)
+        name = f"{label}-{self.datetime[:12] or 'undated'}-{len(self)}-{ending}"
+        uids: list[Any] = sorted(image.sop_uid for image in self.images)
+        shown = uids if content is None else [uids, content]
+        attachments.attach(utils, form, shown, name, self.status, write)
         return name
 
     def _write_zip(self, file: BinaryIO) -> None:

@@ -14,7 +14,7 @@ from qatrack_aria.retrieval.choosing import Choice
 from qatrack_aria.retrieval.exports import Exports
 from qatrack_aria.retrieval.image import Image
 from qatrack_aria.retrieval.plan import Plan
-from qatrack_aria.retrieval.remembering import remembered
+from qatrack_aria.retrieval.remembering import described, remembered
 from qatrack_aria.retrieval.sessions import span
 from qatrack_aria.retrieval.signature import signed
 from qatrack_aria.storage.archive import Archive
@@ -264,11 +264,21 @@ class ImageSet(Choice, Exports):
         """
 
         def run() -> Any:
-            require_unchanged(self._handed_over)
             return analyse(self, *args, **kwargs)
 
-        archive = Archive(conf.ARCHIVE)
-        return remembered(archive, self._digests, name, run, analyse, [list(args), kwargs])
+        return self.remember_value(name, run, described(analyse, [list(args), kwargs]))
+
+    def remember_value(self, name: str, analyse: Callable[[], Any], asked: Any) -> Any:
+        """Return what ``analyse()`` returns, as :meth:`remember` does for a function of our own.
+
+        `asked` is all that the result depends on beside the images, in JSON's types.
+        """
+
+        def run() -> Any:
+            require_unchanged(self._handed_over)
+            return analyse()
+
+        return remembered(Archive(conf.ARCHIVE), self._digests, name, run, asked)
 
 
 def _no_file() -> RtPlan | None:

@@ -103,11 +103,11 @@ def _optional_text(what: str, value: Any) -> str | None:
 
 
 def parse_pattern(what: str, value: Any) -> str | None:
-    """Return a valid text that may have ``*`` for any letters; it is compared here alone."""
-    if value is None:
+    """Return a valid text that may have ``*`` for any letters; ``"*"`` alone is no condition."""
+    if value is None or (isinstance(value, str) and value.strip() and not value.strip("* ")):
         return None
-    text = parse_text(what, value.replace("*", "") or "any" if isinstance(value, str) else value)
-    return value.strip() if text else None
+    parse_text(what, value.replace("*", "") if isinstance(value, str) else value)
+    return str(value).strip()
 
 
 def parse_image_type(value: Any) -> tuple[str, ...]:

@@ -21,18 +21,13 @@ from qatrack_aria.storage.notes import read_note, write_note
 from qatrack_aria.text import short_repr
 
 #: Bytes of a result, as JSON.
-LONGEST = 2**20
+LONGEST = 2**22
 #: Libraries that an analysis uses without naming them.
 BENEATH = ("numpy", "scipy", "skimage", "pydicom", "pylinac")
 
 
 def remembered(
-    archive: Archive,
-    images: Sequence[str],
-    name: str,
-    analyse: Callable[[], Any],
-    code: Any,
-    arguments: Any,
+    archive: Archive, images: Sequence[str], name: str, analyse: Callable[[], Any], asked: Any
 ) -> Any:
     """Return the result of an analysis, from the disk if it is there.
 
@@ -46,8 +41,8 @@ def remembered(
         What is analysed.
     analyse : callable
         Does it.
-    code, arguments : Any
-        The function that `analyse` calls, and what it is given.
+    asked : Any
+        All that the result depends on besides, in JSON's types: code, arguments.
 
     Returns
     -------
@@ -57,10 +52,10 @@ def remembered(
     Raises
     ------
     RequestError
-        The result, or something that it depends on, is not of JSON's types.
+        The result is not of JSON's types, or too long.
     """
-    asked = [name, list(images), _told(arguments, "an argument"), *_of_function(code), _versions()]
-    digest = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+    question = json.dumps([name, list(images), asked, _versions()], sort_keys=True)
+    digest = hashlib.sha256(question.encode()).hexdigest()
     path = archive.results / f"{digest[:40]}.json"
     note = read_note(path)
     if note is None:
@@ -73,6 +68,17 @@ def remembered(
         note = {"result": json.loads(text)}
         write_note(path, note)
     return note["result"]
+
+
+def described(code: Any, arguments: Any) -> list[Any]:
+    """Describe a function of a composite test, and its arguments, in JSON's types.
+
+    Raises
+    ------
+    RequestError
+        It uses something, or an argument is, of other types.
+    """
+    return [_told(arguments, "an argument"), *_of_function(code)]
 
 
 def remove_old(archive: Archive, days: int) -> None:

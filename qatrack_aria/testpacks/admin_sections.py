@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Sequence
 
 from qatrack_aria.testpacks.catalogue import FIRST, PACKS
-from qatrack_aria.testpacks.model import VERSIONS, Pack, Test
+from qatrack_aria.testpacks.model import PLAN, Pack, Test
 from qatrack_aria.testpacks.tpk import as_testpack, file_name
 
 
@@ -33,14 +33,18 @@ class Section:
     @property
     def files(self) -> list[tuple[str, str]]:
         """The versions of QATrack+, each with the name of its test pack."""
-        return [(version, file_name(self.pack, version)) for version in VERSIONS if self.pack]
+        versions = self.pack.versions if self.pack else ()
+        return [(version, file_name(self.pack, version)) for version in versions if self.pack]
+
+    @property
+    def is_of_plan(self) -> bool:
+        """Whether its images are those of a plan, for which a watch can look."""
+        return self.pack is not None and PLAN in self.pack.shared
 
     @property
     def images(self) -> str:
         """How many images the pack expects at least; empty if it does not say."""
-        tests = self.pack.tests if self.pack is not None else ()
-        expected = [t.constant for t in tests if t.macro.endswith("_expected") and t.constant]
-        return f"{expected[0]:g}" if expected else ""
+        return str(self.pack.needs or "") if self.pack else ""
 
 
 def sections(node: str) -> list[Section]:
@@ -61,7 +65,7 @@ def sections(node: str) -> list[Section]:
     )
     return [
         Section("A first composite test", introduction, _entries([FIRST], node)),
-        *(Section(pack.name, pack.description, _entries(pack.tests, node), pack) for pack in PACKS),
+        *(Section(p.name, p.description, _entries((*p.shared, *p.tests), node), p) for p in PACKS),
     ]
 
 
@@ -73,7 +77,9 @@ def download(file: str, node: str) -> str | None:
     str or None
         JSON; ``None`` if no pack has this name.
     """
-    packs = {file_name(pack, version): (pack, version) for pack in PACKS for version in VERSIONS}
+    packs = {
+        file_name(pack, version): (pack, version) for pack in PACKS for version in pack.versions
+    }
     return as_testpack(*packs[file], node) if file in packs else None
 
 

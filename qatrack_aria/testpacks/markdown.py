@@ -6,7 +6,7 @@ import textwrap
 from typing import Iterable
 
 from qatrack_aria.testpacks.catalogue import FIRST, PACKS
-from qatrack_aria.testpacks.model import FOLDER, VERSIONS, Pack, Test
+from qatrack_aria.testpacks.model import FOLDER, Pack, Test
 from qatrack_aria.testpacks.tpk import file_name
 
 EXAMPLE = "aria"
@@ -27,11 +27,11 @@ def _first() -> str:
 
 
 def _pack(pack: Pack) -> str:
-    files = ", ".join(f"`{file_name(pack, version)}` ({version})" for version in VERSIONS)
+    files = ", ".join(f"`{file_name(pack, version)}` ({version})" for version in pack.versions)
     parts = [f"## {pack.name}\n", _paragraph(pack.description), _paragraph(f"Files: {files}.")]
     parts.append(_table(pack))
-    for test in pack.tests:
-        if test.variants():
+    for test in (*pack.shared, *pack.tests):
+        if test.variants() and pack.essential in ("", test.macro):
             parts.append(f"### {test.name}: `{test.macro}`\n\n{_blocks(test, None)}")
     return "\n".join(parts)
 
@@ -42,7 +42,7 @@ def _paragraph(text: str) -> str:
 
 def _table(pack: Pack) -> str:
     rows = [_row(("Test", "Macro name", "Type", "What it is")), _row(["---"] * 4)]
-    for test in pack.tests:
+    for test in (*pack.shared, *pack.tests):
         rows.append(_row((test.name, f"`{test.macro}`", test.kind, _description(test))))
     return "".join(rows)
 

@@ -40,8 +40,8 @@ class Test:
         One of `TYPES`.
     description : str
         Plain text.
-    line : str
-        A procedure that is one line; others are in the folder ``texts``, by macro name.
+    code : str
+        The procedure; by default it is in the folder ``texts``, by macro name.
     formatting : str
         The format of a number.
     constant : float, optional
@@ -58,7 +58,7 @@ class Test:
     name: str
     type: str
     description: str
-    line: str = ""
+    code: str = ""
     formatting: str = ""
     constant: float | None = None
     choices: tuple[str, ...] = ()
@@ -99,7 +99,7 @@ class Test:
         """
         if self.type == CONSTANT:
             return ""
-        text = f"{self.line}\n" if self.line else _read(self.macro, version)
+        text = self.code or _read(self.macro, version)
         return PLACEHOLDER.sub(lambda _: literal(node), text)
 
     def variants(self, node: str | None = None) -> list[tuple[str, str]]:
@@ -114,6 +114,20 @@ class Test:
         if len(set(texts.values())) == 1 and not self.only:
             texts = {"": texts[self.versions[0]]}
         return [(version, text) for version, text in texts.items() if text]
+
+
+PATIENT = Test(
+    "patientid",
+    "Patient ID",
+    STRING,
+    "Patient ID of the QA patient in ARIA, exactly. The one used last on this unit is offered.",
+)
+PLAN = Test(
+    "rtplanname",
+    "Plan label",
+    STRING,
+    "Label of the RT Plan, exactly. The one used last on this unit is offered.",
+)
 
 
 @dataclass(frozen=True)
@@ -132,6 +146,14 @@ class Pack:
         Plain text.
     tests : tuple of Test
         The tests of all versions, in the order of the list.
+    shared : tuple of Test
+        Tests before these, which lists of several packs have once.
+    versions : tuple of str
+        The versions of QATrack+ that the pack is for.
+    needs : int
+        How many images it expects at least; 0 if it does not say.
+    essential : str
+        Macro name of the test whose procedure is in the documentation; empty for all of them.
     """
 
     slug: str
@@ -139,9 +161,17 @@ class Pack:
     prefix: str
     description: str
     tests: tuple[Test, ...]
+    shared: tuple[Test, ...] = ()
+    versions: tuple[str, ...] = tuple(VERSIONS)
+    needs: int = 0
+    essential: str = ""
 
     def tests_for(self, version: str) -> tuple[Test, ...]:
-        """Return the tests for a version of QATrack+."""
+        """Return all tests for a version of QATrack+."""
+        return (*self.shared, *self.own_tests(version))
+
+    def own_tests(self, version: str) -> tuple[Test, ...]:
+        """Return the tests for a version of QATrack+, without those that several packs share."""
         return tuple(test for test in self.tests if version in test.versions)
 
 

@@ -60,27 +60,38 @@ def as_testpack(pack: Pack, version: str, node: str | None = None) -> str:
 
 
 def _test_list(pack: Pack, version: str, node: str | None) -> dict[str, Any]:
-    key = _list_key(pack)
+    """Write the list of a pack: the tests that several packs share, and a sublist of its own."""
+    key, part = _list_key(pack), f"{_list_key(pack)}-tests"
+    whole = _list(key, pack.name, pack.description)
+    own = _list(part, f"{pack.name}: tests", f"To be a sublist of another list. {pack.description}")
+    sublist = {"parent": [key], "child": [part], "outline": False, "order": len(pack.shared)}
+    members = [(key, pack.shared), (part, pack.own_tests(version))]
+    return {
+        "key": [key],
+        "object": whole,
+        "dependencies": [
+            _entry("qa.category", CATEGORY),
+            own,
+            *(_entry("qa.test", _test(pack, t, version, node)) for t in pack.tests_for(version)),
+            *(
+                _entry("qa.testlistmembership", _membership(pack, name, test, order))
+                for name, tests in members
+                for order, test in enumerate(tests)
+            ),
+            _entry("qa.sublist", sublist),
+        ],
+    }
+
+
+def _list(key: str, name: str, description: str) -> dict[str, Any]:
     fields = {
-        "name": pack.name,
+        "name": name,
         "slug": key,
-        "description": pack.description,
+        "description": description,
         "javascript": None,
         "warning_message": "",
     }
-    tests = pack.tests_for(version)
-    return {
-        "key": [key],
-        "object": _entry("qa.testlist", fields),
-        "dependencies": [
-            _entry("qa.category", CATEGORY),
-            *(_entry("qa.test", _test(pack, test, version, node)) for test in tests),
-            *(
-                _entry("qa.testlistmembership", _membership(pack, test, order))
-                for order, test in enumerate(tests)
-            ),
-        ],
-    }
+    return _entry("qa.testlist", fields)
 
 
 def _test(pack: Pack, test: Test, version: str, node: str | None) -> dict[str, Any]:
@@ -107,8 +118,8 @@ def _test(pack: Pack, test: Test, version: str, node: str | None) -> dict[str, A
     }
 
 
-def _membership(pack: Pack, test: Test, order: int) -> dict[str, Any]:
-    return {"test_list": [_list_key(pack)], "test": [_test_key(pack, test)], "order": order}
+def _membership(pack: Pack, name: str, test: Test, order: int) -> dict[str, Any]:
+    return {"test_list": [name], "test": [_test_key(pack, test)], "order": order}
 
 
 def _entry(model: str, fields: dict[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from django.db import DatabaseError
 from qatrack_aria import fetch_images
 from qatrack_aria.errors import AriaError, IncompleteRetrievalError
 from qatrack_aria.models import Retrieval
-from qatrack_aria.retrieval import service
+from qatrack_aria.retrieval import running
 from qatrack_aria.simulator import phantom
 from tests.helpers.aria import DAY, NOON, PATIENT, plan, uids, winston_lutz
 
@@ -44,14 +44,14 @@ def test_the_row_of_a_second_fetch_counts_what_was_here(serve):
 def test_who_waits_while_another_fetches_the_same_counts_it_as_here(serve, monkeypatch):
     wl = plan()
     serve(wl, winston_lutz(wl, NOON - DAY))
-    hold_destination = service.hold_destination
+    hold_destination = running.hold_destination
 
     def wait_for_another(*arguments, **named):
-        monkeypatch.setattr(service, "hold_destination", hold_destination)
+        monkeypatch.setattr(running, "hold_destination", hold_destination)
         fetch_images("aria", PATIENT, "WL")
         return hold_destination(*arguments, **named)
 
-    monkeypatch.setattr(service, "hold_destination", wait_for_another)
+    monkeypatch.setattr(running, "hold_destination", wait_for_another)
     assert len(fetch_images("aria", PATIENT, "WL")) == 8
     who_waited, who_fetched = Retrieval.objects.order_by("pk")
     assert (who_waited.found, who_waited.already_here, who_waited.moved) == (8, 8, 0)

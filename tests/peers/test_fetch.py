@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from qatrack_aria import fetch_images
+from qatrack_aria import fetch_images, fetch_series
 from qatrack_aria.errors import (
     AmbiguousPlanError,
     ImagesNotFoundError,
@@ -61,6 +61,23 @@ def test_images_of_old_imagers_without_acquisition_date_arrive(peer):
     mine = winston_lutz(wl, machine_type="ias3")
     peer.store([wl, *mine, *winston_lutz(wl, NOON - DAY)])
     assert uids(fetch_images("aria", PATIENT, "WL")) == uids(mine)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("model", MODELS)
+def test_the_newest_ct_scan_arrives(peer, node, model, method):
+    newest = phantom.ct_series(PATIENT, NOON)
+    peer.store([*newest, *phantom.ct_series(PATIENT, NOON - DAY), plan()])
+    use(node, model, method)
+    assert uids(fetch_series("aria", PATIENT)) == uids(newest)
+    assert fetch_series("aria", PATIENT, max_age=0).moved == 0
+
+
+def test_a_beam_of_the_plan(peer):
+    wl = plan(beams=("Open", "PF"))
+    mine = winston_lutz(wl, count=2)
+    peer.store([wl, *mine])
+    assert uids(fetch_images("aria", PATIENT, "WL", beam="PF")) == uids(mine[1:])
 
 
 def test_a_label_on_two_plans_is_ambiguous_until_the_course_is_said(peer):

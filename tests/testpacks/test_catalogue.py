@@ -11,11 +11,12 @@ from typing import Any, Callable
 import pytest
 
 from qatrack_aria import testpacks
-from qatrack_aria.testpacks.model import FOLDER, NUMBER, literal
+from qatrack_aria.analysis import ANALYSES
+from qatrack_aria.analysis.model import Analysis
+from qatrack_aria.testpacks.model import FOLDER, NUMBER, VERSIONS, literal
 
 # What QATrack+ hands to every procedure, as far as ours use it.
 CONTEXT = {"UTILS", "math"}
-ANALYSES = ("wl_analysis", "pf_analysis")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,14 +38,15 @@ PROCEDURES = [
         Procedure(pack, version, test)
         for version in testpacks.VERSIONS
         for pack in testpacks.PACKS
+        if version in pack.versions
         for test in pack.tests_for(version)
         if test.procedure(version)
     ),
 ]
 LISTS = [
     pytest.param(pack, version, id=f"{pack.slug}-{version}")
-    for version in testpacks.VERSIONS
     for pack in testpacks.PACKS
+    for version in pack.versions
 ]
 
 every_list = pytest.mark.parametrize(("pack", "version"), LISTS)
@@ -151,23 +153,21 @@ def test_no_variable_has_the_name_of_another_test() -> None:
     assert_every(holds)
 
 
-@pytest.mark.parametrize("version", testpacks.VERSIONS)
-@pytest.mark.parametrize("analysis", ANALYSES)
-def test_every_number_is_one_that_the_analysis_gives(analysis: str, version: str) -> None:
-    (pack,) = (pack for pack in testpacks.PACKS if analysis in {test.macro for test in pack.tests})
-    by_macro = {test.macro: test for test in pack.tests_for(version)}
-    given = {
-        key.value
-        for node in ast.walk(tree(by_macro[analysis], version))
-        if isinstance(node, ast.Dict)
-        for key in node.keys
-        if isinstance(key, ast.Constant)
-    }
+@pytest.mark.parametrize("analysis", ANALYSES, ids=lambda analysis: analysis.slug)
+def test_every_number_is_one_that_the_analysis_gives(analysis: Analysis) -> None:
+    (pack,) = (pack for pack in testpacks.PACKS if pack.slug == analysis.slug)
+    given = {"count", *(number.key for number in analysis.numbers)}
 
-    for test in by_macro.values():
+    for test in pack.tests:
         if test.type == NUMBER:
-            (taken,) = re.findall(rf'{analysis}\["(\w+)"\]', test.line)
+            (taken,) = re.findall(rf'{analysis.prefix}_analysis\["(\w+)"\]', test.code)
             assert taken in given, test.macro
+
+
+def test_no_two_analyses_have_the_same_prefix() -> None:
+    """A list may have all of them as sublists."""
+    prefixes = [f"{analysis.prefix}_" for analysis in ANALYSES]
+    assert [one for one in prefixes for other in prefixes if other.startswith(one)] == prefixes
 
 
 @every_list
@@ -195,14 +195,15 @@ def test_what_people_read_is_plain_text(pack: testpacks.Pack, version: str) -> N
 
 @every_list
 def test_every_number_can_be_shown(pack: testpacks.Pack, version: str) -> None:
-    shown = [test.formatting % 1.26 for test in pack.tests if test.formatting]
+    shown = [float(test.formatting % 1.26) for test in pack.tests if test.formatting]
 
-    assert set(shown) <= {"1", "1.3", "1.26"}
+    assert set(shown) <= {1.0, 1.3, 1.26}
 
 
 def test_every_file_belongs_to_a_test() -> None:
     tests = [testpacks.FIRST, *(test for pack in testpacks.PACKS for test in pack.tests)]
-    used = {test.macro for test in tests if test.procedure("4.0") and not test.line}
+    tests += [test for pack in testpacks.PACKS for test in pack.shared]
+    used = {test.macro for test in tests if test.procedure("4.0") and not test.code}
     there = {path.name for path in FOLDER.rglob("*.py.txt")}
 
     assert {name.split(".")[0] for name in there} == used
@@ -273,7 +274,10 @@ def test_all_of_a_list_ask_for_the_same_images(pack: testpacks.Pack, version: st
         if isinstance(node, ast.Call) and getattr(node.func, "id", "").startswith("fetch_")
     ]
 
-    asked = {ast.dump(ast.Tuple([*call.args, *(k.value for k in call.keywords)])) for call in calls}
+    asked = {
+        ast.dump(ast.Tuple([*c.args, *(k.value for k in c.keywords if k.arg != "fetch")]))
+        for c in calls
+    }
     assert len(calls) >= 3
     assert len(asked) == 1
 
@@ -282,7 +286,7 @@ def test_all_of_a_list_ask_for_the_same_images(pack: testpacks.Pack, version: st
 
 
 def test_a_procedure_that_fits_both_versions_is_shown_once() -> None:
-    (variant,) = testpacks.PACKS[0].tests[0].variants("aria")
+    (variant,) = testpacks.PACKS[0].shared[0].variants("aria")
 
     assert variant[0] == ""
 
@@ -291,10 +295,15 @@ def test_a_procedure_is_shown_for_each_version_where_they_differ() -> None:
     assert [version for version, _ in testpacks.FIRST.variants("aria")] == ["3.1.1", "4.0"]
 
 
-def test_only_the_newer_pylinac_is_given_the_size_of_the_ball() -> None:
-    (winston_lutz, *_) = testpacks.PACKS
+def test_a_number_that_only_the_newer_pylinac_has_is_not_in_the_pack_of_the_older() -> None:
+    (catphan,) = (pack for pack in testpacks.PACKS if pack.slug == "catphan_600")
 
     found = {
-        version: "wl_bb_diameter" in macros(winston_lutz, version) for version in testpacks.VERSIONS
+        version: "cat600_low_contrast_seen" in macros(catphan, version) for version in VERSIONS
     }
     assert found == {"3.1.1": False, "4.0": True}
+
+
+def test_an_analysis_that_only_the_newer_pylinac_has_has_one_pack() -> None:
+    (drcs,) = (pack for pack in testpacks.PACKS if pack.slug == "drcs")
+    assert drcs.versions == ("4.0",)

@@ -10,6 +10,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from qatrack_aria import testpacks
+from qatrack_aria.testpacks.model import VERSIONS
 from tests import ROOT
 
 COMMITTED = ROOT / "fixtures" / "testpacks"
@@ -63,11 +64,11 @@ def test_the_first_example_of_the_readme_is_one_of_these() -> None:
 
 
 def test_there_is_a_pack_of_each_kind_for_each_version() -> None:
-    assert sorted(path.name for path in COMMITTED.iterdir()) == [
-        f"{kind}_{version}.tpk"
-        for kind in ("images", "picket_fence", "winston_lutz")
-        for version in ("qatrack31", "qatrack40")
-    ]
+    assert sorted(path.name for path in COMMITTED.iterdir()) == sorted(
+        f"{pack.slug}_{VERSIONS[version]}.tpk"
+        for pack in testpacks.PACKS
+        for version in pack.versions
+    )
 
 
 # --- what QATrack+ asks of a pack -------------------------------------------------------------
@@ -80,9 +81,15 @@ def test_every_test_of_the_list_is_in_the_pack(pack: str) -> None:
 
 
 def test_the_tests_stand_in_the_order_of_the_list(pack: str) -> None:
-    orders = [membership["order"] for membership in entries(pack, "qa.testlistmembership")]
+    whole, own = (fields["slug"] for fields in entries(pack, "qa.testlist"))
+    (sublist,) = entries(pack, "qa.sublist")
+    orders: dict[str, list[int]] = {whole: [], own: []}
+    for membership in entries(pack, "qa.testlistmembership"):
+        orders[membership["test_list"][0]].append(membership["order"])
 
-    assert orders == list(range(len(orders)))
+    assert orders == {slug: list(range(len(found))) for slug, found in orders.items()}
+    assert (sublist["parent"], sublist["child"]) == ([whole], [own])
+    assert sublist["order"] == len(orders[whole]) <= 2
 
 
 def test_the_tests_are_of_a_category_that_comes_with_the_pack(pack: str) -> None:
@@ -101,8 +108,12 @@ def test_a_pack_has_one_list_and_nothing_beside_it(pack: str) -> None:
     }
 
 
-def test_each_test_asks_for_a_patient_and_a_plan(pack: str) -> None:
-    assert [test["slug"] for test in entries(pack, "qa.test")[:2]] == ["patientid", "rtplanname"]
+def test_only_the_patient_and_the_plan_are_not_in_the_sublist(pack: str) -> None:
+    """So that a list may have several of them."""
+    first = [test["slug"] for test in entries(pack, "qa.test")[:2]]
+    (sublist,) = entries(pack, "qa.sublist")
+    assert first[0] == "patientid"
+    assert ["patientid", "rtplanname"][: sublist["order"]] == first[: sublist["order"]]
 
 
 def test_a_constant_has_a_value_and_nothing_else_has(pack: str) -> None:
@@ -137,7 +148,7 @@ def test_a_name_fits_the_fields_of_qatrack(pack: str) -> None:
 def test_the_packs_differ_in_their_ids(tmp_path: Path) -> None:
     packs = written(tmp_path).values()
 
-    assert len({json.loads(pack)["meta"]["id"] for pack in packs}) == 6
+    assert len({json.loads(pack)["meta"]["id"] for pack in packs}) == len(packs)
 
 
 # --- the command ------------------------------------------------------------------------------
@@ -174,10 +185,8 @@ def test_the_folder_is_made_if_it_is_not_there(tmp_path: Path) -> None:
 def test_the_command_names_what_it_has_written(tmp_path: Path, capsys: Any) -> None:
     call_command("make_testpacks", "--output", str(tmp_path), "--qatrack", "4.0")
 
-    assert capsys.readouterr().out.split() == [
-        str(tmp_path / f"{kind}_qatrack40.tpk")
-        for kind in ("winston_lutz", "picket_fence", "images")
-    ]
+    named = capsys.readouterr().out.split()
+    assert named == [str(tmp_path / f"{pack.slug}_qatrack40.tpk") for pack in testpacks.PACKS]
 
 
 def test_the_command_asks_what_to_write() -> None:

@@ -38,8 +38,9 @@ class Command(BaseCommand):
             raise CommandError("say what to write: --output DIR, --docs FILE, or both")
         files: dict[Path, str] = {}
         if options["output"]:
-            for version in [options["qatrack"]] if options["qatrack"] else VERSIONS:
-                for pack in PACKS:
+            versions = [options["qatrack"]] if options["qatrack"] else list(VERSIONS)
+            for pack in PACKS:
+                for version in (version for version in versions if version in pack.versions):
                     path = Path(options["output"]) / file_name(pack, version)
                     files[path] = as_testpack(pack, version, options["node"])
         if options["docs"]:
