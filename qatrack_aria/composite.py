@@ -95,28 +95,32 @@ def fetch_images(
     if isinstance(date, dt.datetime):
         date = clinic_day(date)
     now = read_context(utils)
-    return _for_composite(
-        lambda: service.fetch(
-            node,
-            patient_id,
-            plan,
-            image_type,
-            caller=_caller(now),
-            deadline=deadline,
-            max_age=max_age,
-            date=date,
-            count=count,
-            machine=machine,
-            course=course,
-            beam=beam,
-            energy=energy,
-            series=series,
-            select=select,
-            kv=kv,
-            unfinished=unfinished,
-            until=now.until,
+    try:
+        return noted(
+            lambda: service.fetch(
+                node,
+                patient_id,
+                plan,
+                image_type,
+                caller=_caller(now),
+                deadline=deadline,
+                max_age=max_age,
+                date=date,
+                count=count,
+                machine=machine,
+                course=course,
+                beam=beam,
+                energy=energy,
+                series=series,
+                select=select,
+                kv=kv,
+                unfinished=unfinished,
+                until=now.until,
+            )
         )
-    )
+    except AriaError as error:
+        # QATrack+ shows the traceback before the message, in a tooltip: leave it out.
+        raise error.with_traceback(None) from None
 
 
 def fetch_series(
@@ -176,7 +180,7 @@ def fetch_series(
     if isinstance(date, dt.datetime):
         date = clinic_day(date)
     now = read_context(utils)
-    narrowed = {
+    narrowed: dict[str, Any] = {
         "description": description,
         "protocol": protocol,
         "label": label,
@@ -189,10 +193,12 @@ def fetch_series(
         "kv": kv,
         "unfinished": unfinished,
     }
-    limits = {"caller": _caller(now), "deadline": deadline, "max_age": max_age, "until": now.until}
-    return _for_composite(
-        lambda: service.fetch_series(node, patient_id, modality, image_type, **limits, **narrowed)
-    )
+    narrowed.update(deadline=deadline, max_age=max_age, until=now.until, caller=_caller(now))
+    asked = node, patient_id, modality, image_type
+    try:
+        return noted(lambda: service.fetch_series(*asked, **narrowed))
+    except AriaError as error:
+        raise error.with_traceback(None) from None
 
 
 def fetch_status(*args: Any, fetch: Callable[..., ImageSet] | None = None, **kwargs: Any) -> str:
@@ -236,14 +242,9 @@ def images_from(summary: Any, *, utils: Any = None) -> ImageSet:
         The summary is invalid, the node may not fetch this patient (any more), or some of the
         images are no longer in the archive; the message says which.
     """
-    return _for_composite(lambda: reopen(summary, caller=_caller(read_context(utils))))
-
-
-def _for_composite(work: Callable[[], ImageSet]) -> ImageSet:
     try:
-        return noted(work)
+        return noted(lambda: reopen(summary, caller=_caller(read_context(utils))))
     except AriaError as error:
-        # QATrack+ shows the traceback before the message, in a tooltip: leave it out.
         raise error.with_traceback(None) from None
 
 

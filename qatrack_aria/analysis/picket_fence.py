@@ -15,6 +15,8 @@ ARRANGEMENTS = {
     "Millennium": [(10, 10), (40, 5), (10, 10)],
     "HD Millennium": [(14, 5), (32, 2.5), (14, 5)],
 }
+#: Between two pickets the dose is less than this part of that in them.
+LESS_BETWEEN = 0.8
 
 
 class Fence:
@@ -97,24 +99,39 @@ def _analysed(image: Any, mlc: str, tolerance: float) -> Any:
     fence = PicketFence(str(image), mlc=MLCArrangement(ARRANGEMENTS[mlc]))
     try:
         fence.analyze(tolerance=tolerance)
-        found = len(fence.pickets)
-    except (ValueError, IndexError, TypeError, ZeroDivisionError) as error:
-        raise ValueError(
-            f"pylinac found no picket fence in the image at gantry {angle_text(image.gantry)}"
-            f"\u00b0: {error}"
-        ) from None
-    if found < 2:
-        raise ValueError(
-            f"pylinac found {found} picket in the image at gantry {angle_text(image.gantry)}\u00b0."
-        )
+        has_pickets = _has_pickets(fence)
+    except (ValueError, IndexError, TypeError, ZeroDivisionError):  # as pylinac meets them
+        has_pickets = False
+    if not has_pickets:
+        where = f"gantry {angle_text(image.gantry)}\u00b0"
+        raise ValueError(f"pylinac found no picket fence in the image at {where}.")
     return fence
+
+
+def _has_pickets(fence: Any) -> bool:
+    """Say whether the dose falls between pickets, which pylinac 2.5 sees in any open field."""
+    import numpy as np
+
+    up_down = _goes_up_and_down(fence.orientation)
+    profile = np.mean(fence.image.array, axis=0 if up_down else 1)
+    middle = fence.image.array.shape[0 if up_down else 1] / 2
+    places = sorted(round(float(picket.fit(middle))) for picket in fence.pickets)
+    if len(places) < 2:
+        return False
+    valleys = [min(profile[left : right + 1]) for left, right in zip(places, places[1:])]
+    return bool(max(valleys) < LESS_BETWEEN * min(profile[places]))
+
+
+def _goes_up_and_down(orientation: Any) -> bool:
+    """Say whether pickets are vertical in the image; 3 has an enumeration, 2.5 a text."""
+    return getattr(orientation, "value", orientation) == "Up-Down"
 
 
 def _error(measured: Any) -> float:
     """Return the distance of a leaf pair from its picket, with its sign."""
     if is_new():
         return float(measured.error[0])
-    along, across = ("x", "y") if measured._orientation == "Up-Down" else ("y", "x")
+    along, across = ("x", "y") if _goes_up_and_down(measured._orientation) else ("y", "x")
     centre = measured.marker_line.center
     expected = measured._fit(getattr(centre, across))
     return float(getattr(centre, along) - expected) / float(measured._image.dpmm)

@@ -14,13 +14,16 @@ from qatrack_aria.retrieval.choosing import Choice
 from qatrack_aria.retrieval.exports import Exports
 from qatrack_aria.retrieval.image import Image
 from qatrack_aria.retrieval.plan import Plan
-from qatrack_aria.retrieval.remembering import described, remembered
+from qatrack_aria.retrieval.remembering import LONGEST, described, remembered
 from qatrack_aria.retrieval.sessions import span
 from qatrack_aria.retrieval.signature import signed
 from qatrack_aria.storage.archive import Archive
 from qatrack_aria.storage.packing import require_unchanged
 from qatrack_aria.storage.set_folder import LaidOut, lay_out_part
 from qatrack_aria.text import plural
+
+#: Characters of a result of our own, which has a picture.
+LONGEST_OWN = 2**24
 
 
 class ImageSet(Choice, Exports):
@@ -266,19 +269,23 @@ class ImageSet(Choice, Exports):
         def run() -> Any:
             return analyse(self, *args, **kwargs)
 
-        return self.remember_value(name, run, described(analyse, [list(args), kwargs]))
+        asked = described(analyse, [list(args), kwargs])
+        return self.remember_value(name, run, asked, LONGEST)
 
-    def remember_value(self, name: str, analyse: Callable[[], Any], asked: Any) -> Any:
+    def remember_value(
+        self, name: str, analyse: Callable[[], Any], asked: Any, longest: int = LONGEST_OWN
+    ) -> Any:
         """Return what ``analyse()`` returns, as :meth:`remember` does for a function of our own.
 
-        `asked` is all that the result depends on beside the images, in JSON's types.
+        `asked` is all that the result depends on beside the images, in JSON's types, and `longest`
+        the characters that it may have as JSON.
         """
 
         def run() -> Any:
             require_unchanged(self._handed_over)
             return analyse()
 
-        return remembered(Archive(conf.ARCHIVE), self._digests, name, run, asked)
+        return remembered(Archive(conf.ARCHIVE), self._digests, name, run, asked, longest)
 
 
 def _no_file() -> RtPlan | None:

@@ -21,13 +21,18 @@ from qatrack_aria.storage.notes import read_note, write_note
 from qatrack_aria.text import short_repr
 
 #: Bytes of a result, as JSON.
-LONGEST = 2**22
+LONGEST = 2**20
 #: Libraries that an analysis uses without naming them.
 BENEATH = ("numpy", "scipy", "skimage", "pydicom", "pylinac")
 
 
 def remembered(
-    archive: Archive, images: Sequence[str], name: str, analyse: Callable[[], Any], asked: Any
+    archive: Archive,
+    images: Sequence[str],
+    name: str,
+    analyse: Callable[[], Any],
+    asked: Any,
+    longest: int = LONGEST,
 ) -> Any:
     """Return the result of an analysis, from the disk if it is there.
 
@@ -43,6 +48,8 @@ def remembered(
         Does it.
     asked : Any
         All that the result depends on besides, in JSON's types: code, arguments.
+    longest : int
+        Characters that it may have as JSON.
 
     Returns
     -------
@@ -60,10 +67,10 @@ def remembered(
     note = read_note(path)
     if note is None:
         text = _as_json(analyse(), "the result")
-        if len(text) > LONGEST:
+        if len(text) > longest:
             raise RequestError(
                 f"Remember: the result of {short_repr(name)} has {len(text)} characters as JSON, "
-                f"more than {LONGEST}: return numbers, not images."
+                f"more than {longest}: return numbers, not images."
             )
         note = {"result": json.loads(text)}
         write_note(path, note)

@@ -13,7 +13,7 @@ import pytest
 
 from qatrack_aria import fetch_images
 from qatrack_aria.errors import RequestError
-from qatrack_aria.retrieval.options import OPTIONS
+from qatrack_aria.retrieval.options import OF_SERIES, OPTIONS
 from qatrack_aria.retrieval.request import Request, parse_deadline
 
 TODAY = dt.date(2026, 11, 22)
@@ -400,8 +400,8 @@ def test_the_table_and_the_signature_of_fetch_images_agree() -> None:
         assert option.help or option.flags
         assert f"\n{option.name} :" in documentation
     assert {field.name for field in dataclasses.fields(Request)} == {
-        *("patient_id", "plan", "image_type", "until"),
-        *(option.name for option in OPTIONS),
+        *("patient_id", "plan", "image_type", "until", "modality"),
+        *(option.name for option in (*OPTIONS, *OF_SERIES)),
     }
 
 

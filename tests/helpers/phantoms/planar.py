@@ -8,6 +8,7 @@ on a phantom that is turned are along (u) and across (v) its axis.
 from __future__ import annotations
 
 import json
+from functools import partial
 from math import cos, exp, pi, radians, sin, sqrt
 from pathlib import Path
 from typing import Any, Sequence
@@ -563,6 +564,11 @@ LIGHT = {
 }
 
 
+def _shade(cx: float, cy: float, radius: float, x: Any, y: Any) -> Any:
+    """What a sphere lets through: it attenuates in proportion to the length of its chord."""
+    return 1 - 0.15 * np.sqrt(np.maximum(radius**2 - (x - cx) ** 2 - (y - cy) ** 2, 0)) / radius
+
+
 def light(
     folder: Path,
     name: str,
@@ -586,16 +592,10 @@ def light(
     canvas.rectangle(x, y, side + wider, side + longer, OPEN)
     sharp = canvas.values
     canvas.values = gaussian(sharp, blur / AS1200.pixel)  # the penumbra
-    # A sphere attenuates in proportion to the length of its chord.
     shadow = Canvas(AS1200, 1.0)
     for u, v in balls:
         cx, cy = u + phantom[0], v + phantom[1]
-
-        def level(px: Any, py: Any) -> Any:
-            chord = np.sqrt(np.maximum(radius**2 - (px - cx) ** 2 - (py - cy) ** 2, 0))
-            return 1 - 0.15 * chord / radius
-
-        shadow.disk(cx, cy, radius, level)
+        shadow.disk(cx, cy, radius, partial(_shade, cx, cy, radius))
     canvas.values *= gaussian(shadow.values, 0.3 / AS1200.pixel)
     pixels = canvas.finish(0, noise)
     written = 60000 - pixels if negative else pixels
