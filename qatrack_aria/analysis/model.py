@@ -211,7 +211,7 @@ class Analysis:
         except Exception as error:  # pylinac raises errors of any type
             raise AnalysisError(
                 f"Analysis: {self.title}: {_reason(error)} Look at the contact sheet: are these "
-                f"the images that you want ({images.status})?"
+                f"the images that you want ({images.status.rstrip('.')})?"
             ) from error
         missing = [
             n.key for n in self.numbers if version in n.pylinac and not _is_finite(numbers, n)

@@ -71,8 +71,10 @@ class ImageSet(Choice, Exports):
         return len(self.files)
 
     def __iter__(self) -> Iterator[Image]:
-        pairs = zip(self.files, self.images)
-        return (Image(file, ref, self.plan) for file, ref in pairs)
+        return (self[index] for index in range(len(self)))
+
+    def __getitem__(self, index: int) -> Image:
+        return Image(self.files[index], self.images[index], self.plan)
 
     def __repr__(self) -> str:
         return f"<ImageSet of {len(self)} in {self._folder or Path(self.files[0]).parent}>"

@@ -36,18 +36,22 @@ def fence(
     collimator
         0, 90, 180 or 270: the whole fence is turned counterclockwise.
     """
-    x, y = panel.grid()
-    turned = np.exp(-1j * np.radians(collimator)) * (x + 1j * y)
-    x, y = turned.real, turned.imag
+    columns, rows = panel.grid()[0][:1], panel.grid()[1][:, :1]
+    # The coordinates of the fence: each changes along one side of the image only.
+    x, y = {
+        0: (columns, rows),
+        90: (rows, -columns),
+        180: (-columns, -rows),
+        270: (-rows, columns),
+    }[collimator]
     across = collimator % 180 == 90
-    dose = np.full_like(x, 0.02)
+    dose = np.full((panel.rows, panel.columns), 0.02)
     edges = np.cumsum([-sum(widths) / 2, *widths])
     jaws = between(y, -edge_of_field(widths, panel, across), edge_of_field(widths, panel, across))
     for pair, (low, high) in enumerate(zip(edges, edges[1:]), 1):
-        leaf = between(y, low, high, 0.3)
-        for picket in range(1, 8):
-            centre = 20 * (picket - 4) + errors.get((pair, picket), 0)
-            dose += 0.8 * leaf * between(x, centre - 1.5, centre + 1.5, 1.2)
+        centres = [20 * (picket - 4) + errors.get((pair, picket), 0) for picket in range(1, 8)]
+        gaps = sum(between(x, centre - 1.5, centre + 1.5, 1.2) for centre in centres)
+        dose += 0.8 * between(y, low, high, 0.3) * gaps
     name = options.pop("name", "fence")
     write(folder, name, dose * jaws, panel, collimator=collimator, **options)
     return folder
