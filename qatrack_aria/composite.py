@@ -130,6 +130,7 @@ def fetch_series(
     image_type: Any = None,
     *,
     utils: Any = None,
+    plan: Any = None,
     description: Any = None,
     protocol: Any = None,
     label: Any = None,
@@ -157,6 +158,9 @@ def fetch_series(
         Modality. RT Images are those that reference no plan; they need `machine` or `label`.
     image_type : str, optional
         As for :func:`fetch_images`; by default any of CT, and ``"portal"`` of RT Images.
+    plan : str, optional
+        Only the CT of this RT Plan: that which has its frame of reference. A cone beam CT has one
+        of its own, and is not found by this.
     description, protocol, label : str, optional
         Series Description, Protocol Name, RT Image Label; ``*`` stands for any letters, capitals
         make no difference.
@@ -181,6 +185,7 @@ def fetch_series(
         date = clinic_day(date)
     now = read_context(utils)
     narrowed: dict[str, Any] = {
+        "planned_for": plan,
         "description": description,
         "protocol": protocol,
         "label": label,

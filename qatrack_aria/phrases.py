@@ -37,6 +37,7 @@ TEMPLATES = {
     "other_energy": _("of {energy}"),
     "no_energy": _("of an unknown energy"),
     "other_description": _("of series description {description}"),
+    "other_frame": _("of another frame of reference than the plan"),
     "other_protocol": _("of protocol {text}"),
     "other_label": _("labelled {text}"),
     "localizer": _("localizers"),

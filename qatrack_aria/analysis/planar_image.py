@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from typing import Any, Callable
+from typing import Any, Callable, Iterator
 
 from qatrack_aria.analysis.common import single_image
 from qatrack_aria.analysis.pictures import figures_of
@@ -45,8 +46,27 @@ def runner(phantom: Phantom) -> Callable[..., Any]:
 def _analyse(kind: type, path: Any, arguments: dict[str, Any], **overrides: float) -> Any:
     analysed: Any = kind(path)
     _turn(analysed.image, arguments.get("orientation", KEEP))
-    analysed.analyze(**_keywords(arguments), **overrides)
+    with _edges_of_images():
+        analysed.analyze(**_keywords(arguments), **overrides)
     return analysed
+
+
+@contextlib.contextmanager
+def _edges_of_images() -> Iterator[None]:
+    """Let pylinac 2.5 find edges with scikit-image 0.19, which pip installs beside it.
+
+    It gives that one its own image, which works like an array but has no ``copy``.
+    """
+    from pylinac.core.image import DicomImage
+
+    if hasattr(DicomImage, "copy"):
+        yield
+        return
+    DicomImage.copy = lambda image: image.array.copy()
+    try:
+        yield
+    finally:
+        del DicomImage.copy
 
 
 def _angle_of_long_axis(region: Any) -> float:

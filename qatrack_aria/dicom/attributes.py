@@ -76,7 +76,7 @@ class ImageRef:
     ``dose_unit`` is the Primary Dosimeter Unit, ``peak_kv`` the KVP in kV, and ``described`` what
     label and description say (``"MV"``, ``"kV"`` or empty). ``acquisition`` is read from files
     only; ``beam`` is the beam of the plan where that was read. ``description`` is the Series
-    Description; ``slice`` is read from the files of CT images.
+    Description, ``frame`` the Frame of Reference UID; ``slice`` is read from files of CT images.
     """
 
     patient_id: str | None
@@ -96,6 +96,7 @@ class ImageRef:
     acquisition: Acquisition | None = None
     beam: Beam | None = None
     description: str | None = None
+    frame: str | None = None
     slice: Slice | None = None
     from_file: bool = False
 
@@ -312,6 +313,7 @@ _IMAGE: dict[str, Any] = {
     "peak_kv": (_peak_kv, "ExposureSequence", "KVP"),
     "described": (_described, "RTImageLabel", "RTImageDescription"),
     "description": (_text_or_absent, "SeriesDescription"),
+    "frame": (_text_or_absent, "FrameOfReferenceUID"),
 }
 
 #: Tags of all that is read above. Of a file all else is dropped: converting it takes twice as long.

@@ -56,7 +56,7 @@ PLAN_FEWEST = (*FEWEST, "SOPClassUID")
 IMAGE_KEYS = (*IMAGE_KEYS_SEEN, "RadiationMachineName", "PrimaryDosimeterUnit")
 #: The same for the slices of a CT series, which refer to no plan.
 SLICE_KEYS_SEEN = IMAGE_KEYS_SEEN[:-1]
-SLICE_KEYS = (*SLICE_KEYS_SEEN, "SeriesDescription", "StationName")
+SLICE_KEYS = (*SLICE_KEYS_SEEN, "SeriesDescription", "StationName", "FrameOfReferenceUID")
 
 EXACT_ID_LENGTH = 16  # longer patient IDs are not always found by an exact match
 

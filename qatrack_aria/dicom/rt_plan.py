@@ -71,11 +71,14 @@ class RtPlan:
         Approval Status, such as ``"APPROVED"``; empty if it is absent.
     beams : tuple of Beam
         The beams in the plan's order.
+    frame : str
+        Frame of Reference UID, which is that of its planning CT; empty if it is absent.
     """
 
     sop_uid: str
     approval: str
     beams: tuple[Beam, ...]
+    frame: str = ""
 
     def beam(self, beam_number: int | None) -> Beam | None:
         """Return the beam with that number; ``None`` if there is none."""
@@ -94,6 +97,7 @@ def rt_plan(ds: Dataset) -> RtPlan:
         sop_uid=text(ds, "SOPInstanceUID") or "",
         approval=text(ds, "ApprovalStatus") or "",
         beams=tuple(beam for beam in beams if beam is not None),
+        frame=text(ds, "FrameOfReferenceUID") or "",
     )
 
 

@@ -19,11 +19,8 @@ KEYWORDS = (
     "Columns",
     "SliceThickness",
     "AcquisitionNumber",
-    "FrameOfReferenceUID",
     "ProtocolName",
     "KVP",
-    "InstanceNumber",
-    "ReconstructionDiameter",
 )
 
 Vector = Tuple[float, float, float]
@@ -47,8 +44,6 @@ class Slice:
         Slice Thickness, in mm.
     scan : int or None
         Acquisition Number.
-    frame : str
-        Frame of Reference UID.
     protocol : str
         Protocol Name.
     kvp : float or None
@@ -61,7 +56,6 @@ class Slice:
     shape: tuple[int, ...] = ()
     thickness: float | None = None
     scan: int | None = None
-    frame: str = ""
     protocol: str = ""
     kvp: float | None = None
 
@@ -92,7 +86,6 @@ def read_slice(ds: Dataset | PlainAnswer) -> Slice:
         shape=tuple(int(one) for one in shape if one is not None),
         thickness=decimal(ds, "SliceThickness"),
         scan=number(ds, "AcquisitionNumber"),
-        frame=text(ds, "FrameOfReferenceUID") or "",
         protocol=text(ds, "ProtocolName") or "",
         kvp=decimal(ds, "KVP"),
     )

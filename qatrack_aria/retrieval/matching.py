@@ -93,6 +93,7 @@ def match_image(image: ImageRef, request: Request, plan_uids: frozenset[str]) ->
         _match_beam(image, request),
         _match_energy(image, request),
         _match_series_texts(image, request),
+        _match_frame(image, request),
         _match_date(image, request),
     )
     refused = [result for result in results if result.matches is False]
@@ -207,6 +208,14 @@ def _match_kv(image: ImageRef, request: Request) -> Match:
     if image.is_kv == (request.kv == "only"):
         return MATCHES
     return _differs("kv" if image.is_kv else "mv")
+
+
+def _match_frame(image: ImageRef, request: Request) -> Match:
+    if request.frame is None:
+        return MATCHES
+    if image.frame is None:
+        return UNKNOWN
+    return MATCHES if image.frame == request.frame else _differs("other_frame")
 
 
 def _match_series_texts(image: ImageRef, request: Request) -> Match:

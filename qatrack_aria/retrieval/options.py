@@ -346,13 +346,21 @@ OPTIONS = (
 
 OF_ANY_SERIES = ("date", "count", "machine", "energy", "series", "select", "kv", "unfinished")
 #: Of a series that refers to no plan, beside some of those above.
-OF_SERIES = tuple(
-    Option(name, partial(parse_pattern, what), f"only series of this {what} (* for any)", "TEXT")
-    for name, what in (
-        ("description", "series description"),
-        ("protocol", "protocol name"),
-        ("label", "RT Image label"),
-    )
+OF_SERIES = (
+    Option(
+        "planned_for",
+        lambda value: _optional_text("plan label", value),
+        "only the CT of this plan, which has its frame of reference",
+        "PLAN",
+    ),
+    *(
+        Option(name, partial(parse_pattern, what), f"only of this {what} (* for any)", "TEXT")
+        for name, what in (
+            ("description", "series description"),
+            ("protocol", "protocol name"),
+            ("label", "RT Image label"),
+        )
+    ),
 )
 SERIES_OPTIONS = (
     *OF_SERIES,

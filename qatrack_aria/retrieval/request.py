@@ -59,6 +59,10 @@ class Request:
         Only images acquired up to this moment, by the clock of the imager.
     modality : {"RTIMAGE", "CT"}
         Modality of the images.
+    planned_for : str, optional
+        Label or UID of an RT Plan, whose planning CT is asked for.
+    frame : str, optional
+        Frame of Reference UID of that plan, once it is known.
     description, protocol, label : str, optional
         Series Description, Protocol Name and RT Image Label, with ``*`` for any letters.
     """
@@ -78,6 +82,8 @@ class Request:
     unfinished: bool = False
     until: dt.datetime | None = None
     modality: str = RTIMAGE
+    planned_for: str | None = None
+    frame: str | None = None
     description: str | None = None
     protocol: str | None = None
     label: str | None = None

@@ -28,7 +28,7 @@ from qatrack_aria.retrieval.sessions import (
 from qatrack_aria.text import plural
 
 #: Reasons of an answer for which no file is fetched to confirm them.
-NOT_BY_FILE = ("other_patient", "other_series", "other_description")
+NOT_BY_FILE = ("other_patient", "other_series", "other_description", "other_frame")
 #: Reasons that lie in the time alone; empty for a time that is of another session.
 BY_TIME = ("", "other_day", "after_session")
 

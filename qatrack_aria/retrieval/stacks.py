@@ -47,7 +47,11 @@ def require_stack(images: Sequence[ImageRef], request: Request) -> None:
     _require_one("orientation", slices, head, lambda one: _rounded(one.normal))
     _require_one("pixel spacing", slices, head, lambda one: _rounded(one.spacing))
     _require_one("matrix", slices, head, lambda one: one.shape)
-    _require_one("frame of reference", slices, head, lambda one: one.frame)
+    if len({image.frame for image in images}) > 1:
+        raise AmbiguousImagesError(
+            f"{head}, some differ in their frame of reference: they are not one scan. Choose "
+            "another series by description= or series=, or have it corrected in ARIA."
+        )
     _require_one_scan(slices, head)
     _require_no_gap(slices, head)
 

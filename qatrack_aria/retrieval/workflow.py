@@ -10,7 +10,7 @@ from qatrack_aria.dicom.attributes import ImageRef, PlanRef
 from qatrack_aria.dicom.finder import Finder
 from qatrack_aria.dicom.retrieve import Progress
 from qatrack_aria.dicom.rt_plan import RtPlan
-from qatrack_aria.errors import IncompleteRetrievalError, PlanNotFoundError
+from qatrack_aria.errors import IncompleteRetrievalError, PlanNotFoundError, RequestError
 from qatrack_aria.retrieval import messages, selection
 from qatrack_aria.retrieval.beams import require_beams
 from qatrack_aria.retrieval.matching import match_plan, may_match
@@ -93,6 +93,8 @@ class Workflow:
         """
         with self._timeline.step(PLAN):
             plans = self._find_plans(retrieve) if self.task.request.plan is not None else ()
+            if self.task.request.planned_for is not None:
+                self._find_frame()
             if self.task.request.reads_plan:
                 self._read_beams(plans)
         with self._timeline.step(IMAGES):
@@ -178,6 +180,23 @@ class Workflow:
         except IncompleteRetrievalError as error:
             self._lost, self._open_plans = error, frozenset(error.missing)
             return self._transfer.headers(plans)
+
+    def _find_frame(self) -> None:
+        """Find the plan whose CT is asked for, and ask for its frame of reference."""
+        asked = self.task.request
+        self.task = dataclasses.replace(
+            self.task, request=dataclasses.replace(asked, plan=asked.planned_for)
+        )
+        plans = self._find_plans(retrieve=True)
+        selection.require_one_plan(plans, self.task.request)
+        frame = self._transfer.read_plan(plans[0]).frame
+        if not frame:
+            raise RequestError(
+                f"Plan: '{asked.planned_for}' has no frame of reference, so its CT is unknown: "
+                "name the series by description= or series=."
+            )
+        self._plans, self._plan_uids = (), frozenset()
+        self.task = dataclasses.replace(self.task, request=dataclasses.replace(asked, frame=frame))
 
     def _read_beams(self, plans: Sequence[PlanRef]) -> None:
         """Read the plans, whose beams tell which images match."""

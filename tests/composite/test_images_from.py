@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from qatrack_aria import composite, fetch_images, fetch_status, images_from
+from qatrack_aria import composite, fetch_images, fetch_series, fetch_status, images_from
 from qatrack_aria.errors import (
     AriaError,
     BusyError,
@@ -158,6 +158,7 @@ def test_paths_in_a_summary_are_no_paths(images):
 def test_local_site_code_finds_the_same_functions():
     assert {
         "fetch_images": fetch_images,
+        "fetch_series": fetch_series,
         "fetch_status": fetch_status,
         "images_from": images_from,
     } == composite.LOCAL_SITE_CODE_FUNCTIONS

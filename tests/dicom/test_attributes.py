@@ -55,6 +55,9 @@ def test_an_image_tells_whose_it_is_and_when_where_and_how_it_was_taken() -> Non
         "described": "MV",
         "acquisition": dataclasses.asdict(acquisition(taken)),
         "beam": None,
+        "description": "",
+        "frame": taken.FrameOfReferenceUID,
+        "slice": None,
         "from_file": True,
     }
 
@@ -142,7 +145,8 @@ class ReadingsNoted(Dataset):
 def test_each_attribute_that_is_read_of_a_file_is_kept_when_the_file_is_read() -> None:
     """One that is dropped would read as absent, and the image or plan as one without it."""
     image = phantom.winston_lutz(datasets.plan(), TAKEN, False, count=1)[0]
-    noted = [ReadingsNoted(ds) for ds in (Dataset(), image, datasets.plan())]
+    slices = phantom.ct_series(PATIENT, TAKEN, slices=1)
+    noted = [ReadingsNoted(ds) for ds in (Dataset(), image, datasets.plan(), *slices)]
     for ds in noted:
         ds.__dict__["tags"] = set()
 

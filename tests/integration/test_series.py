@@ -14,6 +14,7 @@ from qatrack_aria.errors import (
     AmbiguousImagesError,
     ImagesNotFoundError,
     IncompleteRetrievalError,
+    PlanNotFoundError,
     RequestError,
     TooFewImagesError,
 )
@@ -99,6 +100,18 @@ def test_a_description_that_the_node_does_not_return_is_read_from_the_files(
     wanted = scan(NOON - 60 * MINUTE, description="CBCT Head")
     serve(wanted, scan(), unreturned_keys=frozenset(hidden))
     assert uids(fetch(description="CBCT Head")) == uids(wanted)
+
+
+@pytest.mark.parametrize("hidden", [set(), {"FrameOfReferenceUID"}], ids=["returned", "not"])
+def test_the_ct_of_a_plan_has_its_frame_of_reference(serve: Any, hidden: set[str]) -> None:
+    wl, planning, cone_beam = plan(), scan(NOON - 3 * DAY), scan()
+    for ds in planning:
+        ds.FrameOfReferenceUID = wl.FrameOfReferenceUID
+    serve(wl, planning, cone_beam, unreturned_keys=frozenset(hidden))
+    assert uids(fetch()) == uids(cone_beam)
+    assert uids(fetch(plan="WL")) == uids(planning)
+    with pytest.raises(PlanNotFoundError, match="no plan 'XX'"):
+        fetch(plan="XX")
 
 
 def test_a_scan_that_is_not_there_is_an_error_that_says_what_is(serve: Any) -> None:
