@@ -18,7 +18,8 @@ from qatrack_aria.admin.context import browse_address, node_or_404, page, watch_
 from qatrack_aria.admin.permissions import may_browse
 from qatrack_aria.errors import AriaError
 from qatrack_aria.models import AriaNode, Retrieval
-from qatrack_aria.retrieval.options import FIRST_YEAR, OPTIONS
+from qatrack_aria.retrieval.option_values import FIRST_YEAR
+from qatrack_aria.retrieval.options import OPTIONS
 
 if TYPE_CHECKING:
     from qatrack_aria.browse.groups import ImageGroup

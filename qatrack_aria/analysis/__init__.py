@@ -15,12 +15,13 @@ from qatrack_aria.analysis import (
     starshot,
     vmat,
     winston_lutz,
+    winston_lutz_targets,
 )
 
 #: In the order of the documents.
 ANALYSES = (
     winston_lutz.WINSTON_LUTZ,
-    winston_lutz.WINSTON_LUTZ_TARGETS,
+    winston_lutz_targets.WINSTON_LUTZ_TARGETS,
     picket_fence.PICKET_FENCE,
     vmat.DRGS,
     vmat.DRMLC,

@@ -14,6 +14,8 @@ def require_one_energy(images: Sequence[Any]) -> float:
         The images have several energies.
     """
     energies = sorted({image.energy for image in images})
+    if len({image.ref.fff for image in images} - {None}) > 1:
+        raise ValueError("Some images are of a flattened beam, and some flattening filter free.")
     if len(energies) > 1:
         listed = ", ".join(f"{energy:g} MV" for energy in energies)
         raise ValueError(f"The images have different energies ({listed}): analyse one at a time.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Sequence
 
 from qatrack_aria.analysis.common import largest, require_count, require_one_energy
@@ -22,40 +23,23 @@ TOLERANCE = Argument(
 )
 
 
-def run_drgs(images: Sequence[Any], tolerance: float = 1.5) -> Any:
-    """Analyse an open and a DMLC image of the test of dose rate and gantry speed.
+def run(test: str, images: Sequence[Any], tolerance: float) -> Any:
+    """Analyse an open and a DMLC image of one of the tests.
+
+    Parameters
+    ----------
+    test : {"DRGS", "DRMLC", "DRCS"}
+        The class in pylinac: dose rate with gantry speed, leaf speed, or collimator speed.
+    images : sequence of Image
+        In any order.
+    tolerance : float
+        In percent; it colours the picture.
 
     Raises
     ------
     ValueError
         The images are not one open and one DMLC image of one energy.
     """
-    return _run("DRGS", images, tolerance)
-
-
-def run_drmlc(images: Sequence[Any], tolerance: float = 1.5) -> Any:
-    """Analyse an open and a DMLC image of the test of dose rate and leaf speed.
-
-    Raises
-    ------
-    ValueError
-        The images are not one open and one DMLC image of one energy.
-    """
-    return _run("DRMLC", images, tolerance)
-
-
-def run_drcs(images: Sequence[Any], tolerance: float = 1.5) -> Any:
-    """Analyse an open and a DMLC image of the test of dose rate and collimator speed.
-
-    Raises
-    ------
-    ValueError
-        The images are not one open and one DMLC image of one energy.
-    """
-    return _run("DRCS", images, tolerance)
-
-
-def _run(test: str, images: Sequence[Any], tolerance: float) -> Any:
     from pylinac import vmat
 
     require_count(images, 2, f"{test} needs 2 images, one open and one DMLC")
@@ -216,7 +200,7 @@ DRGS = Analysis(
     arguments=(TOLERANCE,),
     expected=2,
     expected_for="one open and one DMLC image",
-    run=run_drgs,
+    run=partial(run, "DRGS"),
     measure=measure,
     draw=draw,
 )
@@ -230,7 +214,7 @@ DRMLC = Analysis(
     arguments=(TOLERANCE,),
     expected=2,
     expected_for="one open and one DMLC image",
-    run=run_drmlc,
+    run=partial(run, "DRMLC"),
     measure=measure,
     draw=draw,
 )
@@ -263,7 +247,7 @@ DRCS = Analysis(
     arguments=(TOLERANCE,),
     expected=2,
     expected_for="one open and one DMLC image",
-    run=run_drcs,
+    run=partial(run, "DRCS"),
     measure=measure_drcs,
     draw=draw,
     pylinac=(NEW,),

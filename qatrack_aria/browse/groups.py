@@ -23,7 +23,7 @@ from qatrack_aria.retrieval.matching import (
     match_plan_reference,
     short_image_type,
 )
-from qatrack_aria.retrieval.options import IMAGE_TYPES
+from qatrack_aria.retrieval.option_values import IMAGE_TYPES
 from qatrack_aria.retrieval.request import Request
 from qatrack_aria.testpacks.call import write_call
 

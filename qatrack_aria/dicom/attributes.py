@@ -16,18 +16,14 @@ from typing import Any, Mapping
 from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 
-from qatrack_aria.dicom import acquisition, slices
+from qatrack_aria.dicom import acquisition, image_times, slices
 from qatrack_aria.dicom.acquisition import Acquisition
 from qatrack_aria.dicom.beam_quality import described_quality, quality
 from qatrack_aria.dicom.plain_answers import PlainAnswer
 from qatrack_aria.dicom.rt_plan import Beam
 from qatrack_aria.dicom.slices import Slice
 from qatrack_aria.dicom.uids import CT, SeriesKey
-from qatrack_aria.dicom.values import date, date_time, decimal, items, text, texts, time
-
-#: Where Content Date and Time are earlier than Acquisition Date and Time by up to this, the latter
-#: are those of saving the image, as TrueBeam 2.5 writes them.
-SAVED_WITHIN = dt.timedelta(hours=6)
+from qatrack_aria.dicom.values import date, decimal, items, text, texts, time
 
 
 @dataclass(frozen=True)
@@ -239,40 +235,6 @@ def _machines(ds: Dataset, from_file: bool, name: str, station: str) -> frozense
     return frozenset() if from_file else None
 
 
-def _times(ds: Dataset | PlainAnswer, from_file: bool, *keywords: str) -> dict[str, Any]:
-    """Read the moment of acquisition, by all times that an image has.
-
-    By the standard, acquisition comes before the content is made, and so the earlier of the two
-    is right both for that and for imagers that write the time of saving as Acquisition Time.
-    """
-    acquisition, content = _moments(ds, *keywords)
-    days = [date(ds, keyword) for keyword in (keywords[0], keywords[2])]
-    if acquisition and content and content < acquisition <= content + SAVED_WITHIN:
-        acquired: dt.datetime | None = content
-    elif acquisition or days[0] is None or days[0] == days[1]:
-        acquired = acquisition or content
-    else:
-        acquired = None  # on another day than the content is of, at an unknown time
-    others = (moment for moment in (acquisition, content) if moment and moment != acquired)
-    return {
-        "acquired": acquired,
-        "acquired_on": None if acquired else days[0] or days[1],
-        "saved": next(others, None) if from_file else None,
-    }
-
-
-def _moments(
-    ds: Dataset | PlainAnswer, day: str, at: str, content_day: str, content_at: str, both: str
-) -> tuple[dt.datetime | None, dt.datetime | None]:
-    """Return the complete dates and times of acquisition and of content."""
-    dates = date(ds, day), date(ds, content_day)
-    times = time(ds, at), time(ds, content_at)
-    acquisition, content = (
-        dt.datetime.combine(d, t) if d and t is not None else None for d, t in zip(dates, times)
-    )
-    return acquisition or date_time(ds, both), content
-
-
 def _peak_kv(ds: Dataset, from_file: bool, exposures: str, keyword: str) -> float | None:
     voltages = (decimal(item, keyword) for item in (*items(ds, exposures), ds))
     return next((voltage for voltage in voltages if voltage is not None), None)
@@ -297,13 +259,6 @@ _PLAN: dict[str, Any] = {
     "course": (_text_or_absent, "StudyID"),
     "created": (_created, "RTPlanDate", "RTPlanTime"),
 }
-_DATES_AND_TIMES = (
-    "AcquisitionDate",
-    "AcquisitionTime",
-    "ContentDate",
-    "ContentTime",
-    "AcquisitionDateTime",
-)
 _IMAGE: dict[str, Any] = {
     **_BOTH,
     "image_type": (_image_type, "ImageType"),
@@ -322,7 +277,13 @@ READ = frozenset(
     for _, *keywords in (
         *_PLAN.values(),
         *_IMAGE.values(),
-        (None, *_DATES_AND_TIMES, *acquisition.KEYWORDS, *slices.KEYWORDS, "SpecificCharacterSet"),
+        (
+            None,
+            *image_times.KEYWORDS,
+            *acquisition.KEYWORDS,
+            *slices.KEYWORDS,
+            "SpecificCharacterSet",
+        ),
     )
     for keyword in keywords
 )
@@ -336,7 +297,7 @@ def plan_ref(ds: Dataset | PlainAnswer, *, from_file: bool = False) -> PlanRef:
 def image_ref(ds: Dataset | PlainAnswer, *, from_file: bool = False) -> ImageRef:
     """Read an image from the header of a file, or from a C-FIND answer."""
     found = _read(ds, from_file, _IMAGE)
-    found.update(_times(ds, from_file, *_DATES_AND_TIMES))
+    found.update(image_times.read(ds, from_file))
     if from_file and found["modality"] == CT:
         found["slice"] = slices.read_slice(ds)
     elif from_file:

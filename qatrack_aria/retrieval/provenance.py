@@ -9,7 +9,7 @@ from typing import Any, Mapping
 from qatrack_aria.dicom.attributes import PlanRef
 from qatrack_aria.dicom.uids import valid_uid
 from qatrack_aria.errors import RequestError, WaitingError
-from qatrack_aria.retrieval.options import MAX_COUNT, MAX_LENGTH
+from qatrack_aria.retrieval.option_values import MAX_COUNT, MAX_LENGTH
 from qatrack_aria.retrieval.signature import FIELD, require_signature
 
 MAX_TEXT = 10_000_000  # characters: more than a summary of MAX_COUNT images has

@@ -8,15 +8,8 @@ from typing import Any, Mapping
 
 from qatrack_aria.dicom.uids import CT, RTIMAGE, valid_uid
 from qatrack_aria.errors import RequestError
-from qatrack_aria.retrieval.options import (
-    FIRST_YEAR,
-    OF_SERIES,
-    OPTIONS,
-    SERIES_OPTIONS,
-    parse_image_type,
-    parse_options,
-    parse_text,
-)
+from qatrack_aria.retrieval.option_values import FIRST_YEAR, parse_image_type, parse_text
+from qatrack_aria.retrieval.options import OF_SERIES, OPTIONS, SERIES_OPTIONS, parse_options
 from qatrack_aria.text import short_repr
 
 MAX_AGE = 3600.0  # s: an older answer may not hold the newest images

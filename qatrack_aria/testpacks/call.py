@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from qatrack_aria.retrieval.options import IMAGE_TYPES, OPTIONS
+from qatrack_aria.retrieval.option_values import IMAGE_TYPES
+from qatrack_aria.retrieval.options import OPTIONS
 from qatrack_aria.retrieval.request import Request
 from qatrack_aria.testpacks.model import literal
 

@@ -16,7 +16,7 @@ from qatrack_aria.analysis.versions import NEW, pylinac_version
 if importlib.util.find_spec("pylinac") is None:
     pytest.skip("pylinac is not installed", allow_module_level=True)
 
-from tests.helpers.phantoms.cases import CASES, Case, Files, accuracy
+from tests.helpers.phantoms.cases import CASES, Case, Files, accuracy, one_of_each
 
 pytestmark = [
     pytest.mark.slow,
@@ -24,7 +24,8 @@ pytestmark = [
 ]
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+# All of them are tried in both versions of QATrack+ (tests/installed_qatrack/test_numbers.py).
+@pytest.mark.parametrize("case", one_of_each(), ids=str)
 def test_the_numbers_are_those_of_the_phantom(case: Case, tmp_path: Path) -> None:
     analysis = case.analysis
     drawn = case.draw(tmp_path)

@@ -54,9 +54,7 @@ def keep(qatrack, pylinac):
         kept.mkdir(parents=True, exist_ok=True)
         (kept / f"{case.name}.json").write_text(json.dumps(rows), encoding="utf-8")
         for attachment in qatrack.ask("attachments"):
-            which = (
-                "result" if attachment["file"].endswith(f"{case.analysis.slug}.png") else "sheet"
-            )
+            which = "sheet" if "-images" in Path(attachment["file"]).name else "result"
             shutil.copy(attachment["file"], kept / f"{case.name}_{which}.png")
 
     return do

@@ -22,7 +22,7 @@ PLAN_UID = "1.2.246.352.71.5.123456789"
 
 @pytest.fixture(autouse=True)
 def today(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("qatrack_aria.retrieval.options._today", lambda: TODAY)
+    monkeypatch.setattr("qatrack_aria.retrieval.option_values._today", lambda: TODAY)
 
 
 def parse(patient_id: Any = "QA_TB1", plan: Any = "WL", *args: Any, **options: Any) -> Request:

@@ -12,7 +12,8 @@ from django.core.management.base import BaseCommand, CommandParser
 from qatrack_aria.errors import AriaError, Outcome
 from qatrack_aria.management.exit_codes import exit_code_list, exit_on_failure
 from qatrack_aria.management.output import format_table, progress, show_log
-from qatrack_aria.retrieval.options import IMAGE_TYPES, OPTIONS
+from qatrack_aria.retrieval.option_values import IMAGE_TYPES
+from qatrack_aria.retrieval.options import OPTIONS
 
 
 class Command(BaseCommand):

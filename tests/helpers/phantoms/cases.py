@@ -108,6 +108,14 @@ def _cases() -> list[Case]:
 
 CASES = _cases()
 
+
+def one_of_each() -> list[Case]:
+    """Return one phantom for each analysis, with an error in it, and all that is refused."""
+    first = {case.analysis.slug: case for case in reversed(CASES) if "-right" not in case.name}
+    refused = [case for case in CASES if case.name.startswith("no_") or "_wrong" in case.name]
+    return [*first.values(), *(case for case in refused if case not in first.values())]
+
+
 #: By how much pylinac is off: absolute, for the analyses whose prefix begins so, by the beginning
 #: of a number's key.
 ABSOLUTE = {
