@@ -8,7 +8,19 @@ from pathlib import Path
 import pytest
 
 from qatrack_aria.simulator import phantom
-from tests.installed_qatrack.aria import DAY, FILLED, LATEST, PATIENT, plan, sent, uids_in, uids_of
+from tests.helpers.phantoms.cases import CASES
+from tests.helpers.phantoms.in_aria import adopted
+from tests.installed_qatrack.aria import (
+    DAY,
+    FILLED,
+    HOUR,
+    LATEST,
+    PATIENT,
+    plan,
+    sent,
+    uids_in,
+    uids_of,
+)
 from tests.installed_qatrack.installation import REPOSITORY
 
 PACKS = REPOSITORY / "fixtures" / "testpacks"
@@ -160,6 +172,44 @@ def test_a_pack_says_what_is_wrong_where_everybody_sees_it(aria, imported, physi
     results = physicist.composite(imported(kind), filled)
     (said,) = (result.value for slug, result in results.items() if slug.endswith("_status"))
     assert "no plan 'XX'" in said
+
+
+def test_a_monthly_list_is_put_together_from_packs(serve, qatrack, find_pack, physicist, tmp_path):
+    """Of one plan: each sublist takes its own beams."""
+    monthly = phantom.plan(
+        PATIENT, "MONTHLY", created=LATEST - 60 * DAY, beams=("Open", "DMLC", "WL1", "WL2")
+    )
+    (drgs,) = (case for case in CASES if case.name == "drgs")
+    drgs.draw(tmp_path)
+    images = adopted(tmp_path, monthly, LATEST)
+    for number, image in enumerate(images, 1):
+        image.ReferencedBeamNumber = number
+    balls = phantom.winston_lutz(monthly, LATEST + HOUR / 6, full_size=True, count=4)
+    for image in balls[:2]:
+        image.ReferencedBeamNumber = 3
+    for image in balls[2:]:
+        image.ReferencedBeamNumber = 4
+    serve(monthly, images, balls)
+    qatrack.ask("change_node", is_default=True)
+    for kind in ("drgs", "winston_lutz"):
+        qatrack.ask("load_pack", path=str(find_pack(kind)))
+    names = qatrack.ask("test_lists")
+    (first,) = (name for name in names if name == "ARIA Winston-Lutz")
+    parts = [name for name in names if name.endswith(": tests")]
+
+    whole = qatrack.ask("put_together", name="Monthly", first=first, sublists=parts)
+    filled = {
+        "patientid": PATIENT,
+        "rtplanname": "MONTHLY",
+        "drgs_beams": "Open, DMLC",
+        "wl_beams": "WL1, WL2",
+        "wl_expected": 4,
+    }
+    values = values_of(physicist.composite(whole, filled))
+
+    assert (values["drgs_count"], values["wl_count"]) == (2, 4)
+    assert values["drgs_segment_2"] == pytest.approx(-1.4, abs=0.1)
+    assert values["wl_shift_right"] == pytest.approx(0.4, abs=0.15)
 
 
 def test_a_physicist_performs_the_winston_lutz_list(aria, imported, browser, qatrack, full_size):

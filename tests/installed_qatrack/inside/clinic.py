@@ -262,6 +262,20 @@ def assign(name):
     }
 
 
+def put_together(name, first, sublists):
+    """Make a list of the patient and plan of one list, with the tests of several as sublists."""
+    author = User.objects.get(username="admin")
+    signed = {"created_by": author, "modified_by": author}
+    test_list = qa.TestList.objects.create(name=name, slug=name.lower().replace(" ", "-"), **signed)
+    of = qa.TestList.objects.get(name=first)
+    for order, membership in enumerate(of.testlistmembership_set.order_by("order")):
+        qa.TestListMembership.objects.create(test_list=test_list, test=membership.test, order=order)
+    for order, sublist in enumerate(sublists, 10):
+        child = qa.TestList.objects.get(name=sublist)
+        qa.Sublist.objects.create(parent=test_list, child=child, order=order)
+    return assign(name)
+
+
 def _assign(tests):
     physics = Group.objects.get(name="Physics")
     collection = qa.UnitTestCollection.objects.create(
