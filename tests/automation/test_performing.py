@@ -139,6 +139,28 @@ def test_other_images_or_none_leave_no_list(serve, wl, performs, look, procedure
     assert not [one for one in saved() if one.work_started == first.first]
 
 
+BEAM = f"{HEAD}result = len({FETCH.replace(')', ', beam=1)')})"
+
+
+def test_a_list_may_take_some_beams_of_the_session(serve, wl, performs, look):
+    serve(wl, winston_lutz(wl, YESTERDAY, count=3))
+    performs(number=BEAM)
+    look()
+    assert row().state == "performed"
+
+
+def test_beams_of_an_older_session_are_other_images(serve, wl, performs, look):
+    newest = winston_lutz(wl, YESTERDAY + HOUR, count=2)
+    for image in newest:
+        image.ReferencedBeamNumber = 2
+    serve(wl, winston_lutz(wl, YESTERDAY, count=1), newest)
+    performs(number=BEAM)
+    Watch.objects.update(since=timezone.make_aware(YESTERDAY + HOUR / 2))
+    look()
+    assert row().state == "waiting"
+    assert "1 image that is not of the session" in row().message
+
+
 @pytest.mark.parametrize(
     ("completed", "state"),
     [
