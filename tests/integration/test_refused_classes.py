@@ -8,11 +8,12 @@ import pydicom
 import pytest
 from pydicom.encaps import encapsulate
 
-from qatrack_aria import fetch_images
+from qatrack_aria import fetch_images, fetch_series
 from qatrack_aria.dicom.deadline import Deadline
 from qatrack_aria.dicom.presentation_contexts import COMPRESSED
 from qatrack_aria.errors import IncompleteRetrievalError, NodeUnreachableError
-from tests.helpers.aria import PATIENT, plan, uids, winston_lutz
+from qatrack_aria.simulator import phantom
+from tests.helpers.aria import NOON, PATIENT, plan, uids, winston_lutz
 
 MR = "1.2.840.10008.5.1.4.1.1.4"
 RT_ION_PLAN = "1.2.840.10008.5.1.4.1.1.481.8"
@@ -53,6 +54,14 @@ def test_compressed_images_are_stored_as_they_are(serve: Any, method: str, synta
         ds = pydicom.dcmread(file)
         assert ds.file_meta.TransferSyntaxUID == syntax
         assert b"compressed" in ds.PixelData
+
+
+def test_compressed_slices_of_a_ct_are_stored_as_they_are(serve: Any, method: str) -> None:
+    slices = [in_syntax(ds, COMPRESSED[0]) for ds in phantom.ct_series(PATIENT, NOON, slices=3)]
+    serve(slices)
+    fetched = fetch_series("aria", PATIENT)
+    assert uids(fetched) == uids(slices)
+    assert pydicom.dcmread(fetched[0]).file_meta.TransferSyntaxUID == COMPRESSED[0]
 
 
 def test_images_of_a_session_may_be_compressed_in_different_ways(serve: Any, method: str) -> None:
