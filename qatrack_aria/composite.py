@@ -131,6 +131,7 @@ def fetch_series(
     *,
     utils: Any = None,
     plan: Any = None,
+    registered: bool = False,
     description: Any = None,
     protocol: Any = None,
     label: Any = None,
@@ -160,7 +161,10 @@ def fetch_series(
         As for :func:`fetch_images`; by default any of CT, and ``"portal"`` of RT Images.
     plan : str, optional
         Only the CT of this RT Plan: that which has its frame of reference. A cone beam CT has one
-        of its own, and is not found by this.
+        of its own, and is found only with `registered`.
+    registered : bool
+        Scans that a spatial registration relates to the plan's frame of reference, too. All
+        registrations of the patient are retrieved for that, once each.
     description, protocol, label : str, optional
         Series Description, Protocol Name, RT Image Label; ``*`` stands for any letters, capitals
         make no difference.
@@ -186,6 +190,7 @@ def fetch_series(
     now = read_context(utils)
     narrowed: dict[str, Any] = {
         "planned_for": plan,
+        "registered": registered,
         "description": description,
         "protocol": protocol,
         "label": label,

@@ -72,7 +72,8 @@ class ImageRef:
     ``dose_unit`` is the Primary Dosimeter Unit, ``peak_kv`` the KVP in kV, and ``described`` what
     label and description say (``"MV"``, ``"kV"`` or empty). ``acquisition`` is read from files
     only; ``beam`` is the beam of the plan where that was read. ``description`` is the Series
-    Description, ``frame`` the Frame of Reference UID; ``slice`` is read from files of CT images.
+    Description, ``frame`` the Frame of Reference UID. ``slice`` is read from the files of CT
+    images, and ``related``, the frames that a registration relates, from its file.
     """
 
     patient_id: str | None
@@ -93,6 +94,7 @@ class ImageRef:
     beam: Beam | None = None
     description: str | None = None
     frame: str | None = None
+    related: frozenset[str] | None = None
     slice: Slice | None = None
     from_file: bool = False
 
@@ -112,6 +114,7 @@ class ImageRef:
             **dataclasses.asdict(self),
             "plan_uids": sorted(self.plan_uids or ()),
             "machines": sorted(self.machines or ()),
+            "related": None if self.related is None else sorted(self.related),
             "acquired": self.acquired.isoformat() if self.acquired else None,
             "acquired_on": self.acquired_on.isoformat() if self.acquired_on else None,
             "saved": self.saved.isoformat() if self.saved else None,
@@ -121,7 +124,7 @@ class ImageRef:
     def from_json(cls, note: Mapping[str, Any]) -> ImageRef:
         """Rebuild from :meth:`to_json` an image that was read from its file."""
         day, beam, acquired = note["acquired_on"], note["beam"], note["acquisition"]
-        place = note["slice"]
+        place, related = note["slice"], note["related"]
         return cls(
             **{
                 **note,
@@ -131,6 +134,7 @@ class ImageRef:
                 "image_type": tuple(note["image_type"]),
                 "plan_uids": frozenset(note["plan_uids"]),
                 "machines": frozenset(note["machines"]),
+                "related": frozenset(related) if related is not None else None,
                 "acquired": parse_moment(note["acquired"]),
                 "acquired_on": dt.date.fromisoformat(day) if day else None,
                 "saved": parse_moment(note["saved"]),
@@ -235,6 +239,13 @@ def _machines(ds: Dataset, from_file: bool, name: str, station: str) -> frozense
     return frozenset() if from_file else None
 
 
+def _related(ds: Dataset, from_file: bool, keyword: str, frame: str) -> frozenset[str] | None:
+    """Read which frames of reference a spatial registration relates (PS3.3 C.20.2)."""
+    frames = (text(item, frame) for item in (ds, *items(ds, keyword)))
+    found = frozenset(one for one in frames if one)
+    return found if from_file and items(ds, keyword) else None
+
+
 def _peak_kv(ds: Dataset, from_file: bool, exposures: str, keyword: str) -> float | None:
     voltages = (decimal(item, keyword) for item in (*items(ds, exposures), ds))
     return next((voltage for voltage in voltages if voltage is not None), None)
@@ -269,6 +280,7 @@ _IMAGE: dict[str, Any] = {
     "described": (_described, "RTImageLabel", "RTImageDescription"),
     "description": (_text_or_absent, "SeriesDescription"),
     "frame": (_text_or_absent, "FrameOfReferenceUID"),
+    "related": (_related, "RegistrationSequence", "FrameOfReferenceUID"),
 }
 
 #: Tags of all that is read above. Of a file all else is dropped: converting it takes twice as long.

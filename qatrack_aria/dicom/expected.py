@@ -13,6 +13,8 @@ from qatrack_aria.dicom.uids import (
     CT_CLASSES,
     IMAGE_CLASSES,
     PLAN_CLASSES,
+    REG,
+    REGISTRATION_CLASSES,
     RT_PLAN_STORAGE,
     RTIMAGE,
 )
@@ -21,11 +23,12 @@ from qatrack_aria.phrases import phrase
 from qatrack_aria.text import same_text
 
 #: The classes of all that a retrieval requests.
-CLASSES = (*IMAGE_CLASSES, *CT_CLASSES, *PLAN_CLASSES)
+CLASSES = (*IMAGE_CLASSES, *CT_CLASSES, *REGISTRATION_CLASSES, *PLAN_CLASSES)
 #: Modality by SOP class (PS3.3 C.8.8.1 and C.8.8.2); Varian's classes are private.
 MODALITIES = {
     **dict.fromkeys(IMAGE_CLASSES, RTIMAGE),
     **dict.fromkeys(CT_CLASSES, CT),
+    **dict.fromkeys(REGISTRATION_CLASSES, REG),
     RT_PLAN_STORAGE: "RTPLAN",
 }
 #: Attributes that identify an instance, and have one value.

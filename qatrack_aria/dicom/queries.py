@@ -19,7 +19,7 @@ from qatrack_aria.dicom.attributes import ImageRef, PlanRef, image_ref, plan_ref
 from qatrack_aria.dicom.c_find import QueryRecord, find
 from qatrack_aria.dicom.identifier import identifier
 from qatrack_aria.dicom.peer import PATIENT_ROOT
-from qatrack_aria.dicom.uids import CT, PLAN_CLASSES, RTIMAGE, valid_uid
+from qatrack_aria.dicom.uids import PLAN_CLASSES, RTIMAGE, valid_uid
 from qatrack_aria.dicom.values import number, text
 from qatrack_aria.errors import QueryError
 from qatrack_aria.phrases import phrase
@@ -96,14 +96,14 @@ class PatientQueries:
     abilities : Abilities
         What the node has turned out to be able to do.
     modality : str
-        The modality of the images, ``"RTIMAGE"`` or ``"CT"``.
+        The modality of the images, ``"RTIMAGE"``, ``"CT"`` or ``"REG"``.
     seen_keys, all_keys : tuple of str
         Return keys for images: those that were seen working with ARIA, and all that are useful.
     """
 
     def __init__(self, session: Session, patient_id: str, modality: str = RTIMAGE) -> None:
         self.modality = modality
-        slices = modality == CT
+        slices = modality != RTIMAGE
         self.seen_keys = SLICE_KEYS_SEEN if slices else IMAGE_KEYS_SEEN
         self.all_keys = SLICE_KEYS if slices else IMAGE_KEYS
         self._all_keys = abilities.SLICE_KEYS if slices else abilities.ALL_KEYS

@@ -211,11 +211,11 @@ def _match_kv(image: ImageRef, request: Request) -> Match:
 
 
 def _match_frame(image: ImageRef, request: Request) -> Match:
-    if request.frame is None:
+    if request.frames is None:
         return MATCHES
     if image.frame is None:
         return UNKNOWN
-    return MATCHES if image.frame == request.frame else _differs("other_frame")
+    return MATCHES if image.frame in request.frames else _differs("other_frame")
 
 
 def _match_series_texts(image: ImageRef, request: Request) -> Match:

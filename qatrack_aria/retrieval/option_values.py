@@ -234,8 +234,8 @@ def parse_kv(value: Any) -> bool | str:
     raise RequestError(f"kv={short_repr(value)} must be True, False or 'only'. Nothing was sent.")
 
 
-def parse_unfinished(value: Any) -> bool:
-    """Return whether a session that may be under way is accepted."""
+def parse_flag(name: str, value: Any) -> bool:
+    """Return an option that is true or false."""
     if isinstance(value, bool):
         return value
-    raise RequestError(f"unfinished={short_repr(value)} must be True or False. Nothing was sent.")
+    raise RequestError(f"{name}={short_repr(value)} must be True or False. Nothing was sent.")

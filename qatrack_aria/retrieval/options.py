@@ -14,12 +14,12 @@ from qatrack_aria.retrieval.beam_names import parse_beam, parse_energy
 from qatrack_aria.retrieval.option_values import (
     parse_count,
     parse_date,
+    parse_flag,
     parse_kv,
     parse_optional_text,
     parse_pattern,
     parse_select,
     parse_series,
-    parse_unfinished,
 )
 
 
@@ -123,7 +123,7 @@ OPTIONS = (
     ),
     Option(
         "unfinished",
-        parse_unfinished,
+        partial(parse_flag, "unfinished"),
         default=False,
         of_day=True,
         write=lambda unfinished: unfinished or None,
@@ -139,6 +139,13 @@ OF_SERIES = (
         lambda value: parse_optional_text("plan label", value),
         "only the CT of this plan, which has its frame of reference",
         "PLAN",
+    ),
+    Option(
+        "registered",
+        partial(parse_flag, "registered"),
+        default=False,
+        write=lambda registered: registered or None,
+        flags=(("--registered", True, "scans that a registration relates to the plan, too"),),
     ),
     *(
         Option(name, partial(parse_pattern, what), f"only of this {what} (* for any)", "TEXT")

@@ -54,8 +54,10 @@ class Request:
         Modality of the images.
     planned_for : str, optional
         Label or UID of an RT Plan, whose planning CT is asked for.
-    frame : str, optional
-        Frame of Reference UID of that plan, once it is known.
+    registered : bool
+        Whether scans that a registration relates to that plan are asked for, too.
+    frames : frozenset of str, optional
+        Frame of Reference UIDs of that plan's CT, once they are known.
     description, protocol, label : str, optional
         Series Description, Protocol Name and RT Image Label, with ``*`` for any letters.
     """
@@ -76,7 +78,8 @@ class Request:
     until: dt.datetime | None = None
     modality: str = RTIMAGE
     planned_for: str | None = None
-    frame: str | None = None
+    registered: bool = False
+    frames: frozenset[str] | None = None
     description: str | None = None
     protocol: str | None = None
     label: str | None = None

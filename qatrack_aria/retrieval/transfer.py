@@ -23,6 +23,8 @@ from qatrack_aria.dicom.uids import (
     CT_CLASSES,
     IMAGE_CLASSES,
     PLAN_CLASSES,
+    REG,
+    REGISTRATION_CLASSES,
     SeriesKey,
     valid_uid,
 )
@@ -135,7 +137,9 @@ class Transfer:
         return found
 
     def _classes(self, ref: ImageRef | PlanRef) -> tuple[str, ...]:
-        return PLAN_CLASSES if isinstance(ref, PlanRef) else self._image_classes
+        if isinstance(ref, PlanRef):
+            return PLAN_CLASSES
+        return REGISTRATION_CLASSES if ref.modality == REG else self._image_classes
 
     def _read_headers(self, refs: Sequence[Ref]) -> list[Dataset | None]:
         return [

@@ -10,10 +10,12 @@ from qatrack_aria.dicom.attributes import ImageRef, PlanRef
 from qatrack_aria.dicom.finder import Finder
 from qatrack_aria.dicom.retrieve import Progress
 from qatrack_aria.dicom.rt_plan import RtPlan
+from qatrack_aria.dicom.uids import REG
 from qatrack_aria.errors import IncompleteRetrievalError, PlanNotFoundError, RequestError
 from qatrack_aria.retrieval import messages, selection
 from qatrack_aria.retrieval.beams import require_beams
 from qatrack_aria.retrieval.matching import match_plan, may_match
+from qatrack_aria.retrieval.registrations import related_frames
 from qatrack_aria.retrieval.report import build_report
 from qatrack_aria.retrieval.search import ImageSearch
 from qatrack_aria.retrieval.task import Task
@@ -195,8 +197,14 @@ class Workflow:
                 f"Plan: '{asked.planned_for}' has no frame of reference, so its CT is unknown: "
                 "name the series by description= or series=."
             )
+        frames = frozenset({frame})
+        if asked.registered:
+            finder = Finder(self._transfer.session, asked.patient_id, REG)
+            frames = related_frames(finder, self._transfer, frame)
         self._plans, self._plan_uids = (), frozenset()
-        self.task = dataclasses.replace(self.task, request=dataclasses.replace(asked, frame=frame))
+        self.task = dataclasses.replace(
+            self.task, request=dataclasses.replace(asked, frames=frames)
+        )
 
     def _read_beams(self, plans: Sequence[PlanRef]) -> None:
         """Read the plans, whose beams tell which images match."""

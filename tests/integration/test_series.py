@@ -8,6 +8,7 @@ from typing import Any, Sequence
 
 import pydicom
 import pytest
+from pydicom.uid import generate_uid
 
 from qatrack_aria import fetch_images, fetch_series, images_from
 from qatrack_aria.errors import (
@@ -112,6 +113,28 @@ def test_the_ct_of_a_plan_has_its_frame_of_reference(serve: Any, hidden: set[str
     assert uids(fetch(plan="WL")) == uids(planning)
     with pytest.raises(PlanNotFoundError, match="no plan 'XX'"):
         fetch(plan="XX")
+
+
+@pytest.mark.parametrize("relational", [True, False], ids=["relational", "by level"])
+def test_a_cone_beam_ct_that_is_registered_to_the_plan(serve: Any, relational: bool) -> None:
+    wl, planning, cone_beam = plan(), scan(NOON - 3 * DAY), scan(NOON - DAY)
+    other = scan()
+    for ds in planning:
+        ds.FrameOfReferenceUID = wl.FrameOfReferenceUID
+    related = phantom.registration(wl.FrameOfReferenceUID, cone_beam[0])
+    apart = phantom.registration(generate_uid(), other[0])
+    serve(wl, planning, cone_beam, other, related, apart, relational=relational)
+    assert uids(fetch(plan="WL")) == uids(planning)
+    assert uids(fetch(plan="WL", registered=True)) == uids(cone_beam)
+    assert uids(fetch(plan="WL", registered=True, date=NOON - 3 * DAY)) == uids(planning)
+
+
+def test_a_registration_that_cannot_be_moved_leaves_unknown_what_is_related(serve: Any) -> None:
+    wl, cone_beam = plan(), scan()
+    related = phantom.registration(wl.FrameOfReferenceUID, cone_beam[0])
+    serve(wl, cone_beam, related, unmovable=frozenset({str(related.SOPInstanceUID)}))
+    with pytest.raises(IncompleteRetrievalError, match="1 of 1 images did not arrive"):
+        fetch(plan="WL", registered=True)
 
 
 def test_a_scan_that_is_not_there_is_an_error_that_says_what_is(serve: Any) -> None:

@@ -73,6 +73,18 @@ def test_the_newest_ct_scan_arrives(peer, node, model, method):
     assert fetch_series("aria", PATIENT, max_age=0).moved == 0
 
 
+def test_a_cone_beam_ct_that_is_registered_to_the_plan(peer):
+    wl, planning = plan(), phantom.ct_series(PATIENT, NOON - DAY)
+    cone_beam = phantom.ct_series(PATIENT, NOON - DAY / 24)
+    for ds in planning:
+        ds.FrameOfReferenceUID = wl.FrameOfReferenceUID
+    related = phantom.registration(wl.FrameOfReferenceUID, cone_beam[0])
+    peer.store([wl, *planning, *cone_beam, *phantom.ct_series(PATIENT, NOON), related])
+    assert uids(fetch_series("aria", PATIENT, plan="WL")) == uids(planning)
+    found = fetch_series("aria", PATIENT, plan="WL", registered=True)
+    assert uids(found) == uids(cone_beam)
+
+
 def test_a_beam_of_the_plan(peer):
     wl = plan(beams=("Open", "PF"))
     mine = winston_lutz(wl, count=2)

@@ -400,7 +400,7 @@ def test_the_table_and_the_signature_of_fetch_images_agree() -> None:
         assert option.help or option.flags
         assert f"\n{option.name} :" in documentation
     assert {field.name for field in dataclasses.fields(Request)} == {
-        *("patient_id", "plan", "image_type", "until", "modality", "frame"),
+        *("patient_id", "plan", "image_type", "until", "modality", "frames"),
         *(option.name for option in (*OPTIONS, *OF_SERIES)),
     }
 

@@ -6,7 +6,7 @@ values.
 
 from __future__ import annotations
 
-from .ct import ct_series
+from .ct import ct_series, registration
 from .files import save
 from .history import qa_history
 from .images import kv, picket_fence, portal_dose, winston_lutz
@@ -21,6 +21,7 @@ __all__ = [
     "plan",
     "portal_dose",
     "qa_history",
+    "registration",
     "save",
     "winston_lutz",
 ]

@@ -9,7 +9,9 @@ from typing import Sequence
 from pydicom.dataset import Dataset
 from pydicom.uid import CTImageStorage, generate_uid
 
-from .files import as_file, date, time
+from qatrack_aria.dicom.uids import SPATIAL_REGISTRATION_STORAGE
+
+from .files import as_file, data_set, date, time
 
 SIDE = 16  # rows and columns
 AXIAL = ("1", "0", "0", "0", "1", "0")
@@ -71,6 +73,37 @@ def ct_series(
         _set_pixels(ds)
         found.append(as_file(ds))
     return found
+
+
+def registration(frame: str, scan: Dataset) -> Dataset:
+    """Relate the frame of reference of a scan to another, as after a match at the console.
+
+    Parameters
+    ----------
+    frame : str
+        Frame of Reference UID, such as that of a plan.
+    scan : Dataset
+        A slice of the scan.
+
+    Returns
+    -------
+    Dataset
+        A spatial registration (PS3.3 A.39) in a series of its own.
+    """
+    ds = Dataset()
+    for keyword in ("PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyID"):
+        setattr(ds, keyword, scan[keyword].value)
+    ds.SpecificCharacterSet = "ISO_IR 192"
+    ds.SOPClassUID, ds.SOPInstanceUID = SPATIAL_REGISTRATION_STORAGE, generate_uid()
+    ds.StudyInstanceUID, ds.SeriesInstanceUID = scan.StudyInstanceUID, generate_uid()
+    ds.Modality = "REG"
+    ds.ContentDate, ds.ContentTime = scan.ContentDate, scan.ContentTime
+    ds.SeriesNumber = ds.InstanceNumber = 1
+    ds.AccessionNumber = ""
+    ds.FrameOfReferenceUID = frame
+    frames = frame, scan.FrameOfReferenceUID
+    ds.RegistrationSequence = [data_set(FrameOfReferenceUID=one) for one in frames]
+    return as_file(ds)
 
 
 def _header(
