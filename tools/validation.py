@@ -114,7 +114,7 @@ def _pictures(results: Path, analysis: Analysis) -> str:
         if source is not None:
             name = f"{analysis.slug}_{which}.png"
             _shrink(source, GALLERY / name)
-            text += f"\n![{analysis.title}: {words}](gallery/{name})\n"
+            text += f"\n![{words}](gallery/{name})\n"
     return text
 
 
