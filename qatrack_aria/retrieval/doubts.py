@@ -9,6 +9,7 @@ from typing import Collection, Iterable, Sequence
 
 from qatrack_aria.dicom.attributes import ImageRef
 from qatrack_aria.dicom.peer import Peer
+from qatrack_aria.dicom.uids import CT
 from qatrack_aria.errors import AmbiguousImagesError, TooFewImagesError
 from qatrack_aria.retrieval.matching import match_image, may_match
 from qatrack_aria.retrieval.request import Request
@@ -231,10 +232,15 @@ def _require_count(chosen: Sequence[ImageRef], request: Request) -> None:
     days = sorted({image.day for image in chosen if image.day})
     found = plural(number, "image") + (f" of {days[-1].isoformat()}" if days else "")
     if number < request.least:
+        advice = (
+            "is the session still under way? If its images lie in several series, say "
+            "select='session' or select='day'."
+        )
+        if request.modality == CT:
+            advice = "is the whole scan in ARIA? Or choose another by description= or series=."
         raise TooFewImagesError(
             f"Images: {found} found for {request.subject}, you asked for at least "
-            f"{request.least}: is the session still under way? If its images lie in several "
-            "series, say select='session' or select='day'."
+            f"{request.least}: {advice}"
         )
     if request.most is not None and number > request.most:
         raise AmbiguousImagesError(

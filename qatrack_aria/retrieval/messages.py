@@ -193,11 +193,15 @@ def explain_none(images: Sequence[ImageRef], request: Request, plan_uids: frozen
     of_plan = [
         image for image in images if match_plan_reference(image, plan_uids).matches is not False
     ]
+    seen = plural(len(images), "image")
+    if not of_plan and request.plan is None:
+        return f"{seen} seen, all of which reference a plan"
     if not of_plan:
-        return f"{plural(len(images), 'image')} seen, none of which references this plan"
+        return f"{seen} seen, none of which references this plan"
     verb = "references" if len(of_plan) == 1 else "reference"
     if any(image.plan_uids is None for image in of_plan):
         verb = "may reference"
+    found = f"{verb} this plan" if request.plan is not None else "seen"
     reasons = exclusion_reasons(of_plan, request, plan_uids)
     counts = [
         f"all {len(group)} are {reason}"
@@ -206,13 +210,20 @@ def explain_none(images: Sequence[ImageRef], request: Request, plan_uids: frozen
         for reason, group in sorted(reasons.items(), key=lambda item: -len(item[1]))
     ]
     return (
-        f"{plural(len(of_plan), 'image')}{_days(of_plan)} {verb} this plan, {', '.join(counts)}; "
+        f"{plural(len(of_plan), 'image')}{_days(of_plan)} {found}, {', '.join(counts)}; "
         f"you asked for {_describe(request)}"
     )
 
 
 def _describe(request: Request) -> str:
-    parts = [short_image_type(request.image_type)]
+    parts = [short_image_type(request.image_type) or request.modality]
+    named = {
+        "series description": request.description,
+        "protocol": request.protocol,
+        "label": request.label,
+        "plan": request.planned_for,
+    }
+    parts += [f"of {what} {value}" for what, value in named.items() if value]
     if request.date:
         parts.append(f"of {request.date.isoformat()}")
     if request.until:

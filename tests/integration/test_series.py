@@ -139,7 +139,10 @@ def test_a_registration_that_cannot_be_moved_leaves_unknown_what_is_related(serv
 
 def test_a_scan_that_is_not_there_is_an_error_that_says_what_is(serve: Any) -> None:
     serve(scan())
-    with pytest.raises(ImagesNotFoundError, match=r"CT images 'Head'.* of series description CBCT"):
+    said = (
+        r"CT images 'Head'.*: 20 images .* seen, all 20 are of series description CBCT; you asked"
+    )
+    with pytest.raises(ImagesNotFoundError, match=f"{said} for CT of series description Head"):
         fetch(description="Head")
     with pytest.raises(TooFewImagesError, match=r"20 images .* found for CT images, you"):
         fetch(count=60)
