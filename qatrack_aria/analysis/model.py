@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, Callable, Mapping, Sequence
 
 from qatrack_aria.analysis.pictures import as_png
 from qatrack_aria.analysis.versions import BOTH, pylinac_version
-from qatrack_aria.errors import AnalysisError, AriaError, RequestError
+from qatrack_aria.errors import AnalysisError, AriaError, RequestError, WaitingError
+from qatrack_aria.text import short_repr
 
 if TYPE_CHECKING:  # it imports all of DICOM, which no start of QATrack+ needs
     from qatrack_aria.retrieval.imageset import ImageSet
@@ -35,7 +36,7 @@ class Argument:
     key, name, description : str
         The keyword, the displayed name without the unit, and what it is.
     value : float or str
-        The default.
+        The default; an empty text where none would be right everywhere.
     unit : str
         Its unit.
     choices : tuple of str
@@ -153,7 +154,7 @@ class Analysis:
         ArchiveError
             An image was changed since it was handed over.
         RequestError
-            An argument is unknown.
+            An argument is unknown, or has no valid value.
         """
         found, _ = self._results(images, arguments)
         return {**found, "count": len(images), "images": images.summary}
@@ -193,7 +194,10 @@ class Analysis:
                 f"Analysis: {self.title} has no argument {', '.join(unknown)}; it has "
                 f"{', '.join(values) or 'none'}."
             )
-        return {**values, **arguments}
+        values.update(arguments)
+        for argument in self.arguments:
+            _require_valid(argument, values[argument.key])
+        return values
 
     def _analysed(self, images: ImageSet, values: Mapping[str, Any]) -> dict[str, Any]:
         version = pylinac_version()
@@ -230,6 +234,18 @@ class Analysis:
         for file in sorted(Path(__file__).parent.glob("*.py")):
             digest.update(file.read_bytes())
         return pylinac_version(), digest.hexdigest()
+
+
+def _require_valid(argument: Argument, value: Any) -> None:
+    if value is None or (isinstance(value, str) and not value):
+        raise WaitingError(f"Waiting for '{argument.name}': fill in the test that gives it.")
+    if argument.choices and value not in argument.choices:
+        raise RequestError(
+            f"Analysis: {argument.key}={short_repr(value)} is not known: give one of "
+            f"{', '.join(argument.choices)}."
+        )
+    if not argument.choices and (isinstance(value, bool) or not isinstance(value, (int, float))):
+        raise RequestError(f"Analysis: {argument.key}={short_repr(value)} is not a number.")
 
 
 def _is_finite(numbers: Mapping[str, Any], number: Number) -> bool:

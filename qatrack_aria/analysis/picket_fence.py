@@ -73,7 +73,7 @@ class Fence:
         }
 
 
-def run(images: Sequence[Any], mlc: str = "Millennium", tolerance: float = 0.5) -> list[Fence]:
+def run(images: Sequence[Any], mlc: str, tolerance: float) -> list[Fence]:
     """Analyse each image.
 
     Raises
@@ -84,8 +84,6 @@ def run(images: Sequence[Any], mlc: str = "Millennium", tolerance: float = 0.5) 
     """
     if not images:
         raise ValueError("There is no image to analyse.")
-    if mlc not in ARRANGEMENTS:
-        raise ValueError(f"Unknown MLC '{mlc}': choose one of {', '.join(ARRANGEMENTS)}.")
     require_one_energy(images)
     return [
         Fence(_analysed(image, mlc, float(tolerance)), image.gantry, image.collimator)
@@ -255,7 +253,7 @@ PICKET_FENCE = Analysis(
             "mlc",
             "MLC",
             "Leaf arrangement of this unit.",
-            "Millennium",
+            "",
             choices=tuple(ARRANGEMENTS),
         ),
         Argument(

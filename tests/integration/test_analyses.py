@@ -10,7 +10,7 @@ import pytest
 
 from qatrack_aria import analyses, fetch_images, fetch_series
 from qatrack_aria.analysis.model import CT, Analysis
-from qatrack_aria.errors import AnalysisError, RequestError
+from qatrack_aria.errors import AnalysisError, RequestError, WaitingError
 from tests.helpers.aria import NOON, PATIENT, plan, winston_lutz
 
 if importlib.util.find_spec("pylinac") is None:
@@ -65,6 +65,22 @@ def test_the_same_images_are_analysed_once(images: Any, monkeypatch: pytest.Monk
 def test_an_argument_that_an_analysis_does_not_have_is_refused(images: Any) -> None:
     with pytest.raises(RequestError, match="has no argument tolerence; it has tolerance"):
         analyses.drgs(images, tolerence=3)
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "message"),
+    [
+        ({}, WaitingError, "Waiting for 'MLC'"),
+        ({"mlc": None}, WaitingError, "Waiting for 'MLC'"),
+        ({"mlc": "Agility"}, RequestError, "give one of Millennium, HD Millennium"),
+        ({"mlc": "Millennium", "tolerance": "x"}, RequestError, "tolerance='x' is not a number"),
+    ],
+)
+def test_a_value_that_is_not_valid_is_refused(
+    images: Any, given: Any, error: Any, message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        analyses.picket_fence(images, **given)
 
 
 def test_an_analysis_that_does_not_exist_is_named() -> None:

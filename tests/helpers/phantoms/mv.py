@@ -11,7 +11,7 @@ from tests.helpers.phantoms import leaves_and_balls as balls
 
 
 def _named() -> dict[str, Any]:
-    hd = {"mlc": "HD Millennium"}
+    millennium, hd = {"mlc": "Millennium"}, {"mlc": "HD Millennium"}
     return {
         "drgs": ("drgs", {}, fields.drgs),
         "drgs_inverted": ("drgs", {}, lambda f: fields.drgs(f, inverted=True)),
@@ -30,7 +30,7 @@ def _named() -> dict[str, Any]:
         "starg": ("starshot_gantry", {}, fields.film),
         "starp_inverted": ("starshot_couch", {}, lambda f: fields.film(
             f, diameter=1.2, centre=(0.8, -0.3), inverted=True)),
-        "pf": ("picket_fence", {}, balls.picket_fence),
+        "pf": ("picket_fence", millennium, balls.picket_fence),
         "pf_inverted": ("picket_fence", {}, lambda f: balls.picket_fence(f, inverted=True)),
         "pf_hd_90": ("picket_fence", hd, balls.picket_fence_hd),
         "pf_hd_270": ("picket_fence", hd, lambda f: balls.picket_fence_hd(f, collimator=270)),
@@ -71,6 +71,7 @@ def _refused() -> dict[str, Any]:
     def without_ball(folder: Path) -> None:
         balls.winston_lutz(folder, positions=p_positions[:2], diameter=0.1)
 
+    mlc = {"mlc": "Millennium"}
     p_positions = ((0, 0, 0), (90, 0, 0))
     return {
         "no_drmlc_two_open": ("drmlc", {}, lambda f: twice(drmlc, f, "b")),
@@ -87,8 +88,8 @@ def _refused() -> dict[str, Any]:
         "no_starc_same": ("starshot_collimator", {}, same_slits),
         "no_starc_large": ("starshot_collimator", {}, lambda f: fields.star(f, diameter=5.0)),
         "no_starc_field": ("starshot_collimator", {}, fields.field),
-        "no_pf_open": ("picket_fence", {}, fields.field),
-        "no_pf_strips": ("picket_fence", {}, lambda f: (fields.drgs(f), (f / "b.dcm").unlink())),
+        "no_pf_open": ("picket_fence", mlc, fields.field),
+        "no_pf_strips": ("picket_fence", mlc, lambda f: (fields.drgs(f), (f / "b.dcm").unlink())),
         "no_wl_one": ("winston_lutz", {}, lambda f: balls.winston_lutz(
             f, positions=p_positions[:1])),
         "no_wl_ball": ("winston_lutz", {}, without_ball),
