@@ -57,6 +57,7 @@ def test_an_image_tells_whose_it_is_and_when_where_and_how_it_was_taken() -> Non
         "beam": None,
         "description": "",
         "frame": taken.FrameOfReferenceUID,
+        "related": None,
         "slice": None,
         "from_file": True,
     }
