@@ -20,7 +20,6 @@ KEYWORDS = (
     "SliceThickness",
     "AcquisitionNumber",
     "ProtocolName",
-    "KVP",
 )
 
 Vector = Tuple[float, float, float]
@@ -46,8 +45,6 @@ class Slice:
         Acquisition Number.
     protocol : str
         Protocol Name.
-    kvp : float or None
-        Peak voltage, in kV.
     """
 
     position: Vector | None = None
@@ -57,7 +54,6 @@ class Slice:
     thickness: float | None = None
     scan: int | None = None
     protocol: str = ""
-    kvp: float | None = None
 
     @classmethod
     def from_json(cls, note: Mapping[str, Any]) -> Slice:
@@ -87,7 +83,6 @@ def read_slice(ds: Dataset | PlainAnswer) -> Slice:
         thickness=decimal(ds, "SliceThickness"),
         scan=number(ds, "AcquisitionNumber"),
         protocol=text(ds, "ProtocolName") or "",
-        kvp=decimal(ds, "KVP"),
     )
 
 
